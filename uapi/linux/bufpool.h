@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * bufpool - a pool of pinned memory blocks shared by every process
+ *
+ * The object model
+ *
+ *   A *block* is a power-of-two number of pages. All blocks of one size form a
+ *   *class*. The *pool* is all classes under one limit. A *client* is one open
+ *   file description of /dev/bufpool: descriptors made by dup(2), fork(2) or
+ *   SCM_RIGHTS are the same client, another open(2) is another one.
+ *
+ *   Every block has exactly one owner: the pool's *depot* of free blocks, or
+ *   one client. Only its owner can reach its memory.
+ *
+ * The life of a rental
+ *
+ *   BUFPOOL_IOC_RENT makes the caller's client the owner of a block of at least
+ *   the size asked for, and says its *handle*, its *offset* and its *length*.
+ *   Every byte of it is zero. The block does not move and is not swapped, for as
+ *   long as it is rented.
+ *
+ *   mmap(2) of the device with that offset, MAP_SHARED, makes it reachable. The
+ *   offset of a block never changes, so a mapping may be made once and be used
+ *   for every later rental of the same block. A mapping begins at a block's
+ *   offset (else EINVAL), may have any length up to the end of the class's span
+ *   (else EINVAL), and may be made before anything in it is rented. Memory
+ *   appears on first touch, a whole block at a time, and only in blocks that the
+ *   client holds; a touch of anything else is SIGBUS. MAP_PRIVATE and PROT_EXEC
+ *   are refused (EINVAL). A child of fork(2) does not inherit the mapping, though
+ *   it shares the client.
+ *
+ *   BUFPOOL_IOC_RETURN gives the block back. When it returns, no page-table
+ *   entry of the client reaches the block any more, in any process.
+ *
+ *   A handle is valid for one rental only. When the last descriptor of a client
+ *   is closed and its last mapping is gone, by whatever cause, its blocks
+ *   go back to the depot.
+ *
+ * Structures
+ *
+ *   Each begins with its own size in bytes, as the caller was compiled. They
+ *   grow only at the end: a kernel that knows more reads the missing fields as
+ *   zero, a kernel that knows less accepts unknown trailing bytes that are
+ *   zero. Flags that are not defined here, and reserved fields that are
+ *   not zero, are refused. The layout is the same for 32-bit and 64-bit programs.
+ *
+ * Errors, the same for every call
+ *
+ *   ENOTTY     no such ioctl
+ *   EFAULT     a bad user pointer
+ *   EINVAL     a bad size, flag, reserved field, alignment or value
+ *   E2BIG      a structure newer than this kernel, with non-zero unknown bytes
+ *   EMSGSIZE   larger than the largest block that can be rented (max_rent)
+ *   ENOENT     the handle names no block that this client holds; somebody
+ *              else's block looks the same as none
+ *   ESTALE     this client has already returned it
+ *   EAGAIN     nothing is free now, and waiting was not wanted
+ *   ETIMEDOUT  waited as long as was asked
+ *   EINTR      a signal came while waiting; the call is restarted by itself where
+ *              the handler was installed with SA_RESTART and no timeout was given
+ *   EDQUOT     over the client's ceiling, where waiting cannot help
+ *   ENOMEM     the kernel has no memory, although the limits would allow it
+ *   EPERM      needs a capability
+ *
+ *   A call that fails has changed nothing.
+ */
+#ifndef _UAPI_LINUX_BUFPOOL_H
+#define _UAPI_LINUX_BUFPOOL_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/* The version of this interface, as BUFPOOL_IOC_INFO reports it. */
+#define BUFPOOL_ABI_VERSION	1
+
+/* The most blocks that one call of a _MANY form takes. */
+#define BUFPOOL_MANY_MAX	256
+
+#define BUFPOOL_IOC_TYPE	0xBF
+
+/* The numbers do not contain the structures' sizes: those may grow. */
+#define BUFPOOL_IOC_INFO	_IO(BUFPOOL_IOC_TYPE, 0x00)
+#define BUFPOOL_IOC_RENT	_IO(BUFPOOL_IOC_TYPE, 0x01)
+#define BUFPOOL_IOC_RETURN	_IO(BUFPOOL_IOC_TYPE, 0x02)
+#define BUFPOOL_IOC_RENT_MANY	_IO(BUFPOOL_IOC_TYPE, 0x03)
+#define BUFPOOL_IOC_RETURN_MANY	_IO(BUFPOOL_IOC_TYPE, 0x04)
+#define BUFPOOL_IOC_LIMIT	_IO(BUFPOOL_IOC_TYPE, 0x05)
+#define BUFPOOL_IOC_STATS	_IO(BUFPOOL_IOC_TYPE, 0x06)
+
+/**
+ * struct bufpool_info - BUFPOOL_IOC_INFO: what this pool is
+ * @size: (in) sizeof(struct bufpool_info)
+ * @flags: (in) must be 0
+ * @abi_version: (out) BUFPOOL_ABI_VERSION of the running module
+ * @page_size: (out) bytes in the smallest block
+ * @nr_classes: (out) how many block sizes there are: class k has blocks of
+ *	page_size << k bytes, for k from 0 to nr_classes - 1
+ * @__reserved: (in) must be 0
+ * @features: (out) bits for what later versions add; 0 in this one
+ * @max_pooled: (out) bytes in the largest block that is kept for reuse when
+ *	it is returned
+ * @max_rent: (out) bytes in the largest block that can be rented; blocks
+ *	over max_pooled are freed when they are returned
+ * @limit: (out) bytes that the pool may hold at most
+ * @slab_size: (out) bytes that the pool grows by, for blocks up to that size
+ * @span: (out) bytes of mmap offsets that each class has: the blocks of class k
+ *	are at offsets k * span up to (k + 1) * span - 1
+ *
+ * Errors: EFAULT, EINVAL, E2BIG.
+ */
+struct bufpool_info {
+	__u32 size;
+	__u32 flags;
+	__u32 abi_version;
+	__u32 page_size;
+	__u32 nr_classes;
+	__u32 __reserved;
+	__u64 features;
+	__u64 max_pooled;
+	__u64 max_rent;
+	__u64 limit;
+	__u64 slab_size;
+	__u64 span;
+};
+
+/* Hand out zeroes. Blocks always are in this version. */
+#define BUFPOOL_RENT_ZERO	(1U << 0)
+/* Do not wait: EAGAIN where the call would. The same as O_NONBLOCK. */
+#define BUFPOOL_RENT_NONBLOCK	(1U << 1)
+
+/**
+ * struct bufpool_rent - BUFPOOL_IOC_RENT: become the owner of a block
+ * @size: (in) sizeof(struct bufpool_rent)
+ * @flags: (in) BUFPOOL_RENT_* bits
+ * @min_size: (in) bytes needed, 1 to max_rent
+ * @timeout_ns: (in) nanoseconds to wait at most; 0 waits without a limit; negative
+ *	is EINVAL
+ * @handle: (out) names this rental
+ * @offset: (out) where to mmap the block
+ * @length: (out) bytes in the block, at least @min_size
+ *
+ * Where nothing is free and the pool may not grow, the call waits, unless told
+ * not to: first come, first served among those who ask for one size.
+ *
+ * Errors: EFAULT, EINVAL, E2BIG, EMSGSIZE, EAGAIN, ETIMEDOUT, EINTR, EDQUOT,
+ * ENOMEM.
+ */
+struct bufpool_rent {
+	__u32 size;
+	__u32 flags;
+	__u64 min_size;
+	__s64 timeout_ns;
+	__u64 handle;
+	__u64 offset;
+	__u64 length;
+};
+
+/* Overwrite the block with zeroes before this call returns. */
+#define BUFPOOL_RETURN_CLEAR	(1U << 0)
+/* Take the block out of every mapping now. Always so in this version. */
+#define BUFPOOL_RETURN_REVOKE	(1U << 1)
+
+/**
+ * struct bufpool_return - BUFPOOL_IOC_RETURN: give a block back
+ * @size: (in) sizeof(struct bufpool_return)
+ * @flags: (in) BUFPOOL_RETURN_* bits
+ * @handle: (in) what RENT said
+ *
+ * Errors: EFAULT, EINVAL, E2BIG, ENOENT, ESTALE.
+ */
+struct bufpool_return {
+	__u32 size;
+	__u32 flags;
+	__u64 handle;
+};
+
+/**
+ * struct bufpool_block - one block, as BUFPOOL_IOC_RENT_MANY reports it
+ * @handle: names this rental
+ * @offset: where to mmap the block
+ * @length: bytes in the block
+ */
+struct bufpool_block {
+	__u64 handle;
+	__u64 offset;
+	__u64 length;
+};
+
+/**
+ * struct bufpool_rent_many - BUFPOOL_IOC_RENT_MANY: rent blocks of one size
+ * @size: (in) sizeof(struct bufpool_rent_many)
+ * @flags: (in) BUFPOOL_RENT_* bits
+ * @min_size: (in) bytes needed in each block
+ * @timeout_ns: (in) as in struct bufpool_rent
+ * @count: (in) blocks wanted, 1 to BUFPOOL_MANY_MAX
+ * @__reserved: (in) must be 0
+ * @blocks: (in) address of an array of @count struct bufpool_block to fill
+ *
+ * The value of a successful ioctl is how many blocks were rented, at least 1:
+ * the call waits for the first block only, and then takes what is there. An error
+ * means none.
+ *
+ * Errors: as BUFPOOL_IOC_RENT.
+ */
+struct bufpool_rent_many {
+	__u32 size;
+	__u32 flags;
+	__u64 min_size;
+	__s64 timeout_ns;
+	__u32 count;
+	__u32 __reserved;
+	__u64 blocks;
+};
+
+/**
+ * struct bufpool_return_many - BUFPOOL_IOC_RETURN_MANY: give blocks back
+ * @size: (in) sizeof(struct bufpool_return_many)
+ * @flags: (in) BUFPOOL_RETURN_* bits
+ * @handles: (in) address of an array of @count __u64 handles
+ * @count: (in) how many, 1 to BUFPOOL_MANY_MAX
+ * @__reserved: (in) must be 0
+ *
+ * The value of a successful ioctl is how many blocks were returned, from the
+ * front of the array, at least 1. It is less than @count when the next handle
+ * is refused; a call that begins with that one says why.
+ *
+ * Errors: as BUFPOOL_IOC_RETURN, for the first handle of the array.
+ */
+struct bufpool_return_many {
+	__u32 size;
+	__u32 flags;
+	__u64 handles;
+	__u32 count;
+	__u32 __reserved;
+};
+
+/**
+ * struct bufpool_limit - BUFPOOL_IOC_LIMIT: set this client's own ceiling
+ * @size: (in) sizeof(struct bufpool_limit)
+ * @flags: (in) must be 0
+ * @ceiling: (in) bytes that this client may hold at most
+ *
+ * A client begins without a ceiling. Anybody may lower one, below what is held
+ * too: nothing is taken away, and rents are refused (EDQUOT) until enough has
+ * been returned. Raising it needs CAP_SYS_RESOURCE, so that a launcher can set a
+ * ceiling for whom it hands the descriptor to.
+ *
+ * Errors: EFAULT, EINVAL, E2BIG, EPERM.
+ */
+struct bufpool_limit {
+	__u32 size;
+	__u32 flags;
+	__u64 ceiling;
+};
+
+/**
+ * struct bufpool_stats - BUFPOOL_IOC_STATS: counters
+ * @size: (in) sizeof(struct bufpool_stats)
+ * @flags: (in) must be 0
+ * @client_rents: (out) blocks this client has rented
+ * @client_returns: (out) blocks this client has returned
+ * @client_blocks: (out) blocks this client holds
+ * @client_bytes: (out) bytes this client holds
+ * @client_ceiling: (out) bytes this client may hold; all ones is no ceiling
+ * @rents: (out) blocks rented from the pool since it was made
+ * @reused: (out) of these, blocks that had been rented before
+ * @returns: (out) blocks that came back, by whatever way
+ * @waits: (out) rents that had to wait
+ * @clients: (out) open clients
+ * @in_use: (out) bytes in blocks that are rented
+ * @pinned: (out) bytes in slabs that the pool holds
+ * @limit: (out) bytes that the pool may hold
+ * @slabs_created: (out) slabs taken from the system
+ * @slabs_destroyed: (out) slabs given back to the system
+ *
+ * All but the client's are for the whole pool.
+ *
+ * Errors: EFAULT, EINVAL, E2BIG.
+ */
+struct bufpool_stats {
+	__u32 size;
+	__u32 flags;
+	__u64 client_rents;
+	__u64 client_returns;
+	__u64 client_blocks;
+	__u64 client_bytes;
+	__u64 client_ceiling;
+	__u64 rents;
+	__u64 reused;
+	__u64 returns;
+	__u64 waits;
+	__u64 clients;
+	__u64 in_use;
+	__u64 pinned;
+	__u64 limit;
+	__u64 slabs_created;
+	__u64 slabs_destroyed;
+};
+
+#endif /* _UAPI_LINUX_BUFPOOL_H */
