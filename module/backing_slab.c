@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Backing "slab": each slab of blocks is one object of a kmem_cache.
+ *
+ * Objects are whole pages, so no metadata of the kernel shares a page with a
+ * block. Pages of kmem_caches cannot be inserted with a reference; they are
+ * mapped by PFN, and so cannot be pinned by get_user_pages() either. Therefore
+ * taking the page-table entries away takes the memory away.
+ */
+#include <linux/mm.h>
+#include "bufpool.h"
+
+static int backing_init(struct bufpool_class *class)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "%s-%zuk", class->pool->name,
+		 bufpool_class_block_size(class) >> 10);
+	/* All of an object may be copied to and from user space. */
+	class->memory = kmem_cache_create_usercopy(name, class->slab_size,
+						   PAGE_SIZE, SLAB_NO_MERGE, 0,
+						   class->slab_size, NULL);
+	return class->memory ? 0 : -ENOMEM;
+}
+
+static void backing_exit(struct bufpool_class *class)
+{
+	kmem_cache_destroy(class->memory);
+	class->memory = NULL;
+}
+
+/*
+ * Rather fail than have somebody killed for it, and without a word in the log:
+ * the renter gets to know.
+ */
+static void *backing_alloc(struct bufpool_class *class)
+{
+	return kmem_cache_alloc(class->memory, GFP_KERNEL | __GFP_ZERO |
+				__GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+}
+
+static void backing_free(struct bufpool_class *class, void *memory)
+{
+	kmem_cache_free(class->memory, memory);
+}
+
+static void backing_shrink(struct bufpool_class *class)
+{
+	kmem_cache_shrink(class->memory);
+}
+
+static vm_fault_t backing_map(struct vm_area_struct *vma, unsigned long addr,
+			      void *page)
+{
+	return vmf_insert_pfn(vma, addr, page_to_pfn(virt_to_page(page)));
+}
+
+const struct bufpool_backing bufpool_backing_slab = {
+	.init = backing_init,
+	.exit = backing_exit,
+	.alloc = backing_alloc,
+	.free = backing_free,
+	.shrink = backing_shrink,
+	.map = backing_map,
+};

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A slab: contiguous memory and the table of its blocks.
+ *
+ * The list of free blocks runs through the table. Nothing is ever stored in a
+ * free block: its memory may be zero, and has to stay so.
+ */
+#include "bufpool.h"
+
+static void blk_init(struct bufpool_blk *blk, unsigned int nr)
+{
+	*blk = (struct bufpool_blk){ .nr = nr };
+	INIT_LIST_HEAD(&blk->node);
+}
+
+/* Make the slab findable. Until a block is rented, nobody finds an owner. */
+static int publish(struct bufpool_slab *slab)
+{
+	struct bufpool_class *class = slab->class;
+	u32 last = (BUFPOOL_SPAN >> class->shift) / class->per_slab - 1;
+	int err = xa_alloc(&class->slabs, &slab->id, slab, XA_LIMIT(0, last),
+			   GFP_KERNEL);
+
+	return err == -EBUSY ? -ENOMEM : err;
+}
+
+/**
+ * bufpool_slab_create - make a slab whose blocks are all in transit
+ * @class: whose blocks it shall hold; its slab_size has been charged
+ *
+ * May sleep.
+ *
+ * Return: the slab, which the caller owns, or ERR_PTR(-ENOMEM), also where the
+ * class's span of the window is full.
+ */
+struct bufpool_slab *bufpool_slab_create(struct bufpool_class *class)
+{
+	struct bufpool_slab *slab;
+	unsigned int i;
+	int err = -ENOMEM;
+
+	slab = kmem_cache_alloc(class->tables, GFP_KERNEL);
+	if (!slab)
+		return ERR_PTR(err);
+
+	*slab = (struct bufpool_slab){
+		.class = class,
+		.clean = BUFPOOL_NO_BLK,
+		.dirty = BUFPOOL_NO_BLK,
+	};
+	INIT_LIST_HEAD(&slab->node);
+	for (i = 0; i < class->per_slab; i++)
+		blk_init(&slab->blks[i], i);
+
+	slab->memory = class->backing->alloc(class);
+	if (!slab->memory)
+		goto free_table;
+
+	err = publish(slab);
+	if (err)
+		goto free_memory;
+
+	bufpool_count(class->pool, BUFPOOL_SLABS_CREATED);
+	return slab;
+
+free_memory:
+	class->backing->free(class, slab->memory);
+free_table:
+	kmem_cache_free(class->tables, slab);
+	return ERR_PTR(err);
+}
+
+static void free_table(struct rcu_head *rcu)
+{
+	struct bufpool_slab *slab = container_of(rcu, struct bufpool_slab, rcu);
+
+	kmem_cache_free(slab->class->tables, slab);
+}
+
+/**
+ * bufpool_slab_destroy - give a slab's memory back and forget it
+ * @slab: on no list, with every block free
+ *
+ * A block becomes free only after bufpool_map_revoke(), or when its client has
+ * neither a mapping nor a task in the fault handler any more. So no page-table
+ * entry reaches the memory here, and none can come to: the fault handler inserts
+ * entries only for blocks with an owner.
+ *
+ * May sleep. The table itself lives on until lookups that have seen it end.
+ */
+void bufpool_slab_destroy(struct bufpool_slab *slab)
+{
+	struct bufpool_class *class = slab->class;
+
+	WARN_ON_ONCE(slab->nr_free != class->per_slab);
+	xa_erase(&class->slabs, slab->id);
+	class->backing->free(class, slab->memory);
+	bufpool_count(class->pool, BUFPOOL_SLABS_DESTROYED);
+	call_rcu(&slab->rcu, free_table);
+}
+
+/**
+ * bufpool_slab_push - make a block free
+ * @slab: the block's slab; class->lock is held
+ * @blk: in transit; the depot owns it from here on
+ */
+void bufpool_slab_push(struct bufpool_slab *slab, struct bufpool_blk *blk)
+{
+	u16 *head = blk->dirty ? &slab->dirty : &slab->clean;
+
+	lockdep_assert_held(&slab->class->lock);
+	WARN_ON_ONCE(blk->owner);
+	blk->next = *head;
+	*head = blk->nr;
+	slab->nr_free++;
+}
+
+/**
+ * bufpool_slab_pop - take a free block, a clean one if there is one
+ * @slab: has a free block; class->lock is held
+ *
+ * Return: the block, in transit.
+ */
+struct bufpool_blk *bufpool_slab_pop(struct bufpool_slab *slab)
+{
+	u16 *head = slab->clean != BUFPOOL_NO_BLK ? &slab->clean : &slab->dirty;
+	struct bufpool_blk *blk = &slab->blks[*head];
+
+	lockdep_assert_held(&slab->class->lock);
+	*head = blk->next;
+	slab->nr_free--;
+	return blk;
+}
+
+/**
+ * bufpool_slab_find - look a block up by its index in its class
+ * @class: the class
+ * @index: any number
+ *
+ * Under rcu_read_lock(). The block stays one only while somebody who cannot
+ * give it up meanwhile owns it, see struct bufpool_blk.
+ *
+ * Return: the block, or NULL if there is none.
+ */
+struct bufpool_blk *bufpool_slab_find(struct bufpool_class *class, u32 index)
+{
+	struct bufpool_slab *slab;
+
+	RCU_LOCKDEP_WARN(!rcu_read_lock_held(), "lookup without RCU");
+	slab = xa_load(&class->slabs, index / class->per_slab);
+	return slab ? &slab->blks[index % class->per_slab] : NULL;
+}
+
+/* The block's index in its class. */
+u32 bufpool_blk_index(struct bufpool_blk *blk)
+{
+	struct bufpool_slab *slab = bufpool_blk_slab(blk);
+
+	return slab->id * slab->class->per_slab + blk->nr;
+}
+
+/* The block's memory, as the kernel sees it. */
+void *bufpool_blk_memory(struct bufpool_blk *blk)
+{
+	struct bufpool_slab *slab = bufpool_blk_slab(blk);
+
+	return slab->memory + ((size_t)blk->nr << slab->class->shift);
+}
+
+/* Make a block in transit zero, if it is not known to be. May sleep. */
+void bufpool_blk_scrub(struct bufpool_blk *blk)
+{
+	size_t size = bufpool_class_block_size(bufpool_blk_class(blk));
+	void *page = bufpool_blk_memory(blk);
+	void *end = page + size;
+
+	if (!blk->dirty)
+		return;
+	for (; page < end; page += PAGE_SIZE) {
+		clear_page(page);
+		cond_resched();
+	}
+	blk->dirty = false;
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Waiting for a block, in the order of arrival within a class.
+ *
+ * A block that comes back is handed to the first waiter under class->lock, and
+ * never passes through the depot; so nobody who comes later can take it, and
+ * while anybody waits no block is free. A waiter leaves its list under that
+ * lock too: either a block has been handed to it by then, and it has one, or none
+ * ever will be.
+ *
+ * What may let a class grow again (a slab somewhere became idle, or was given
+ * back, or the limit was raised) is no block yet: the first waiter of each
+ * class is told to try again.
+ */
+#include <linux/hrtimer.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include "bufpool.h"
+
+/**
+ * struct bufpool_waiter - a task that waits, on that task's stack
+ * @node: in class->waiters; class->lock
+ * @task: the task
+ * @blk: what was handed over; written once, under class->lock
+ * @retry: growing may succeed now
+ */
+struct bufpool_waiter {
+	struct list_head node;
+	struct task_struct *task;
+	struct bufpool_blk *blk;
+	bool retry;
+};
+
+static struct bufpool_waiter *first_waiter(struct bufpool_class *class)
+{
+	lockdep_assert_held(&class->lock);
+	return list_first_entry_or_null(&class->waiters, struct bufpool_waiter,
+					node);
+}
+
+/**
+ * bufpool_wait_hand_over - give a block to the first who waits for one
+ * @class: the block's class; its lock is held
+ * @blk: in transit
+ *
+ * Return: false if nobody waits; the caller keeps the block.
+ */
+bool bufpool_wait_hand_over(struct bufpool_class *class, struct bufpool_blk *blk)
+{
+	struct bufpool_waiter *waiter = first_waiter(class);
+
+	if (!waiter)
+		return false;
+	list_del_init(&waiter->node);
+	WRITE_ONCE(waiter->blk, blk);
+	wake_up_process(waiter->task);
+	return true;
+}
+
+static void tell_first(struct bufpool_class *class)
+{
+	struct bufpool_waiter *waiter = first_waiter(class);
+
+	if (!waiter)
+		return;
+	WRITE_ONCE(waiter->retry, true);
+	wake_up_process(waiter->task);
+}
+
+/**
+ * bufpool_wait_retry - tell those who wait that growing may succeed now
+ * @pool: where
+ */
+void bufpool_wait_retry(struct bufpool_pool *pool)
+{
+	unsigned int i;
+
+	/* pairs with enlist(): either it sees what we did, or we see it */
+	smp_mb();
+	if (!atomic_read(&pool->waiting))
+		return;
+	for (i = 0; i < pool->nr_classes; i++) {
+		struct bufpool_class *class = &pool->classes[i];
+
+		spin_lock(&class->lock);
+		tell_first(class);
+		spin_unlock(&class->lock);
+	}
+}
+
+/* Wait from now on, unless a block has come back by now. */
+static void enlist(struct bufpool_class *class, struct bufpool_waiter *waiter)
+{
+	atomic_inc(&class->pool->waiting);
+	/* pairs with bufpool_wait_retry(); growing is tried after this */
+	smp_mb__after_atomic();
+	spin_lock(&class->lock);
+	waiter->blk = bufpool_class_take_locked(class);
+	if (!waiter->blk)
+		list_add_tail(&waiter->node, &class->waiters);
+	spin_unlock(&class->lock);
+}
+
+/* Return: what was handed over up to the end, or NULL. */
+static struct bufpool_blk *delist(struct bufpool_class *class,
+				  struct bufpool_waiter *waiter)
+{
+	spin_lock(&class->lock);
+	if (!waiter->blk) {
+		list_del(&waiter->node);
+		/* it may have been the one that was told to try again */
+		tell_first(class);
+	}
+	spin_unlock(&class->lock);
+	atomic_dec(&class->pool->waiting);
+	return waiter->blk;
+}
+
+/* Return: 0 as long as there is reason to wait on. */
+static int try_to_grow(struct bufpool_class *class)
+{
+	int err = mutex_lock_interruptible(&class->grow);
+
+	if (err)
+		return -ERESTARTSYS;
+	err = bufpool_class_grow(class);
+	mutex_unlock(&class->grow);
+	return err == -EAGAIN ? 0 : err;
+}
+
+static int sleep_until(const struct bufpool_waiter *waiter, ktime_t *deadline)
+{
+	int err = 0;
+
+	set_current_state(TASK_INTERRUPTIBLE);
+	if (READ_ONCE(waiter->blk) || READ_ONCE(waiter->retry))
+		goto out;
+	if (signal_pending(current))
+		err = -ERESTARTSYS;
+	else if (!schedule_hrtimeout(deadline, HRTIMER_MODE_ABS))
+		err = -ETIMEDOUT;
+out:
+	__set_current_state(TASK_RUNNING);
+	return err;
+}
+
+/**
+ * bufpool_wait - wait until a block of the class is there
+ * @request: what is wanted; its count does not matter
+ *
+ * Sleeps.
+ *
+ * Return: a block, in transit and maybe dirty, or ERR_PTR(): -ETIMEDOUT,
+ * -ERESTARTSYS, -EDQUOT, -ENOMEM.
+ */
+struct bufpool_blk *bufpool_wait(struct bufpool_request *request)
+{
+	struct bufpool_class *class = request->class;
+	struct bufpool_waiter waiter = { .task = current, .retry = true };
+	ktime_t end = KTIME_MAX, *deadline = NULL;
+	struct bufpool_blk *blk;
+	int err = 0;
+
+	if (request->timeout_ns) {
+		end = ktime_add_safe(ktime_get(), request->timeout_ns);
+		deadline = &end;
+	}
+	bufpool_count(class->pool, BUFPOOL_WAITS);
+	enlist(class, &waiter);
+	while (!err && !READ_ONCE(waiter.blk)) {
+		if (xchg(&waiter.retry, false))
+			err = try_to_grow(class);
+		else
+			err = sleep_until(&waiter, deadline);
+	}
+	blk = delist(class, &waiter);
+	return blk ?: ERR_PTR(err);
+}
