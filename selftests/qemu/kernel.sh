@@ -66,17 +66,7 @@ make_source() {
 	say "unpacking $package"
 	tar -C "$dir" --strip-components=1 -xf "$dir/usr/src/$package.tar.xz" ||
 		die "could not unpack $package; is the disk full?"
-	rm -rf "$dir/usr/src" "$dir/usr/share"
-}
-
-# quietly LOG COMMAND...: show the end of the log only when it fails
-quietly() {
-	local log=$1
-	shift
-	"$@" >"$log" 2>&1 || {
-		tail -n 30 "$log" >&2
-		die "failed: $* (whole log: $log)"
-	}
+	rm -rf "${dir:?}/usr"
 }
 
 configure() {
@@ -89,7 +79,7 @@ configure() {
 	local lost
 	lost=$(grep -E '^CONFIG_.*=' "$qemu_dir/debug.config" | grep -v '=n$' |
 		grep -vxFf "$dir/build/.config" || true)
-	[ -z "$lost" ] || [ $# -gt 0 ] || die "debug.config asks for what this kernel does not grant:" $lost
+	[ -z "$lost" ] || [ $# -gt 0 ] || die "debug.config asks for what this kernel does not grant: ${lost//$'\n'/ }"
 }
 
 make_debug() {
@@ -127,13 +117,16 @@ command -v apt-get >/dev/null || die "kernels come from Debian's packages, and t
 
 image=$(apt_depends linux-image-amd64 'linux-image-.*')
 source_package=$(apt_depends linux-source 'linux-source-.*')
+# shellcheck disable=SC2015 # die when either is absent
 [ -n "$image" ] && [ -n "$source_package" ] ||
 	die "apt knows no linux-image-amd64 or linux-source; run 'apt-get update' as root and try again"
 version=$(candidate "$source_package")
 stock_name=stock-$image-$(candidate "$image")
 source_name=source-$version
 source_dir=$cache/$source_name
-config_hash=$(cat "$qemu_dir/debug.config" "$qemu_dir/kernel.sh" | sha256sum | cut -c1-12)
+# Raise the recipe's number when what make_debug or make_clang does changes.
+recipe=1
+config_hash=$( (echo $recipe && cat "$qemu_dir/debug.config") | sha256sum | cut -c1-12)
 debug_name=debug-$version-$config_hash
 clang_name=clang-$version-$config_hash
 

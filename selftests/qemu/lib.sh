@@ -2,11 +2,13 @@
 # shellcheck shell=bash
 # What the scripts in this directory share; to be sourced.
 
+# shellcheck disable=SC2034 # set for those who source this
+
 set -euo pipefail
 
 qemu_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck disable=SC2034 # for those who source this
 top=$(cd "$qemu_dir/../.." && pwd)
+build=$top/build
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/bufpool
 
 die() {
@@ -16,6 +18,16 @@ die() {
 
 say() {
 	echo "bufpool: $*" >&2
+}
+
+# quietly LOG COMMAND...: show the end of the log only when it fails
+quietly() {
+	local log=$1
+	shift
+	"$@" >"$log" 2>&1 || {
+		tail -n 30 "$log" >&2
+		die "failed: $* (whole log: $log)"
+	}
 }
 
 # A directory of the cache appears under its name only when it is whole, so an
@@ -43,4 +55,49 @@ need_space() {
 	free=$(df -Pm "$cache" | awk 'NR == 2 { print $4 }')
 	[ "$free" -ge "$1" ] ||
 		die "$cache has $free MB free and $1 MB are needed; free some, or set XDG_CACHE_HOME to another disk"
+}
+
+# run_vm KERNEL DIRECTORY FUNCTION: boot DIRECTORY/initramfs and leave there
+# what vm.sh does; the function reads the verdict while it comes. Sets vm_status.
+run_vm() {
+	local vm
+	rm -f "$2"/{console,qemu}
+	: >"$2/verdict"
+	"$qemu_dir/vm.sh" "$1" "$2/initramfs" "$2" >"$2/qemu" 2>&1 &
+	vm=$!
+	# shellcheck disable=SC2064 # this VM, now
+	trap "kill $vm 2>/dev/null" EXIT
+	"$3" < <(tail -s 0.2 -f --pid=$vm "$2/verdict" | tr -d '\r')
+	vm_status=0
+	wait $vm || vm_status=$?
+	trap - EXIT
+	rm -f "$2/initramfs"
+}
+
+# The kernel's last words, from where they became bad.
+show_console() {
+	echo "--- the end of the VM's console ($1)"
+	tr -d '\r' <"$1" | awk '
+		/WARNING:|BUG:|Kernel panic|Oops/ { if (!first) first = NR }
+		{ line[NR] = $0 }
+		END {
+			from = first ? first : NR - 30
+			for (i = from; i <= NR && i < from + 80; i++)
+				if (i > 0) print line[i]
+		}'
+}
+
+# total FILE...: add up "passed failed skipped" of each, print the sum, and
+# fail when a case failed, none passed, or a file is not there.
+total() {
+	local file p f s passed=0 failed=0 skipped=0
+	for file in "$@"; do
+		if ! read -r p f s 2>/dev/null <"$file"; then
+			echo "FAIL: ${file%/*} has no result"
+			p=0 f=1 s=0
+		fi
+		passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	done
+	echo "$passed passed, $failed failed$([ $skipped -eq 0 ] || echo ", $skipped skipped")"
+	[ $failed -eq 0 ] && [ $passed -gt 0 ]
 }

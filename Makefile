@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+# What people do with bufpool; "make" alone lists it. Everything that is built
+# lands in build/, kernels for the VM in a cache that XDG_CACHE_HOME moves.
+
+QEMU := selftests/qemu
+KDIR ?= /lib/modules/$(shell uname -r)/build
+PREFIX ?= /usr/local
+UDEVDIR ?= /etc/udev/rules.d
+TESTS ?=
+STRESS_SECONDS ?=
+
+export TESTS
+export BUFPOOL_STRESS_SECONDS := $(STRESS_SECONDS)
+
+help:
+	@sed -n 's/^#: //p' Makefile
+
+#: On this machine
+#:   make module         build/module/bufpool.ko, for KDIR (the running kernel)
+#:   make userlib        libbufpool, shared and static, in build/userlib
+#:   make install        both, with header, man pages and udev rule; DESTDIR=, PREFIX=
+#:   make clean          forget build/; the kernels' cache stays
+#:
+#: In a virtual machine, which needs no root and touches nothing here
+#:   make demo           move a real file through rented blocks
+#:   make vm             a shell, with the module loaded (KERNEL=stock or debug)
+#:   make check          every test, on a stock and on a debug kernel
+#:   make check-stock    the same on one of them
+#:   make check-debug
+#:   make check-harness  show that the harness notices what is wrong
+#:   make lint           static checks, with gcc and with clang
+#:
+#:   TESTS="a b"         only these tests
+#:   STRESS_SECONDS=n    how long the races last
+#:   BUFPOOL_ACCEL=kvm   or tcg, instead of finding out
+
+module: kernel-headers
+	@mkdir -p build/module
+	rsync -a Kbuild module uapi build/module
+	$(MAKE) -C $(KDIR) M=$(CURDIR)/build/module modules
+	cp build/module/module/bufpool.ko build/module/bufpool.ko
+
+kernel-headers:
+	@test -e $(KDIR)/Makefile || { \
+		echo "bufpool: no kernel to build for in $(KDIR)." >&2; \
+		echo "Install linux-headers-$(shell uname -r) (on Debian or Ubuntu), or say KDIR=..." >&2; \
+		exit 1; }
+
+userlib:
+	@mkdir -p build/userlib
+	$(MAKE) -C userlib O=$(CURDIR)/build/userlib PREFIX=$(PREFIX)
+
+install: module userlib
+	$(MAKE) -C $(KDIR) M=$(CURDIR)/build/module INSTALL_MOD_DIR=extra \
+		INSTALL_MOD_PATH=$(DESTDIR) modules_install
+	$(MAKE) -C userlib O=$(CURDIR)/build/userlib DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) install
+	install -D -m 644 module/60-bufpool.rules $(DESTDIR)$(UDEVDIR)/60-bufpool.rules
+
+packages:
+	@$(QEMU)/packages.sh
+
+check check-stock check-debug: packages
+	@$(QEMU)/check.sh $(subst check-,,$(filter-out check,$@))
+
+check-harness: packages
+	@$(QEMU)/harness.sh
+
+demo: packages
+	@$(QEMU)/demo.sh
+
+vm: packages
+	@$(QEMU)/shell.sh $(or $(KERNEL),stock)
+
+lint: packages
+	@$(QEMU)/lint.sh
+
+clean:
+	rm -rf build
+
+.PHONY: help module kernel-headers userlib install packages check check-stock check-debug \
+	check-harness demo vm lint clean

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=busybox
+# Say that the VM runs at all.
+
+verdict up

@@ -1,0 +1,74 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Make the VM's initial file system; needs no root, since the kernel brings
+# /dev/console along and devtmpfs the rest.
+#
+# usage: initramfs.sh KERNEL FILE MODE TESTS_DIRECTORY [NAME=VALUE...]
+#
+# MODE is one of guest/*.sh, and the names and values are told to it.
+
+. "$(dirname "$0")/lib.sh"
+
+copy_busybox() {
+	local name
+	cp "$(command -v busybox)" "$root/bin/busybox"
+	for name in $("$root/bin/busybox" --list); do
+		[ "$name" = busybox ] || ln -s busybox "$root/bin/$name"
+	done
+}
+
+# The stock kernel has its swap device in modules.
+copy_modules() {
+	local name
+	for name in zsmalloc zram; do
+		find -L "$kernel_dir/modules" -name "$name.ko*" -exec cp -t "$root/modules" {} + 2>/dev/null || true
+	done
+	find "$build/$kernel" -maxdepth 1 -name '*.ko' -exec cp -t "$root/modules" {} +
+}
+
+# What the programs inside are linked with, where the loader looks for it.
+copy_libraries() {
+	local name path
+	# ldd fails when one of the files is a script
+	{ find "$root/tests" "$root/tools" -type f -perm -u+x -exec ldd {} + 2>/dev/null || true; } |
+		awk '$2 == "=>" && $3 ~ /^\// { print $1, $3 } $1 ~ /^\/lib.*\/ld-/ { print "-", $1 }' | sort -u |
+		while read -r name path; do
+			if [ "$name" = - ]; then
+				mkdir -p "$root${path%/*}"
+				cp -L "$path" "$root$path"
+			else
+				mkdir -p "$root/lib/x86_64-linux-gnu"
+				cp -L "$path" "$root/lib/x86_64-linux-gnu/$name"
+			fi
+		done
+}
+
+# The shell reads these as assignments.
+write_run() {
+	local pair
+	printf 'mode=%q\n' "$mode"
+	for pair in "$@"; do
+		printf 'export %s=%q\n' "${pair%%=*}" "${pair#*=}"
+	done
+}
+
+[ $# -ge 4 ] || die "usage: initramfs.sh KERNEL FILE MODE TESTS_DIRECTORY [NAME=VALUE...]"
+kernel=$1 file=$2 mode=$3 tests=$4
+shift 4
+kernel_dir=$("$qemu_dir/kernel.sh" "$kernel")
+mkdir -p "$build/$kernel" "${file%/*}"
+root=$(mktemp -d "$build/$kernel/root.XXXXXX")
+trap 'rm -rf "$root"' EXIT
+mkdir -p "$root"/{bin,data,dev,etc,guest,modules,proc,run,sys,tests,tmp,tools}
+cp "$qemu_dir/guest/init" "$root/init"
+chmod +x "$root/init"
+cp "$qemu_dir"/guest/*.sh "$qemu_dir"/guest/*.awk "$root/guest"
+copy_busybox
+copy_modules
+[ ! -d "$tests" ] || cp -rL "$tests/." "$root/tests"
+[ ! -d "$build/tools" ] || find "$build/tools" -maxdepth 1 -type f -perm -u+x -exec cp -t "$root/tools" {} +
+[ "$mode" != demo ] || cp "$kernel_dir/bzImage" "$root/data/vmlinuz"
+LD_LIBRARY_PATH=$build/userlib copy_libraries
+write_run "$@" >"$root/etc/run"
+(cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) >"$file" ||
+	die "could not write $file; is the disk full?"

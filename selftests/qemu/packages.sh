@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Make sure that this machine has what building, checking and the VM need:
+# silent when it has, installs what is missing where it may, and otherwise
+# says what is missing and how to get it.
+
+. "$(dirname "$0")/lib.sh"
+
+# What must be there, and the Debian package that brings it. A path is a file
+# to look for, anything else a command.
+needs() {
+	cat <<-'EOF'
+		gcc gcc
+		g++ g++
+		make make
+		flock util-linux
+		bc bc
+		bison bison
+		flex flex
+		cpio cpio
+		rsync rsync
+		xz xz-utils
+		depmod kmod
+		perl perl
+		python3 python3-minimal
+		pkg-config pkg-config
+		clang clang
+		sparse sparse
+		shellcheck shellcheck
+		mandoc mandoc
+		qemu-system-x86_64 qemu-system-x86
+		/usr/share/seabios/bios-256k.bin seabios
+		/usr/share/qemu/linuxboot_dma.bin qemu-system-data
+		/usr/include/libelf.h libelf-dev
+		/usr/include/openssl/ssl.h libssl-dev
+		/usr/lib/gcc/x86_64-linux-gnu/*/32/libgcc.a gcc-multilib
+		/usr/include/x86_64-linux-gnu/sys/cdefs.h libc6-dev
+		/usr/lib32/libc.a libc6-dev-i386
+	EOF
+}
+
+# busybox may be the dynamic one, which the VM cannot use.
+static_busybox() {
+	local path
+	path=$(command -v busybox) && ! ldd "$path" >/dev/null 2>&1
+}
+
+missing() {
+	local what package
+	needs | while read -r what package; do
+		case $what in
+		/*) compgen -G "$what" >/dev/null || echo "$package" ;;
+		*) command -v "$what" >/dev/null || echo "$package" ;;
+		esac
+	done
+	static_busybox || echo busybox-static
+}
+
+# The commands that get root here, as an array; fails where there is no way.
+become_root() {
+	as_root=()
+	[ "$(id -u)" -eq 0 ] && return
+	command -v sudo >/dev/null && sudo -n true 2>/dev/null && as_root=(sudo -n)
+}
+
+install_packages() {
+	local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q=2 -o DPkg::Lock::Timeout=300)
+	say "installing $*"
+	"${apt[@]}" --no-install-recommends install "$@" >&2 </dev/null && return
+	# The lists may be absent or older than the archive.
+	"${apt[@]}" update >&2 &&
+		"${apt[@]}" --no-install-recommends install "$@" >&2 </dev/null
+}
+
+PATH=$PATH:/usr/sbin:/sbin
+mapfile -t wanted < <(missing | sort -u)
+[ ${#wanted[@]} -gt 0 ] || exit 0
+
+command -v apt-get >/dev/null ||
+	die "missing: what Debian's packages ${wanted[*]} bring; this machine has no apt-get, so install them by hand"
+how="apt-get install --no-install-recommends ${wanted[*]}"
+become_root || die "missing packages: ${wanted[*]}; as root, run: $how"
+install_packages "${wanted[@]}" || die "could not install ${wanted[*]}; see above, and try as root: $how"

@@ -1,0 +1,12 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A shell in the VM, with the module loaded.
+#
+# usage: shell.sh stock|debug
+
+. "$(dirname "$0")/lib.sh"
+
+[ -t 0 ] || die "this is for a terminal; 'make check' runs tests"
+"$qemu_dir/build.sh" user "$1"
+"$qemu_dir/initramfs.sh" "$1" "$build/$1/shell.initramfs" shell "$build/selftests"
+exec "$qemu_dir/vm.sh" -i "$1" "$build/$1/shell.initramfs"

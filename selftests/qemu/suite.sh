@@ -1,0 +1,110 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Run the installed tests on one kernel, in the VM, and judge what came out.
+#
+# usage: suite.sh KERNEL LOG_DIRECTORY [TESTS_DIRECTORY]
+#
+# Prints one line per test, and more where one fails. The log directory gets
+# the VM's console and verdict, and "counts": cases passed, failed, skipped.
+# TESTS names the tests to run, else all; BUFPOOL_STRESS_SECONDS is how long the
+# races last; BUFPOOL_TIMEOUT replaces each test's own limit.
+
+. "$(dirname "$0")/lib.sh"
+
+kernel=$1 log=$2 tests_dir=${3:-$build/selftests}
+[ "${BUFPOOL_STRESS_SECONDS:-}" ] || unset BUFPOOL_STRESS_SECONDS
+passed=0 failed=0 skipped=0
+
+# line RESULT TEST WORDS...
+line() {
+	printf '%-6s %-4s  %-12s %s\n' "$kernel" "$1" "$2" "${*:3}"
+}
+
+complain() {
+	failed=$((failed + 1))
+	line FAIL "$@"
+}
+
+# The names in the file tests.list, which the build wrote.
+choose_tests() {
+	local name
+	mapfile -t all <"$tests_dir/tests.list"
+	tests=("${all[@]}")
+	[ -z "${TESTS:-}" ] || read -ra tests <<<"$TESTS"
+	for name in "${tests[@]}"; do
+		[[ " ${all[*]} " = *" $name "* ]] || die "there is no test '$name'; there are: ${all[*]}"
+	done
+	expected=("${tests[@]}" unload)
+	[ "$kernel" != debug ] || expected+=(kmemleak)
+}
+
+words_for() {
+	local what="$1 passed"
+	[ "$2" -eq 0 ] || what+=", $2 failed"
+	[ "$3" -eq 0 ] || what+=", $3 skipped"
+	echo "$what, $4 s"
+}
+
+take_result() {
+	local name=$1 verdict=$2 p=$3 f=$4 s=$5 seconds=$6 reason=${7:-} word=ok
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	[ "$verdict" != fail ] || word=FAIL
+	[ "$verdict" != skip ] || word=skip
+	line $word "$name" "$(words_for "$p" "$f" "$s" "$seconds")${reason:+: $reason}"
+}
+
+# Every line of the verdict, as it comes.
+follow() {
+	local kind name rest
+	while IFS= read -r text; do
+		case $text in
+		'| '*)
+			printf '%s\n' "${text#| }"
+			continue
+			;;
+		esac
+		read -r kind name rest <<<"$text"
+		case $kind in
+		start) running=$name ;;
+		result)
+			running=
+			results+=("$name")
+			# shellcheck disable=SC2086 # five words and a sentence
+			set -- $rest
+			take_result "$name" "$1" "$2" "$3" "$4" "$5" "${*:6}"
+			;;
+		end) ended=1 ;;
+		esac
+	done
+}
+
+judge_end() {
+	local name count during=${running:-the VM}
+	if [ "$vm_status" -eq 124 ] || [ "$vm_status" -eq 137 ]; then
+		complain "$during" "no end after $BUFPOOL_DEADLINE s, which is the deadline for the whole VM"
+	elif [ "$vm_status" -ne 0 ]; then
+		complain "$during" "QEMU failed with status $vm_status: $(tail -n 1 "$log/qemu")"
+	elif [ -z "$ended" ]; then
+		complain "$during" "the VM ended early: $(tr -d '\r' <"$log/console" |
+			grep -aoE -m 1 '(WARNING:|BUG:|Kernel panic|Oops).*' || echo 'no panic, no verdict')"
+	fi
+	[ -n "$ended" ] && [ "$vm_status" -eq 0 ] || show_console "$log/console"
+	for name in "${expected[@]}"; do
+		count=$(printf '%s\n' "${results[@]}" | grep -cxF "$name" || true)
+		[ "$count" -eq 1 ] || [ "$name" = "$running" ] || complain "$name" "reported $count times instead of once"
+	done
+	[ ${#results[@]} -le ${#expected[@]} ] || complain verdict "results of tests nobody asked for: ${results[*]}"
+}
+
+mkdir -p "$log"
+rm -f "$log/counts"
+choose_tests
+export BUFPOOL_DEADLINE=${BUFPOOL_DEADLINE:-$((600 + ${BUFPOOL_STRESS_SECONDS:-0}))}
+"$qemu_dir/initramfs.sh" "$kernel" "$log/initramfs" check "$tests_dir" tests="${tests[*]}" \
+	timeout="${BUFPOOL_TIMEOUT:-}" ${BUFPOOL_STRESS_SECONDS:+BUFPOOL_STRESS_SECONDS="$BUFPOOL_STRESS_SECONDS"}
+
+running='' ended='' results=()
+run_vm "$kernel" "$log" follow
+judge_end
+echo "$passed $failed $skipped" >"$log/counts"
+[ $failed -eq 0 ] && [ $passed -gt 0 ]

@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Boot a kernel with an initial file system, and wait for its end.
+#
+# usage: vm.sh KERNEL INITRAMFS DIRECTORY
+#        vm.sh -i KERNEL INITRAMFS
+#
+# The directory gets two files: console, what kernel and programs say, and
+# verdict, what the first process says. With -i the console is this terminal.
+# Exits with 124 when the VM had not ended by itself after BUFPOOL_DEADLINE
+# seconds. BUFPOOL_ACCEL=kvm or tcg decides how the processor is made.
+
+. "$(dirname "$0")/lib.sh"
+
+interactive=
+if [ "${1:-}" = -i ]; then
+	interactive=1
+	shift
+fi
+kernel=$1 initramfs=$2
+accel=${BUFPOOL_ACCEL:-$("$qemu_dir/accel.sh")}
+case $accel in
+kvm) processor=(-accel kvm -cpu host) ;;
+tcg) processor=(-accel tcg,thread=multi -cpu max) ;;
+*) die "BUFPOOL_ACCEL is kvm or tcg, not '$accel'" ;;
+esac
+
+qemu=(qemu-system-x86_64 -nodefaults -display none -no-reboot -smp 2 -m 2G "${processor[@]}"
+	-kernel "$("$qemu_dir/kernel.sh" "$kernel")/bzImage" -initrd "$initramfs"
+	-append "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 printk.devkmsg=on log_buf_len=4M random.trust_cpu=on")
+
+if [ -n "$interactive" ]; then
+	exec "${qemu[@]}" -serial mon:stdio -serial null
+fi
+exec timeout -k 5 "${BUFPOOL_DEADLINE:-600}" "${qemu[@]}" \
+	-serial "file:$3/console" -serial "file:$3/verdict" </dev/null
