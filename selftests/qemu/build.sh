@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: MIT
 # Build what goes into the VM, below build/, touching only what changed.
 #
-# usage: build.sh user|plant|KERNEL...
+# usage: build.sh user|KERNEL|KERNEL-plant...
 #
-#   user    the library, the tools and the installed selftests
-#   KERNEL  stock or debug: the module for that kernel, and the selftests' own
-#           modules, if there are any, in build/KERNEL/*.ko
-#   plant   the modules and programs that prove the harness
+#   user           the library, the tools and the installed selftests
+#   KERNEL         stock or debug: the module for that kernel, and the selftests' own
+#                  modules, if there are any, in build/KERNEL/modules
+#   KERNEL-plant   what proves the harness, in build/KERNEL/plant
 
 . "$(dirname "$0")/lib.sh"
 
@@ -21,27 +21,27 @@ mirror() {
 # kbuild KERNEL DIRECTORY: compile the modules in a directory below build/KERNEL
 kbuild() {
 	quietly "$build/log/build-$1" make -s -C "$("$qemu_dir/kernel.sh" "$1")/build" M="$2" -j"$(nproc)" modules
-	find "$2" -name '*.ko' -exec cp -u -t "$build/$1" {} +
 }
 
 build_module() {
-	local kernel=$1 dir=$build/$1/src
-	mkdir -p "$dir"
-	mirror "$top/Kbuild" "$top/module" "$top/uapi" "$dir"
-	kbuild "$kernel" "$dir"
-	if [ -d "$top/selftests/probe" ]; then
-		mirror "$top/selftests/probe" "$build/$kernel"
-		kbuild "$kernel" "$build/$kernel/probe"
-	fi
+	local kernel=$1 dir=$build/$1
+	mkdir -p "$dir/src" "$dir/modules"
+	mirror "$top/Kbuild" "$top/module" "$top/uapi" "$dir/src"
+	kbuild "$kernel" "$dir/src"
+	cp -u "$dir/src/module/bufpool.ko" "$dir/modules"
+	[ -d "$top/selftests/probe" ] || return 0
+	mirror "$top/selftests/probe" "$dir"
+	kbuild "$kernel" "$dir/probe"
+	cp -u "$dir"/probe/*.ko "$dir/modules"
 }
 
+# Programs and modules end in one directory, which stands for the installed tests.
 build_plant() {
-	local kernel
-	for kernel in stock debug; do
-		mkdir -p "$build/$kernel"
-		mirror "$qemu_dir/plant" "$build/$kernel"
-		kbuild "$kernel" "$build/$kernel/plant"
-	done
+	local dir=$build/$1/plant
+	mkdir -p "$dir"
+	mirror --exclude=tests.list "$qemu_dir/plant" "$build/$1"
+	kbuild "$1" "$dir"
+	(cd "$dir" && ls -- *.sh) >"$dir/tests.list"
 }
 
 # submake DIRECTORY VARIABLE=VALUE... TARGET: for directories that are there
@@ -52,28 +52,29 @@ submake() {
 }
 
 build_user() {
-	local ksft
+	local ksft userlib_a=
+	[ ! -e "$top/userlib/Makefile" ] || userlib_a=$build/userlib/libbufpool.a
 	ksft=$("$qemu_dir/kernel.sh" source)/tools/testing/selftests
 	mkdir -p "$build/userlib" "$build/tools" "$build/objects" "$build/selftests"
 	submake userlib O="$build/userlib"
 	submake tools O="$build/tools"
-	submake selftests KSFT="$ksft" OUTPUT="$build/objects" LIBBUFPOOL="$build/userlib" \
+	submake selftests KSFT="$ksft" OUTPUT="$build/objects" USERLIB_A="$userlib_a" \
 		INSTALL_PATH="$build/selftests" install
 	# Installing does not take away what the Makefile no longer names.
 	local file
 	for file in "$build/selftests"/*; do
 		[ -e "$build/objects/${file##*/}" ] || [ -e "$top/selftests/${file##*/}" ] || rm -f "$file"
 	done
-	make -s --no-print-directory -C "$top/selftests" KSFT="$ksft" OUTPUT="$build/objects" emit_tests |
-		sed 's/.*://' >"$build/selftests/tests.list"
+	make -s --no-print-directory -C "$top/selftests" KSFT="$ksft" OUTPUT="$build/objects" USERLIB_A="$userlib_a" emit_tests |
+		sed -n 's/^[^ :]*:\([^ ]*\)$/\1/p' >"$build/selftests/tests.list"
 }
 
-[ $# -gt 0 ] || die "usage: build.sh user|plant|KERNEL..."
+[ $# -gt 0 ] || die "usage: build.sh user|KERNEL|KERNEL-plant..."
 mkdir -p "$build/log"
 for what in "$@"; do
 	case $what in
 	user) build_user ;;
-	plant) build_plant ;;
+	*-plant) build_plant "${what%-plant}" ;;
 	stock | debug) build_module "$what" ;;
 	*) die "nothing to build is called '$what'" ;;
 	esac

@@ -23,7 +23,7 @@ copy_modules() {
 	for name in zsmalloc zram; do
 		find -L "$kernel_dir/modules" -name "$name.ko*" -exec cp -t "$root/modules" {} + 2>/dev/null || true
 	done
-	find "$build/$kernel" -maxdepth 1 -name '*.ko' -exec cp -t "$root/modules" {} +
+	[ ! -d "$build/$kernel/modules" ] || cp "$build/$kernel"/modules/*.ko "$root/modules"
 }
 
 # What the programs inside are linked with, where the loader looks for it.

@@ -88,7 +88,9 @@ judge_end() {
 		complain "$during" "the VM ended early: $(tr -d '\r' <"$log/console" |
 			grep -aoE -m 1 '(WARNING:|BUG:|Kernel panic|Oops).*' || echo 'no panic, no verdict')"
 	fi
-	[ -n "$ended" ] && [ "$vm_status" -eq 0 ] || show_console "$log/console"
+	if [ -z "$ended" ] || [ "$vm_status" -ne 0 ]; then
+		show_console "$log/console"
+	fi
 	for name in "${expected[@]}"; do
 		count=$(printf '%s\n' "${results[@]}" | grep -cxF "$name" || true)
 		[ "$count" -eq 1 ] || [ "$name" = "$running" ] || complain "$name" "reported $count times instead of once"

@@ -19,9 +19,11 @@ if [ "${1:-}" = -i ]; then
 fi
 kernel=$1 initramfs=$2
 accel=${BUFPOOL_ACCEL:-$("$qemu_dir/accel.sh")}
+# With five-level page tables a KASAN kernel may take its own addresses for
+# wild ones, for a moment while it looks at its processor.
 case $accel in
-kvm) processor=(-accel kvm -cpu host) ;;
-tcg) processor=(-accel tcg,thread=multi -cpu max) ;;
+kvm) processor=(-accel kvm -cpu "host,la57=off") ;;
+tcg) processor=(-accel "tcg,thread=multi" -cpu "max,la57=off") ;;
 *) die "BUFPOOL_ACCEL is kvm or tcg, not '$accel'" ;;
 esac
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=busybox
+# shellcheck shell=dash
 # Run the tests of /etc/run one by one, judge each, and at the end what the
 # module left behind. For each a line goes to the host:
 #
@@ -229,6 +229,7 @@ run_kmemleak() {
 
 echo scan=off >/sys/kernel/debug/kmemleak 2>/dev/null
 keep=$(user_processes | tr '\n' ' ')
+# shellcheck disable=SC2154 # from /etc/run
 for name in $tests; do
 	judge "$name" run_test
 done

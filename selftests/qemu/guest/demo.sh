@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=busybox
+# shellcheck shell=dash
 # The demonstration: its words go to the host's terminal.
 
 verdict start demo

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=busybox
+# shellcheck shell=dash
 # What the modes of the VM share.
 
 # The host sees this at once: a line of the verdict, or, with | in front, text.
@@ -8,7 +8,7 @@ verdict() {
 }
 
 load_module() {
-	insmod $BUFPOOL_KO dyndbg=+p
+	insmod "$BUFPOOL_KO" dyndbg=+p
 }
 
 module_loaded() {

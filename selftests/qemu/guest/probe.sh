@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=busybox
+# shellcheck shell=dash
 # Say that the VM runs at all.
 
 verdict up

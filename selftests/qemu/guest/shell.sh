@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=busybox
+# shellcheck shell=dash
 # A shell for a person, with the module loaded and everything on the PATH.
 
 load_module

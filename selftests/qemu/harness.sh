@@ -1,0 +1,60 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Prove the harness: plant one thing that is wrong at a time, and see that the
+# run fails with a line that names it.
+
+. "$(dirname "$0")/lib.sh"
+
+logs=$build/log/harness
+
+# judge NAME STATUS EXPRESSION: a run must end with this status (ok or bad) and
+# have printed a line that matches.
+judge() {
+	local name=$1 status=$2 expression=$3 got=ok line
+	[ "$(cat "$logs/$name/status")" -eq 0 ] || got=bad
+	line=$(grep -m 1 -E -- "$expression" "$logs/$name/out" || true)
+	if [ $got = "$status" ] && [ -n "$line" ]; then
+		echo 1 0 0 >"$logs/$name/proved"
+		printf 'ok    %-12s %s\n' "$name" "$(tr -s ' ' <<<"$line")"
+	else
+		echo 0 1 0 >"$logs/$name/proved"
+		printf 'FAIL  %-12s the run ended %s; expected %s and a line with "%s"\n' "$name" $got "$status" "$expression"
+		sed 's/^/      /' "$logs/$name/out"
+	fi
+}
+
+# plant NAME KERNEL STATUS EXPRESSION [VARIABLE=VALUE...]: run the planted test
+# NAME.sh; two run at a time.
+plant() {
+	local name=$1 kernel=$2 status=$3 expression=$4
+	shift 4
+	[ "$(jobs -pr | wc -l)" -lt 2 ] || wait -n || true
+	proofs+=("$logs/$name/proved")
+	mkdir -p "$logs/$name"
+	rm -f "$logs/$name/proved"
+	{
+		env TESTS="$name.sh" "$@" "$qemu_dir/suite.sh" "$kernel" "$logs/$name" "$build/$kernel/plant" \
+			>"$logs/$name/out" 2>&1 && echo 0 >"$logs/$name/status" || echo $? >"$logs/$name/status"
+		judge "$name" "$status" "$expression"
+	} &
+}
+
+"$qemu_dir/build.sh" stock debug stock-plant debug-plant
+"$qemu_dir/accel.sh" >/dev/null
+proofs=()
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+plant good stock ok '^stock +ok +good.sh +2 passed'
+plant memory_leak debug bad '^debug +FAIL +kmemleak .*unreferenced object'
+plant failing stock bad '^stock +FAIL +failing.sh .*exit status 1: second'
+plant lying stock bad '^stock +FAIL +lying.sh .*exited with 0 although these failed: second'
+plant early stock bad '^stock +FAIL +early.sh .*exited early: 1 of 3'
+plant silent stock bad '^stock +FAIL +silent.sh .*no plan'
+plant hanging stock bad '^stock +FAIL +hanging.sh .*timed out after 3 s' BUFPOOL_TIMEOUT=3
+plant stuck stock bad '^stock +FAIL +stuck.sh .*deadline' BUFPOOL_DEADLINE=25
+plant poweroff stock bad '^stock +FAIL +poweroff.sh .*the VM ended early'
+plant warning stock bad '^stock +FAIL +warning.sh .*WARNING: .*plant_init'
+plant slab_leak stock bad '^stock +FAIL +slab_leak.sh .*slabinfo: bufpool_planted'
+plant imbalance stock bad '^stock +FAIL +imbalance.sh .*slabs are lost: planted: 2'
+wait
+trap - EXIT
+total "${proofs[@]}"
