@@ -9,7 +9,8 @@ static int __init plant_init(void)
 	struct kmem_cache *cache;
 
 	/* A cache with a usercopy region is not merged into another. */
-	cache = kmem_cache_create_usercopy("bufpool_planted", SZ_128K, PAGE_SIZE, 0, 0, SZ_128K, NULL);
+	cache = kmem_cache_create_usercopy("bufpool_planted", SZ_128K, PAGE_SIZE, 0,
+					   0, SZ_128K, NULL);
 	if (!cache)
 		return -ENOMEM;
 	return kmem_cache_alloc(cache, GFP_KERNEL) ? 0 : -ENOMEM;

@@ -1,0 +1,199 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Static checks. Clean is silent but for the summary.
+#
+# usage: lint.sh [quick]
+#
+# quick leaves out what takes more than a few seconds, and prints its summary
+# as "make check" prints a test.
+
+. "$(dirname "$0")/lib.sh"
+
+cd "$top"
+passed=0 failed=0
+objects=$build/lint
+strict=(-Wall -Wextra -Wpedantic -Werror)
+
+# Files of the project that match the patterns.
+files() {
+	{ git ls-files -co --exclude-standard -- "$@" 2>/dev/null || find "$@" -type f -not -path './build/*' -printf '%P\n'; } |
+		while read -r file; do [ ! -f "$file" ] || echo "$file"; done
+}
+
+# check NAME FUNCTION: a check that says anything, or fails, has found something
+check() {
+	local out status=0
+	out=$("$2" 2>&1) || status=$?
+	if [ -z "$out" ] && [ $status -eq 0 ]; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		echo "lint: $1"
+		printf '%s\n' "${out:-failed with status $status and said nothing}" | sed 's/^/    /'
+	fi
+}
+
+# --- quick ones
+
+spdx() {
+	local file
+	files | grep -vE '^(COPYING|VERSION|LICENSES/.*|.*\.md)$' | while read -r file; do
+		head -n 3 "$file" | grep -q SPDX-License-Identifier || echo "$file has no SPDX line"
+	done
+}
+
+shell_scripts() {
+	local file
+	files | while read -r file; do
+		case $file in
+		*.awk) ;;
+		*.sh) echo "$file" ;;
+		*) head -n 1 "$file" | grep -qE '^#! ?/bin/(ba|da)?sh' && echo "$file" ;;
+		esac || true
+	done
+}
+
+scripts() {
+	shell_scripts | xargs -r shellcheck -x -P SCRIPTDIR
+}
+
+uapi_alone() {
+	local std
+	for std in c90 c99 c17; do
+		printf '#include <linux/bufpool.h>\n#include <linux/bufpool.h>\n' |
+			gcc -std=$std "${strict[@]}" -fsyntax-only -Iuapi -x c -
+	done
+	for std in c++98 c++17; do
+		printf '#include <linux/bufpool.h>\n#include <linux/bufpool.h>\n' |
+			g++ -std=$std "${strict[@]}" -fsyntax-only -Iuapi -x c++ -
+	done
+}
+
+man_pages() {
+	files '*.[1-9]' | xargs -r mandoc -T lint -W warning
+}
+
+# One source of the version: the file VERSION, and whoever repeats it agrees.
+version() {
+	local version
+	[ -e VERSION ] || return 0
+	version=$(cat VERSION)
+	[[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || echo "VERSION says '$version', which is no N.N.N"
+	files 'module/*' | xargs -r grep -nE 'MODULE_VERSION\("' /dev/null | grep -vF "\"$version\""
+	files '*.md' '*.[1-9]' | xargs -r grep -nE 'libbufpool[ -]v?[0-9]+\.[0-9]+\.[0-9]+' /dev/null | grep -vF "$version" || true
+}
+
+library() {
+	[ ! -e userlib/Makefile ] || make -s --no-print-directory -C userlib O="$objects/userlib-gcc" check
+}
+
+# --- the others
+
+# module_with NAME TREE ARGUMENT...: compile the module from nothing
+module_with() {
+	local dir=$objects/module-$1 tree=$2
+	shift 2
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	cp -r Kbuild module uapi "$dir"
+	make -s -C "$tree" M="$dir" -j"$(nproc)" W=1 KCFLAGS=-Werror CONFIG_DEBUG_INFO_BTF_MODULES= "$@"
+}
+
+module_gcc() {
+	module_with gcc "$("$qemu_dir/kernel.sh" stock)/build" C=2 CF=-D__CHECK_ENDIAN__ modules
+}
+
+module_debug() {
+	module_with debug "$("$qemu_dir/kernel.sh" debug)/build" modules
+}
+
+# The prepared tree knows no symbols, so nothing is linked.
+module_clang() {
+	module_with clang "$("$qemu_dir/kernel.sh" clang)/build" CC=clang module/
+}
+
+checkpatch() {
+	xargs -r perl "$source_dir/scripts/checkpatch.pl" --strict --no-tree --terse --no-summary -q --show-types "$@" -f
+}
+
+style_module() {
+	files 'module/*.[ch]' | grep -v /compat.h | checkpatch
+}
+
+# The one file whose business is the kernel's version.
+style_compat() {
+	files module/compat.h | checkpatch --ignore LINUX_VERSION_CODE,CONSTANT_COMPARISON
+}
+
+# BIT() does not exist outside the kernel.
+style_uapi() {
+	files 'uapi/*.h' | checkpatch --ignore BIT_MACRO
+}
+
+style_user() {
+	files 'userlib/*.[ch]' 'selftests/*.[ch]' 'examples/*.c' 'tools/*.[ch]' | checkpatch
+}
+
+kernel_doc() {
+	files 'uapi/*.h' 'module/*.h' | xargs -r perl "$source_dir/scripts/kernel-doc" -none -Werror
+}
+
+library_clang() {
+	[ ! -e userlib/Makefile ] ||
+		make -s --no-print-directory -C userlib O="$objects/userlib-clang" CC=clang CFLAGS="-O2 -Wall -Wextra -Werror"
+}
+
+selftests_with() {
+	[ ! -e selftests/Makefile ] ||
+		quietly "$objects/log-$1" make -s --no-print-directory -C selftests KSFT="$source_dir/tools/testing/selftests" \
+			OUTPUT="$objects/selftests-$1" CC="$1" USERCFLAGS=-Werror USERLIB_A= all
+}
+
+selftests_gcc() {
+	selftests_with gcc
+}
+
+selftests_clang() {
+	selftests_with clang
+}
+
+quick_checks() {
+	check 'every file says its licence' spdx
+	check 'shellcheck' scripts
+	check 'the uapi header compiles alone, as C and as C++' uapi_alone
+	check 'man pages' man_pages
+	check 'one version' version
+	check 'the library, its header, map, pages and installed tree' library
+}
+
+slow_checks() {
+	source_dir=$("$qemu_dir/kernel.sh" source)
+	check 'module with gcc, W=1, sparse' module_gcc
+	check 'module for the debug kernel, W=1' module_debug
+	check 'module with clang, W=1' module_clang
+	check 'checkpatch --strict, module' style_module
+	check 'checkpatch --strict, compat.h' style_compat
+	check 'checkpatch --strict, uapi' style_uapi
+	check 'checkpatch --strict, user code' style_user
+	check 'kernel-doc' kernel_doc
+	check 'library with clang' library_clang
+	check 'selftests with gcc' selftests_gcc
+	check 'selftests with clang' selftests_clang
+}
+
+mkdir -p "$objects" "$build/log/lint"
+quick_checks
+if [ "${1:-}" = quick ]; then
+	word=ok
+	[ $failed -eq 0 ] || word=FAIL
+	printf '%-6s %-4s  %-12s %s\n' host $word lint "$passed passed$([ $failed -eq 0 ] || echo ", $failed failed")"
+else
+	slow_checks
+	if [ $failed -eq 0 ]; then
+		echo "lint: $passed checks, all clean"
+	else
+		echo "lint: $failed of $((passed + failed)) checks found something"
+	fi
+fi
+echo "$passed $failed 0" >"$build/log/lint/counts"
+[ $failed -eq 0 ]
