@@ -13,13 +13,14 @@ export TESTS
 export BUFPOOL_STRESS_SECONDS := $(STRESS_SECONDS)
 
 help:
-	@sed -n 's/^#: //p' Makefile
+	@sed -n 's/^#:\( \|$$\)//p' Makefile
 
 #: On this machine
 #:   make module         build/module/bufpool.ko, for KDIR (the running kernel)
 #:   make userlib        libbufpool, shared and static, in build/userlib
 #:   make install        both, with header, man pages and udev rule; DESTDIR=, PREFIX=
 #:   make clean          forget build/; the kernels' cache stays
+#:
 #:
 #: In a virtual machine, which needs no root and touches nothing here
 #:   make demo           move a real file through rented blocks
@@ -29,6 +30,7 @@ help:
 #:   make check-debug
 #:   make check-harness  show that the harness notices what is wrong
 #:   make lint           static checks, with gcc and with clang
+#:
 #:
 #:   TESTS="a b"         only these tests
 #:   STRESS_SECONDS=n    how long the races last

@@ -51,13 +51,25 @@ submake() {
 	[ ! -e "$dir/Makefile" ] || quietly "$build/log/build-user" make -C "$dir" -j"$(nproc)" "$@"
 }
 
+# The examples, built as their reader would build them.
+build_examples() {
+	local source program
+	for source in "$top"/examples/*.c; do
+		[ -e "$source" ] || continue
+		program=$build/tools/$(basename "$source" .c)
+		[ "$program" -nt "$source" ] && [ "$program" -nt "$build/userlib/libbufpool.so" ] ||
+			gcc -O2 -Wall -Wextra -I"$top/userlib" -I"$top/uapi" -o "$program" "$source" \
+				-L"$build/userlib" -lbufpool -pthread || die "could not compile $source"
+	done
+}
+
 build_user() {
 	local ksft userlib_a=
 	[ ! -e "$top/userlib/Makefile" ] || userlib_a=$build/userlib/libbufpool.a
 	ksft=$("$qemu_dir/kernel.sh" source)/tools/testing/selftests
 	mkdir -p "$build/userlib" "$build/tools" "$build/objects" "$build/selftests"
 	submake userlib O="$build/userlib"
-	submake tools O="$build/tools"
+	build_examples
 	submake selftests KSFT="$ksft" OUTPUT="$build/objects" USERLIB_A="$userlib_a" \
 		INSTALL_PATH="$build/selftests" install
 	# Installing does not take away what the Makefile no longer names.
