@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libbufpool - rent and return blocks of /dev/bufpool
+ *
+ * A *pool* here is a view of the machine's pool of memory blocks: one open file
+ * description of the device (a *client*, see <linux/bufpool.h>) and the address
+ * space that its blocks appear in. A rented block is a plain pointer.
+ *
+ * Errors
+ *
+ *   Functions of type int return 0, or a count, or a negative errno. Functions
+ *   that return a pointer or a size return NULL or 0 and set errno. A call that
+ *   fails has changed nothing, but for errno where that is how it tells. The
+ *   library never prints, never exits and never installs a signal handler.
+ *
+ *   Every function that takes a pool fails with EINVAL when it is NULL, and with
+ *   ECHILD in a process that fork(2) made after the pool was opened; only
+ *   bufpool_close() works there.
+ *
+ *   Every function that takes a block fails with
+ *
+ *     EINVAL   it is NULL, or points into a block and not at its first byte
+ *     ENOENT   it is no block of this pool: foreign memory, or never rented
+ *     ESTALE   it has been returned
+ *
+ * Threads
+ *
+ *   Every function but bufpool_close() may be called on one pool by any number of
+ *   threads at once, and any thread may return what another one rented. No
+ *   function may be called from a signal handler.
+ *
+ * Ownership
+ *
+ *   A block belongs to the caller from the call that rents or adopts it until
+ *   the call that returns it, or until the pool is closed. Touching it
+ *   afterwards raises SIGBUS or SIGSEGV, unless it has been rented again.
+ */
+#ifndef BUFPOOL_H
+#define BUFPOOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/bufpool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct bufpool;
+
+/**
+ * bufpool_open() - open the device and map its blocks
+ * @device: path of the device; NULL is /dev/bufpool
+ * @flags: must be 0
+ *
+ * Every pool is a client of its own. The descriptor is closed by exec.
+ *
+ * The pool takes address space, not memory, for the blocks it may rent. Where
+ * there is little (RLIMIT_AS, a 32-bit program), it takes at most about half of
+ * what is left, and fails when that is not enough for one block of the largest
+ * size in each class.
+ *
+ * Return: the pool, to be given to bufpool_close(); or NULL and errno:
+ * EINVAL (a flag), ENOTTY (not this device), ENOMEM (memory or address space),
+ * or what open(2) says, as ENOENT where the module is not loaded and EACCES
+ * where the user may not use it.
+ */
+struct bufpool *bufpool_open(const char *device, unsigned int flags);
+
+/**
+ * bufpool_fdopen() - make a pool of a descriptor that is open already
+ * @fd: descriptor of the device, such as one inherited or received
+ * @flags: must be 0
+ *
+ * The new pool is the same client as every other user of this open file
+ * description; see bufpool_adopt().
+ *
+ * Return: the pool, which owns @fd from now on; or NULL and errno: EBADF, and
+ * as for bufpool_open(). @fd is still the caller's then.
+ */
+struct bufpool *bufpool_fdopen(int fd, unsigned int flags);
+
+/**
+ * bufpool_close() - return every block of a pool and free it
+ * @pool: the pool
+ *
+ * No other thread may use the pool any more. Every block that was rented or
+ * adopted through @pool goes back, even where another process shares the
+ * client. In a child of fork(2) it only frees what the child itself has: no
+ * block is returned and no mapping changed, and the parent does not notice.
+ *
+ * Return: 0, or -EINVAL.
+ */
+int bufpool_close(struct bufpool *pool);
+
+/**
+ * bufpool_rent() - rent one block, waiting for it as long as necessary
+ * @pool: the pool
+ * @min_size: bytes needed
+ * @flags: BUFPOOL_RENT_* bits
+ *
+ * All bytes of the block are zero. It is aligned to its own size, which
+ * bufpool_block_size() tells.
+ *
+ * Return: the block, to be given to bufpool_return(); or NULL and errno:
+ * EINVAL (a flag, or @min_size is 0), EMSGSIZE (larger than any block), EAGAIN
+ * (nothing is free, with BUFPOOL_RENT_NONBLOCK or O_NONBLOCK), EINTR, EDQUOT (over
+ * the client's ceiling), ENOMEM (the kernel has no memory, or the block is
+ * beyond the address space that bufpool_open() could take), ECHILD.
+ */
+void *bufpool_rent(struct bufpool *pool, size_t min_size, unsigned int flags);
+
+/**
+ * bufpool_rent_timed() - rent one block, waiting for a limited time
+ * @pool: the pool
+ * @min_size: bytes needed
+ * @flags: BUFPOOL_RENT_* bits
+ * @timeout_ns: nanoseconds to wait at most; 0 waits without a limit
+ *
+ * Return: as bufpool_rent(), and ETIMEDOUT; EINVAL also where @timeout_ns is
+ * negative.
+ */
+void *bufpool_rent_timed(struct bufpool *pool, size_t min_size,
+			 unsigned int flags, int64_t timeout_ns);
+
+/**
+ * bufpool_return() - give one block back
+ * @pool: the pool
+ * @block: what bufpool_rent(), bufpool_rent_many() or bufpool_adopt() gave
+ * @flags: BUFPOOL_RETURN_* bits
+ *
+ * Returning a block twice, memory that is no block, or a pointer into a block
+ * is refused without asking the kernel.
+ *
+ * Return: 0, or -EINVAL (a flag, or see above), -ENOENT, -ESTALE, -ECHILD.
+ */
+int bufpool_return(struct bufpool *pool, void *block, unsigned int flags);
+
+/**
+ * bufpool_rent_many() - rent blocks of one size
+ * @pool: the pool
+ * @min_size: bytes needed in each block
+ * @flags: BUFPOOL_RENT_* bits
+ * @blocks: (out) array for @count blocks
+ * @count: blocks wanted, 1 to INT_MAX
+ *
+ * Waits for the first block only, and then takes what is there.
+ *
+ * Return: how many blocks were rented, at least 1: they are at the front of
+ * @blocks, and the rest of it has not been written; or -EINVAL (@blocks is
+ * NULL, @count is out of range) or a negative errno as bufpool_rent().
+ */
+int bufpool_rent_many(struct bufpool *pool, size_t min_size,
+		      unsigned int flags, void **blocks, unsigned int count);
+
+/**
+ * bufpool_return_many() - give blocks back
+ * @pool: the pool
+ * @blocks: array of @count blocks
+ * @count: how many, 1 to INT_MAX
+ * @flags: BUFPOOL_RETURN_* bits
+ *
+ * Return: how many blocks were returned, from the front of @blocks, at least 1.
+ * It is less than @count where the next block is refused; a call that begins with
+ * that one says why. Or -EINVAL (@blocks is NULL, @count is out of range), or a
+ * negative errno as bufpool_return() has for the first block.
+ */
+int bufpool_return_many(struct bufpool *pool, void *const *blocks,
+			unsigned int count, unsigned int flags);
+
+/**
+ * bufpool_block_size() - the bytes in a rented block
+ * @pool: the pool
+ * @block: a block that is rented
+ *
+ * Return: bytes, at least what was asked for; or 0 and errno: EINVAL, ENOENT,
+ * ESTALE, ECHILD.
+ */
+size_t bufpool_block_size(struct bufpool *pool, const void *block);
+
+/**
+ * bufpool_handle() - the kernel's name of a rental
+ * @pool: the pool
+ * @block: a block that is rented
+ * @handle: (out) for the ioctls of <linux/bufpool.h>
+ *
+ * Return: 0, or -EINVAL (@handle is NULL too), -ENOENT, -ESTALE, -ECHILD.
+ */
+int bufpool_handle(struct bufpool *pool, const void *block, uint64_t *handle);
+
+/**
+ * bufpool_offset() - where to mmap a block
+ * @pool: the pool
+ * @block: a block that is rented
+ * @offset: (out) offset for mmap(2) of the device
+ *
+ * Return: 0, or -EINVAL (@offset is NULL too), -ENOENT, -ESTALE, -ECHILD.
+ */
+int bufpool_offset(struct bufpool *pool, const void *block, uint64_t *offset);
+
+/**
+ * bufpool_adopt() - take over a block that was rented elsewhere
+ * @pool: the pool
+ * @handle: the kernel's name of the rental
+ * @offset: where to mmap the block
+ *
+ * For blocks that the same client has rented by ioctl or in another process:
+ * from now on the block is this pool's, as if it had been rented here. Whoever
+ * rented it must not return it. The kernel is not asked; a handle that is not
+ * valid shows when the block is touched (SIGBUS) and returned (ENOENT, ESTALE).
+ *
+ * Return: the block, to be given to bufpool_return(); or NULL and errno:
+ * EINVAL (@offset is not where a block begins), EEXIST (this rental is
+ * this pool's already), ENOMEM (the block is beyond the address space that
+ * bufpool_open() could take), ECHILD.
+ */
+void *bufpool_adopt(struct bufpool *pool, uint64_t handle, uint64_t offset);
+
+/**
+ * bufpool_fd() - the descriptor of a pool, for the ioctls of <linux/bufpool.h>
+ * @pool: the pool
+ *
+ * Return: the descriptor, which stays the pool's; or -EINVAL, -ECHILD.
+ */
+int bufpool_fd(struct bufpool *pool);
+
+/**
+ * bufpool_version() - the version of the library that is running
+ *
+ * Return: a constant string such as "0.1.0".
+ */
+const char *bufpool_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* BUFPOOL_H */

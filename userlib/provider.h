@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where blocks come from
+ *
+ * A provider hands out blocks by handle and offset, as <linux/bufpool.h>
+ * describes, and can make a range of offsets appear at an address. All functions
+ * return 0 or a count, or -errno; all but close may be called by any number of
+ * threads at once.
+ */
+#ifndef BUFPOOL_PROVIDER_H
+#define BUFPOOL_PROVIDER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/bufpool.h>
+
+struct bufpool_provider;
+
+struct bufpool_provider_ops {
+	int (*info)(struct bufpool_provider *provider,
+		    struct bufpool_info *info);
+
+	/* Replaces what was at @address. */
+	int (*map)(struct bufpool_provider *provider, void *address,
+		   size_t length, __u64 offset);
+
+	/* At most BUFPOOL_MANY_MAX; see BUFPOOL_IOC_RENT_MANY. */
+	int (*rent_many)(struct bufpool_provider *provider, size_t min_size,
+			 unsigned int flags, __s64 timeout_ns,
+			 struct bufpool_block *blocks, unsigned int count);
+
+	/* At most BUFPOOL_MANY_MAX; see BUFPOOL_IOC_RETURN_MANY. */
+	int (*return_many)(struct bufpool_provider *provider,
+			   const __u64 *handles, unsigned int count,
+			   unsigned int flags);
+
+	/* In a child of fork() too. */
+	void (*close)(struct bufpool_provider *provider);
+};
+
+struct bufpool_provider {
+	const struct bufpool_provider_ops *ops;
+	int fd;
+};
+
+/* The kernel's pool by a descriptor of its device, which close() closes. */
+void bufpool_provider_kernel_init(struct bufpool_provider *provider, int fd);
+
+#endif /* BUFPOOL_PROVIDER_H */

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "provider.h"
+
+static int call(struct bufpool_provider *provider, unsigned long command,
+		void *argument)
+{
+	int ret = ioctl(provider->fd, command, argument);
+
+	return ret < 0 ? -errno : ret;
+}
+
+static int kernel_info(struct bufpool_provider *provider,
+		       struct bufpool_info *info)
+{
+	*info = (struct bufpool_info){ .size = sizeof(*info) };
+	return call(provider, BUFPOOL_IOC_INFO, info);
+}
+
+static int kernel_map(struct bufpool_provider *provider, void *address,
+		      size_t length, __u64 offset)
+{
+	void *at = mmap(address, length, PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_FIXED, provider->fd, offset);
+
+	return at == MAP_FAILED ? -errno : 0;
+}
+
+static int kernel_rent_many(struct bufpool_provider *provider, size_t min_size,
+			    unsigned int flags, __s64 timeout_ns,
+			    struct bufpool_block *blocks, unsigned int count)
+{
+	struct bufpool_rent_many rent = {
+		.size = sizeof(rent),
+		.flags = flags,
+		.min_size = min_size,
+		.timeout_ns = timeout_ns,
+		.count = count,
+		.blocks = (uintptr_t)blocks,
+	};
+
+	return call(provider, BUFPOOL_IOC_RENT_MANY, &rent);
+}
+
+static int kernel_return_many(struct bufpool_provider *provider,
+			      const __u64 *handles, unsigned int count,
+			      unsigned int flags)
+{
+	struct bufpool_return_many give = {
+		.size = sizeof(give),
+		.flags = flags,
+		.handles = (uintptr_t)handles,
+		.count = count,
+	};
+
+	return call(provider, BUFPOOL_IOC_RETURN_MANY, &give);
+}
+
+static void kernel_close(struct bufpool_provider *provider)
+{
+	close(provider->fd);
+}
+
+static const struct bufpool_provider_ops kernel_ops = {
+	.info = kernel_info,
+	.map = kernel_map,
+	.rent_many = kernel_rent_many,
+	.return_many = kernel_return_many,
+	.close = kernel_close,
+};
+
+void bufpool_provider_kernel_init(struct bufpool_provider *provider, int fd)
+{
+	provider->ops = &kernel_ops;
+	provider->fd = fd;
+}

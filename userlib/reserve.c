@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdint.h>
+#include <sys/mman.h>
+
+#include "reserve.h"
+
+static int set_up(char *base, size_t length, int prot)
+{
+	/*
+	 * mlockall(MCL_FUTURE) would otherwise bring in every page at mprotect().
+	 * Huge pages would turn the first touch into 2 MiB.
+	 */
+	if (munlock(base, length) ||
+	    madvise(base, length, MADV_DONTFORK) ||
+	    (madvise(base, length, MADV_NOHUGEPAGE) && errno != EINVAL) ||
+	    mprotect(base, length, prot))
+		return -errno;
+	return 0;
+}
+
+int bufpool_reserve(size_t length, size_t align, int prot, void **base)
+{
+	char *start, *first;
+	size_t whole;
+	int ret;
+
+	if (__builtin_mul_overflow(length, 2, &whole) ||
+	    __builtin_add_overflow(whole, align, &whole))
+		return -ENOMEM;
+
+	start = mmap(NULL, whole, PROT_NONE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (start == MAP_FAILED)
+		/* EAGAIN: more than RLIMIT_MEMLOCK, under mlockall() */
+		return errno == EAGAIN ? -ENOMEM : -errno;
+
+	ret = set_up(start, whole, prot);
+	if (ret) {
+		munmap(start, whole);
+		return ret;
+	}
+
+	first = (char *)(((uintptr_t)start + align - 1) & ~(align - 1));
+	if (first != start)
+		munmap(start, first - start);
+	munmap(first + length, start + whole - (first + length));
+	*base = first;
+	return 0;
+}
