@@ -8,6 +8,7 @@
  * most IN_FLIGHT blocks exist at a time, so they are used over and over. The
  * bytes themselves are never sent: both processes are one client of the pool.
  */
+#define _GNU_SOURCE
 #include <bufpool.h>
 #include <err.h>
 #include <fcntl.h>

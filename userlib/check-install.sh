@@ -1,0 +1,68 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# check-install.sh OUT: programs in C and C++ build against what `make install`
+# puts in place, with nothing but pkg-config, shared and static, and run.
+set -eu
+
+: "${CC:=cc}" "${CXX:=c++}" "${MAKE:=make}"
+here=$(cd "$(dirname "$0")" && pwd)
+version=$(cat "$here/../VERSION")
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+
+$MAKE -s -C "$here" O="$1" DESTDIR="$root" PREFIX=/usr install
+
+export PKG_CONFIG_SYSROOT_DIR="$root" PKG_CONFIG_LIBDIR="$root/usr/lib/pkgconfig"
+export PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 PKG_CONFIG_ALLOW_SYSTEM_LIBS=1
+cflags=$(pkg-config --cflags libbufpool)
+libs=$(pkg-config --libs libbufpool)
+
+die() {
+	echo "check-install: $*" >&2
+	exit 1
+}
+
+test "$(pkg-config --modversion libbufpool)" = "$version" ||
+	die "libbufpool.pc does not say $version"
+
+cat > "$root/program.c" <<'END'
+#include <bufpool.h>
+#include <stdio.h>
+
+int main(void)
+{
+	puts(bufpool_version());
+	return bufpool_close(NULL) < 0 ? 0 : 1;
+}
+END
+cp "$root/program.c" "$root/program.cc"
+
+# build NAME COMPILER SOURCE [FLAG...]: build it, run it, compare what it says.
+build() {
+	name=$1 compiler=$2 source=$3
+	shift 3
+	# Words are meant to be split in what pkg-config and the caller give.
+	# shellcheck disable=SC2086
+	$compiler -Wall -Wextra -Werror $cflags -o "$root/$name" "$source" "$@" $libs
+	said=$(LD_LIBRARY_PATH="$root/usr/lib" "$root/$name")
+	test "$said" = "$version" || die "$name says '$said', not $version"
+}
+
+build c-shared "$CC" "$root/program.c"
+build c-static "$CC" "$root/program.c" -static
+build cc-shared "$CXX" "$root/program.cc"
+build cc-static "$CXX" "$root/program.cc" -static
+
+readelf -d "$root/c-shared" | grep -q 'NEEDED.*\[libbufpool\.so\.0\]' ||
+	die "the shared program does not need libbufpool.so.0"
+! readelf -d "$root/c-static" | grep -q NEEDED ||
+	die "the static program needs a shared library"
+for page in man3/libbufpool.3 man4/bufpool.4; do
+	test -s "$root/usr/share/man/$page" || die "no $page"
+done
+for example in first raw demo; do
+	# shellcheck disable=SC2086
+	$CC -Wall -Wextra -Werror $cflags -o "$root/$example" \
+		"$here/../examples/$example.c" $libs -lpthread
+done
