@@ -8,7 +8,7 @@
  * several returns of one block exactly one succeeds.
  */
 #include <linux/capability.h>
-#include <linux/hash.h>
+#include <linux/jhash.h>
 #include <linux/pagemap.h>
 #include <linux/random.h>
 #include "bufpool.h"
@@ -24,7 +24,7 @@
  */
 static u32 generation_base(const struct bufpool_client *client, u32 place)
 {
-	return hash_32(place ^ client->cookie, 32);
+	return jhash_1word(place, client->cookie);
 }
 
 static bool was_issued(const struct bufpool_client *client, u64 handle)
