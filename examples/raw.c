@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Print what sum(1) prints for a file, read through a rented block. */
+/* Copy a file to standard output through a rented block. */
 #include <err.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -14,9 +13,8 @@ int main(int argc, char **argv)
 	struct bufpool_return give = { .size = sizeof(give) };
 	int pool = open("/dev/bufpool", O_RDWR | O_CLOEXEC);
 	int file = argc == 2 ? open(argv[1], O_RDONLY) : STDIN_FILENO;
-	unsigned char *block;
-	unsigned int sum = 0;
-	ssize_t n, i;
+	void *block;
+	ssize_t n;
 
 	if (pool < 0 || file < 0 || ioctl(pool, BUFPOOL_IOC_RENT, &rent))
 		err(1, "rent");
@@ -25,11 +23,10 @@ int main(int argc, char **argv)
 	if (block == MAP_FAILED)
 		err(1, "mmap");
 	while ((n = read(file, block, rent.length)) > 0)
-		for (i = 0; i < n; i++)
-			sum = ((sum >> 1) + ((sum & 1) << 15) + block[i]) & 0xffff;
+		if (write(STDOUT_FILENO, block, n) != n)
+			err(1, "write");
 	give.handle = rent.handle;
 	if (n < 0 || ioctl(pool, BUFPOOL_IOC_RETURN, &give))
 		err(1, "read or return");
-	printf("%05u\n", sum);
 	return 0;
 }
