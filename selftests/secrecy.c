@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Secrecy: what one client wrote is zero for the next, by whatever way and in
+ * whatever size the blocks come.
+ */
+#include "bufpool_test.h"
+
+#define BLOCKS	32
+
+/* The ways in which blocks leave a client. */
+enum way {
+	BY_RETURN, BY_CLEAR, BY_RETURN_MANY, BY_CLOSE, BY_EXIT, BY_KILL,
+	BY_EXEC,
+};
+
+struct secret {
+	enum way way;
+	__u64 block_size;
+	int count;
+	unsigned int done;
+};
+
+FIXTURE(secrecy)
+{
+	int fd;
+	struct bufpool_info info;
+	struct secret *secret;
+	__u64 before;
+};
+
+FIXTURE_VARIANT(secrecy)
+{
+	enum way way;
+};
+
+FIXTURE_VARIANT_ADD(secrecy, by_return) { .way = BY_RETURN };
+FIXTURE_VARIANT_ADD(secrecy, by_clearing_return) { .way = BY_CLEAR };
+FIXTURE_VARIANT_ADD(secrecy, by_return_many) { .way = BY_RETURN_MANY };
+FIXTURE_VARIANT_ADD(secrecy, by_close) { .way = BY_CLOSE };
+FIXTURE_VARIANT_ADD(secrecy, by_exit) { .way = BY_EXIT };
+FIXTURE_VARIANT_ADD(secrecy, by_kill) { .way = BY_KILL };
+FIXTURE_VARIANT_ADD(secrecy, by_exec) { .way = BY_EXEC };
+
+FIXTURE_SETUP(secrecy)
+{
+	self->fd = pool_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, pool_info(self->fd, &self->info));
+	self->before = in_use(self->fd);
+	self->secret = shared_alloc(sizeof(*self->secret));
+	ASSERT_NE(NULL, self->secret);
+	self->secret->way = variant->way;
+	self->secret->count = BLOCKS;
+}
+
+FIXTURE_TEARDOWN(secrecy)
+{
+	close(self->fd);
+}
+
+/* Fill blocks with 0xff, and let them go. */
+static int have_a_secret(void *arg)
+{
+	char *const argv[] = { (char *)"hold", NULL };
+	char *const envp[] = { (char *)HOLD_ENV "=1", NULL };
+	struct bufpool_block blocks[BLOCKS];
+	struct secret *secret = arg;
+	__u64 handles[BLOCKS];
+	int fd = pool_open(), i, count;
+
+	CHECK(fd >= 0);
+	count = rent_many(fd, secret->block_size, secret->count, blocks);
+	CHECK(count == secret->count);
+	for (i = 0; i < count; i++) {
+		CHECK(block_fill(fd, blocks[i].offset, blocks[i].length, 0xff));
+		handles[i] = blocks[i].handle;
+	}
+
+	switch (secret->way) {
+	case BY_RETURN:
+	case BY_CLEAR:
+		for (i = 0; i < count; i++)
+			CHECK(!give_with(fd, handles[i],
+					 secret->way == BY_CLEAR ?
+					 BUFPOOL_RETURN_CLEAR : 0));
+		break;
+	case BY_RETURN_MANY:
+		CHECK(give_many(fd, handles, count) == count);
+		break;
+	case BY_CLOSE:
+		CHECK(!close(fd));
+		break;
+	case BY_EXIT:
+		break;
+	case BY_KILL:
+		raise(SIGKILL);
+		break;
+	case BY_EXEC:
+		i = open("/dev/null", O_RDONLY);
+		CHECK(dup2(i, STDIN_FILENO) == STDIN_FILENO);
+		execve("/proc/self/exe", argv, envp);
+		CHECK(!"execve() does not come back");
+		break;
+	}
+	return 0;
+}
+
+/* How many of the blocks that @fd rents now have something in them. */
+static int count_leaks(int fd, __u64 size, int count)
+{
+	struct bufpool_block blocks[BLOCKS];
+	int got = 0, leaks = 0, ret, i;
+
+	while (got < count) {
+		ret = rent_many(fd, size, count - got, blocks + got);
+		if (ret < 0)
+			break;
+		got += ret;
+	}
+	for (i = 0; i < got; i++) {
+		leaks += !block_is_zero(fd, blocks[i].offset, blocks[i].length);
+		give(fd, blocks[i].handle);
+	}
+	return got ? leaks : -1;
+}
+
+TEST_F(secrecy, thirty_two_blocks)
+{
+	struct bufpool_stats first, second;
+
+	self->secret->block_size = 1;
+	EXPECT_EQ(variant->way == BY_KILL ? -SIGKILL : 0,
+		  in_child(have_a_secret, self->secret));
+	ASSERT_TRUE(in_use_becomes(self->fd, self->before));
+	ASSERT_EQ(0, pool_stats(self->fd, &first));
+	EXPECT_EQ(0, count_leaks(self->fd, 1, BLOCKS));
+	/* That proves something only if some of them are the same. */
+	ASSERT_EQ(0, pool_stats(self->fd, &second));
+	EXPECT_LT(first.reused, second.reused);
+}
+
+TEST_F(secrecy, every_class)
+{
+	unsigned int class;
+
+	for (class = 0; class < self->info.nr_classes; class++) {
+		__u64 size = (__u64)self->info.page_size << class;
+
+		self->secret->block_size = size;
+		self->secret->count = size > self->info.max_pooled ? 1 : 2;
+		EXPECT_EQ(variant->way == BY_KILL ? -SIGKILL : 0,
+			  in_child(have_a_secret, self->secret));
+		ASSERT_TRUE(in_use_becomes(self->fd, self->before));
+		EXPECT_EQ(0, count_leaks(self->fd, size,
+					 self->secret->count)) {
+			TH_LOG("blocks of %llu bytes", size);
+		}
+	}
+}
+
+/* Slabs that change their class take no secrets along. */
+TEST_F(secrecy, from_class_to_class)
+{
+	self->secret->block_size = 1 * MIB;
+	self->secret->count = 2;
+	ASSERT_EQ(0, limit_write(2 * MIB));
+	EXPECT_EQ(variant->way == BY_KILL ? -SIGKILL : 0,
+		  in_child(have_a_secret, self->secret));
+	ASSERT_TRUE(in_use_becomes(self->fd, self->before));
+	EXPECT_EQ(0, count_leaks(self->fd, 1, BLOCKS));
+	EXPECT_EQ(0, count_leaks(self->fd, 64 * KIB, BLOCKS));
+	limit_restore();
+}
+
+/* The same client finds its own blocks empty as well. */
+TEST(own_blocks_are_zero_again)
+{
+	struct bufpool_rent rented;
+	int fd = pool_open(), i;
+
+	ASSERT_LE(0, fd);
+	for (i = 0; i < 8; i++) {
+		char *at = rent_mapped(fd, 64 * KIB, &rented);
+
+		ASSERT_NE(NULL, at);
+		EXPECT_TRUE(filled(at, 0, rented.length));
+		memset(at, 0xff, rented.length);
+		ASSERT_EQ(0, give(fd, rented.handle));
+		munmap(at, rented.length);
+	}
+}
+
+/* A single byte in the last place is a secret too. */
+TEST(last_byte_is_zero_again)
+{
+	struct bufpool_rent rented;
+	int one = pool_open(), other = pool_open(), i;
+
+	ASSERT_LE(0, one);
+	ASSERT_LE(0, other);
+	for (i = 0; i < 8; i++) {
+		char *at = rent_mapped(one, 64 * KIB, &rented);
+
+		ASSERT_NE(NULL, at);
+		at[rented.length - 1] = 0x5a;
+		ASSERT_EQ(0, give(one, rented.handle));
+		munmap(at, rented.length);
+		ASSERT_EQ(0, count_leaks(other, 64 * KIB, 8));
+	}
+}
+
+/* What the kernel wrote for a program is one as well. */
+TEST(what_read_wrote_is_zero_again)
+{
+	struct bufpool_rent rented;
+	int one = pool_open(), other = pool_open(), ends[2];
+	char *at;
+
+	ASSERT_LE(0, one);
+	ASSERT_LE(0, other);
+	ASSERT_EQ(0, pipe(ends));
+	at = rent_mapped(one, 1, &rented);
+	ASSERT_NE(NULL, at);
+	ASSERT_EQ(6, write(ends[1], "secret", 6));
+	ASSERT_EQ(6, read(ends[0], at + 1000, 6));
+	ASSERT_EQ(0, give(one, rented.handle));
+	EXPECT_EQ(0, count_leaks(other, 1, BLOCKS));
+}
+
+TEST_HARNESS_MAIN
