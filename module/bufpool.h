@@ -23,6 +23,11 @@
 #ifndef _BUFPOOL_H
 #define _BUFPOOL_H
 
+#ifndef CONFIG_64BIT
+/* 32-bit programs are fine */
+#error "bufpool needs a 64-bit kernel: its window is larger than 4 GiB"
+#endif
+
 #include <linux/atomic.h>
 #include <linux/bits.h>
 #include <linux/fs.h>
@@ -93,6 +98,7 @@ struct bufpool_blk {
  * @nr_free: free blocks; class->lock
  * @clean: first free block that is zero, or BUFPOOL_NO_BLK; class->lock
  * @dirty: first free block that is not; class->lock
+ * @idle: counted in class->nr_idle; class->lock
  * @rcu: for freeing, since lookups by handle run under RCU
  * @blks: the blocks
  */
@@ -104,6 +110,7 @@ struct bufpool_slab {
 	u16 nr_free;
 	u16 clean;
 	u16 dirty;
+	bool idle;
 	struct rcu_head rcu;
 	struct bufpool_blk blks[];
 };
@@ -151,6 +158,7 @@ extern const struct bufpool_backing bufpool_backing_slab;
  * @waiters: struct bufpool_waiter, in the order of arrival; while there are
  *	any, no block is free
  * @nr_slabs: how many there are
+ * @nr_idle: how many of them are idle
  * @nr_out: blocks that are not free
  */
 struct bufpool_class {
@@ -170,6 +178,7 @@ struct bufpool_class {
 	struct list_head idle;
 	struct list_head waiters;
 	unsigned long nr_slabs;
+	unsigned long nr_idle;
 	unsigned long nr_out;
 };
 
@@ -238,6 +247,7 @@ struct bufpool_pool {
  * @lock: guards all that follows
  * @held: the blocks it rents
  * @nr_held: how many
+ * @held_bytes: bytes in them
  * @charged: bytes it holds or is about to
  * @ceiling: bytes it may hold
  * @issued: handles it has been given
@@ -252,6 +262,7 @@ struct bufpool_client {
 	spinlock_t lock ____cacheline_aligned;
 	struct list_head held;
 	u64 nr_held;
+	u64 held_bytes;
 	u64 charged;
 	u64 ceiling;
 	u64 issued;
@@ -310,9 +321,9 @@ int bufpool_class_init(struct bufpool_class *class, struct bufpool_pool *pool,
 void bufpool_class_exit(struct bufpool_class *class);
 struct bufpool_blk *bufpool_class_take_locked(struct bufpool_class *class);
 struct bufpool_blk *bufpool_class_rent(struct bufpool_request *request);
-int bufpool_class_grow(struct bufpool_class *class);
+int bufpool_class_grow(struct bufpool_class *class, struct bufpool_blk **keep);
 void bufpool_class_put(struct bufpool_blk *blk);
-bool bufpool_class_drop_idle(struct bufpool_class *class);
+size_t bufpool_class_drop_idle(struct bufpool_class *class, size_t bytes);
 void bufpool_class_drain(struct bufpool_class *class);
 
 /* wait.c */
@@ -330,8 +341,9 @@ struct bufpool_class *bufpool_pool_class(struct bufpool_pool *pool, u64 size);
 struct bufpool_blk *bufpool_pool_find_offset(struct bufpool_pool *pool,
 					     u64 offset);
 int bufpool_pool_charge(struct bufpool_pool *pool, size_t bytes);
+size_t bufpool_pool_missing(struct bufpool_pool *pool, size_t bytes);
 void bufpool_pool_uncharge(struct bufpool_pool *pool, size_t bytes);
-bool bufpool_pool_over_limit(struct bufpool_pool *pool);
+bool bufpool_pool_drop_idle(struct bufpool_pool *pool, size_t bytes);
 void bufpool_pool_set_limit(struct bufpool_pool *pool, unsigned long limit);
 void bufpool_pool_info(struct bufpool_pool *pool, struct bufpool_info *info);
 void bufpool_pool_stats(struct bufpool_pool *pool, struct bufpool_stats *stats);

@@ -335,7 +335,6 @@ static const struct file_operations chardev_fops = {
 	.unlocked_ioctl = chardev_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.mmap = chardev_mmap,
-	.llseek = no_llseek,
 };
 
 /*

@@ -5,6 +5,7 @@
  * Blocks are taken from slabs that are in use already before slabs that are
  * wholly free, so that the latter stay so and can be given back.
  */
+#include <linux/sched/signal.h>
 #include "bufpool.h"
 
 /**
@@ -65,7 +66,13 @@ void bufpool_class_exit(struct bufpool_class *class)
 static void sort(struct bufpool_class *class, struct bufpool_slab *slab)
 {
 	lockdep_assert_held(&class->lock);
-	if (slab->nr_free == class->per_slab)
+	if (slab->idle)
+		class->nr_idle--;
+	slab->idle = slab->nr_free == class->per_slab;
+	if (slab->idle)
+		class->nr_idle++;
+
+	if (slab->idle)
 		list_move(&slab->node, &class->idle);
 	else if (slab->nr_free)
 		list_move(&slab->node, &class->partial);
@@ -109,38 +116,56 @@ static struct bufpool_blk *take(struct bufpool_class *class)
 	return blk;
 }
 
-/* Hand a new slab's blocks to those who wait, and the rest to the depot. */
-static void add(struct bufpool_class *class, struct bufpool_slab *slab)
+/*
+ * Hand a new slab's blocks to those who wait, one to the caller if it wants one,
+ * and the rest to the depot.
+ */
+static void add(struct bufpool_class *class, struct bufpool_slab *slab,
+		struct bufpool_blk **keep)
 {
-	unsigned int i;
+	unsigned int i = 0, last = class->per_slab;
+	bool idle;
 
 	spin_lock(&class->lock);
 	class->nr_slabs++;
 	class->nr_out += class->per_slab;
-	/* the first is popped first, and low offsets are handed out first */
-	for (i = class->per_slab; i--;) {
-		if (bufpool_wait_hand_over(class, &slab->blks[i]))
-			continue;
-		bufpool_slab_push(slab, &slab->blks[i]);
-		class->nr_out--;
-	}
+	while (i < class->per_slab &&
+	       bufpool_wait_hand_over(class, &slab->blks[i]))
+		i++;
+	if (keep && i < class->per_slab)
+		*keep = &slab->blks[i++];
+	class->nr_out -= class->per_slab - i;
+	/* the last is popped first, and low offsets are to go out first */
+	while (last-- > i)
+		bufpool_slab_push(slab, &slab->blks[last]);
 	sort(class, slab);
+	idle = slab->idle;
 	spin_unlock(&class->lock);
+
+	if (idle)
+		/* nobody here needs it any more; it may make room elsewhere */
+		bufpool_wait_retry(class->pool);
 }
 
-static bool drop_any_idle(struct bufpool_pool *pool)
+/* Charge a slab; where the pool is full, wholly free slabs give way. */
+static int charge(struct bufpool_class *class)
 {
-	unsigned int i;
+	struct bufpool_pool *pool = class->pool;
+	size_t missing;
+	int err;
 
-	for (i = 0; i < pool->nr_classes; i++)
-		if (bufpool_class_drop_idle(&pool->classes[i]))
-			return true;
-	return false;
+	do {
+		err = bufpool_pool_charge(pool, class->slab_size);
+		missing = bufpool_pool_missing(pool, class->slab_size);
+	} while (err == -EAGAIN && !signal_pending(current) &&
+		 bufpool_pool_drop_idle(pool, missing));
+	return err;
 }
 
 /**
  * bufpool_class_grow - add a slab
  * @class: whose; its grow mutex is held
+ * @keep: gets a block, in transit, if those who wait leave one; or NULL
  *
  * Where the pool is at its limit, or the system without memory, wholly free
  * slabs of other classes give way. May sleep.
@@ -148,27 +173,25 @@ static bool drop_any_idle(struct bufpool_pool *pool)
  * Return: 0; -EAGAIN where the limit forbids it now, -EDQUOT where it always
  * does, -ENOMEM.
  */
-int bufpool_class_grow(struct bufpool_class *class)
+int bufpool_class_grow(struct bufpool_class *class, struct bufpool_blk **keep)
 {
 	struct bufpool_pool *pool = class->pool;
 	struct bufpool_slab *slab;
 	int err;
 
 	lockdep_assert_held(&class->grow);
-	do {
-		err = bufpool_pool_charge(pool, class->slab_size);
-	} while (err == -EAGAIN && drop_any_idle(pool));
+	err = charge(class);
 	if (err)
 		return err;
 
-	do {
+	slab = bufpool_slab_create(class);
+	if (IS_ERR(slab) && bufpool_pool_drop_idle(pool, class->slab_size))
 		slab = bufpool_slab_create(class);
-	} while (slab == ERR_PTR(-ENOMEM) && drop_any_idle(pool));
 	if (IS_ERR(slab)) {
 		bufpool_pool_uncharge(pool, class->slab_size);
 		return PTR_ERR(slab);
 	}
-	add(class, slab);
+	add(class, slab, keep);
 	return 0;
 }
 
@@ -180,8 +203,9 @@ static struct bufpool_blk *grow_and_take(struct bufpool_class *class)
 	if (mutex_lock_interruptible(&class->grow))
 		return ERR_PTR(-ERESTARTSYS);
 	/* who had the mutex before has often left blocks */
-	while (!(blk = take(class)) && !err)
-		err = bufpool_class_grow(class);
+	blk = take(class);
+	while (!blk && !err)
+		err = bufpool_class_grow(class, &blk);
 	mutex_unlock(&class->grow);
 	return blk ?: ERR_PTR(err);
 }
@@ -214,6 +238,8 @@ static void unlink(struct bufpool_class *class, struct bufpool_slab *slab)
 	lockdep_assert_held(&class->lock);
 	list_del_init(&slab->node);
 	class->nr_slabs--;
+	if (slab->idle)
+		class->nr_idle--;
 }
 
 static struct bufpool_slab *unlink_idle(struct bufpool_class *class)
@@ -228,11 +254,10 @@ static struct bufpool_slab *unlink_idle(struct bufpool_class *class)
 	return slab;
 }
 
-/* Give an unlinked slab to the system, at once. */
+/* Give an unlinked slab to the system. */
 static void give_back(struct bufpool_class *class, struct bufpool_slab *slab)
 {
 	bufpool_slab_destroy(slab);
-	class->backing->shrink(class);
 	bufpool_pool_uncharge(class->pool, class->slab_size);
 }
 
@@ -255,7 +280,7 @@ void bufpool_class_put(struct bufpool_blk *blk)
 		bufpool_slab_push(slab, blk);
 		class->nr_out--;
 		idle = slab->nr_free == class->per_slab;
-		keep = class->pooled && !bufpool_pool_over_limit(pool);
+		keep = class->pooled && !bufpool_pool_missing(pool, 0);
 		if (idle && !keep)
 			unlink(class, slab);
 		else if (idle || slab->nr_free == 1)
@@ -263,28 +288,37 @@ void bufpool_class_put(struct bufpool_blk *blk)
 	}
 	spin_unlock(&class->lock);
 
-	if (idle && !keep)
+	if (idle && !keep) {
 		give_back(class, slab);
-	else if (idle)
+		class->backing->shrink(class);
+	} else if (idle) {
 		/* it may make room for another class */
 		bufpool_wait_retry(pool);
+	}
 }
 
 /**
- * bufpool_class_drop_idle - give a wholly free slab to the system
+ * bufpool_class_drop_idle - give wholly free slabs to the system
  * @class: whose
+ * @bytes: at least so many, if there are as many
  *
  * May sleep.
  *
- * Return: whether there was one.
+ * Return: how many bytes.
  */
-bool bufpool_class_drop_idle(struct bufpool_class *class)
+size_t bufpool_class_drop_idle(struct bufpool_class *class, size_t bytes)
 {
-	struct bufpool_slab *slab = unlink_idle(class);
+	struct bufpool_slab *slab;
+	size_t dropped = 0;
 
-	if (slab)
+	while (dropped < bytes && (slab = unlink_idle(class))) {
 		give_back(class, slab);
-	return slab;
+		dropped += class->slab_size;
+		cond_resched();
+	}
+	if (dropped)
+		class->backing->shrink(class);
+	return dropped;
 }
 
 /**
@@ -298,8 +332,7 @@ void bufpool_class_drain(struct bufpool_class *class)
 	if (!class->pool)
 		return;
 	while ((slab = unlink_idle(class))) {
-		bufpool_slab_destroy(slab);
-		bufpool_pool_uncharge(class->pool, class->slab_size);
+		give_back(class, slab);
 		cond_resched();
 	}
 }

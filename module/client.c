@@ -9,6 +9,7 @@
  */
 #include <linux/capability.h>
 #include <linux/jhash.h>
+#include <linux/nospec.h>
 #include <linux/pagemap.h>
 #include <linux/random.h>
 #include "bufpool.h"
@@ -35,6 +36,11 @@ static bool was_issued(const struct bufpool_client *client, u64 handle)
 	return serial && serial <= client->issued;
 }
 
+static size_t blk_size(struct bufpool_blk *blk)
+{
+	return bufpool_class_block_size(bufpool_blk_class(blk));
+}
+
 static u32 blk_place(struct bufpool_blk *blk)
 {
 	u32 class = bufpool_blk_class(blk)->nr;
@@ -49,6 +55,7 @@ static struct bufpool_blk *find_handle(struct bufpool_pool *pool, u64 handle)
 
 	if (nr >= pool->nr_classes)
 		return NULL;
+	nr = array_index_nospec(nr, pool->nr_classes);
 	return bufpool_slab_find(&pool->classes[nr], index);
 }
 
@@ -97,32 +104,29 @@ struct bufpool_client *bufpool_client_create(struct bufpool_pool *pool,
 	return client;
 }
 
-/* Put blocks in transit back. May sleep. */
-static void put_all(struct bufpool_pool *pool, struct list_head *batch,
-		    bool clear)
+/* Put back one block in transit. May sleep. */
+static void put(struct bufpool_blk *blk, bool clear)
 {
-	struct bufpool_blk *blk, *next;
-
-	list_for_each_entry_safe(blk, next, batch, node) {
-		list_del_init(&blk->node);
-		blk->dirty |= blk->touched;
-		blk->touched = false;
-		if (clear)
-			bufpool_blk_scrub(blk);
-		bufpool_class_put(blk);
-		cond_resched();
-	}
+	list_del_init(&blk->node);
+	blk->dirty |= blk->touched;
+	blk->touched = false;
+	if (clear)
+		bufpool_blk_scrub(blk);
+	bufpool_class_put(blk);
+	cond_resched();
 }
 
 /* Put back blocks that were rented. */
 static void settle(struct bufpool_pool *pool, struct list_head *batch,
 		   bool clear)
 {
-	struct bufpool_blk *blk;
+	struct bufpool_blk *blk, *next;
 
-	list_for_each_entry(blk, batch, node)
+	list_for_each_entry_safe(blk, next, batch, node) {
+		WRITE_ONCE(blk->owner, NULL);
 		bufpool_count(pool, BUFPOOL_RETURNS);
-	put_all(pool, batch, clear);
+		put(blk, clear);
+	}
 }
 
 /**
@@ -130,21 +134,13 @@ static void settle(struct bufpool_pool *pool, struct list_head *batch,
  * @client: its file is being released
  *
  * Every mapping holds the file, and so does every call and every fault; so
- * there are none any more, and no page-table entry either.
+ * there are none any more, and no page-table entry either; and nobody else
+ * takes the lock.
  */
 void bufpool_client_destroy(struct bufpool_client *client)
 {
-	struct bufpool_blk *blk;
-	LIST_HEAD(batch);
-
 	WARN_ON_ONCE(mapping_mapped(&client->mapping));
-	spin_lock(&client->lock);
-	list_for_each_entry(blk, &client->held, node)
-		WRITE_ONCE(blk->owner, NULL);
-	list_splice_init(&client->held, &batch);
-	spin_unlock(&client->lock);
-
-	settle(client->pool, &batch, false);
+	settle(client->pool, &client->held, false);
 	atomic_dec(&client->pool->clients);
 	kfree(client);
 }
@@ -178,11 +174,33 @@ static void issue(struct bufpool_client *client, struct list_head *batch)
 
 	spin_lock(&client->lock);
 	list_for_each_entry(blk, batch, node) {
-		client->issued++;
-		blk->generation = generation_base(client, blk_place(blk)) +
-				  lower_32_bits(client->issued);
+		u32 base = generation_base(client, blk_place(blk));
+
+		/* no handle is 0, so that programs can use 0 for none */
+		do {
+			client->issued++;
+			blk->generation = base + lower_32_bits(client->issued);
+		} while (!blk->generation);
 	}
 	spin_unlock(&client->lock);
+}
+
+/* Return: how many blocks, at least 1, or the error that the first met. */
+static int rent(struct bufpool_client *client, struct bufpool_request *request,
+		unsigned int wanted, struct list_head *batch)
+{
+	unsigned int count = charge(client, request->class, wanted);
+	struct bufpool_blk *blk = ERR_PTR(-EDQUOT);
+	unsigned int done;
+
+	for (done = 0; done < count; done++) {
+		blk = bufpool_class_rent(request);
+		if (IS_ERR(blk))
+			break;
+		list_add_tail(&blk->node, batch);
+	}
+	uncharge(client, request->class, count - done);
+	return done ?: PTR_ERR(blk);
 }
 
 /**
@@ -201,23 +219,20 @@ int bufpool_client_rent(struct bufpool_client *client,
 			struct bufpool_request *request,
 			struct list_head *batch)
 {
-	unsigned int count = charge(client, request->class, request->count);
-	struct bufpool_blk *blk;
 	unsigned int done;
+	int err;
 
-	if (!count)
-		return -EDQUOT;
-	for (done = 0; done < count; done++) {
-		blk = bufpool_class_rent(request);
-		if (IS_ERR(blk))
-			break;
-		list_add_tail(&blk->node, batch);
-		request->nonblock = true;
+	/* a call that waits has no more than the one block charged */
+	err = rent(client, request, 1, batch);
+	if (err < 0)
+		return err;
+	done = 1;
+	request->nonblock = true;
+	if (request->count > done) {
+		err = rent(client, request, request->count - done, batch);
+		if (err > 0)
+			done += err;
 	}
-	if (done < count)
-		uncharge(client, request->class, count - done);
-	if (!done)
-		return PTR_ERR(blk);
 	issue(client, batch);
 	return done;
 }
@@ -239,6 +254,7 @@ void bufpool_client_publish(struct bufpool_client *client,
 			bufpool_count(client->pool, BUFPOOL_REUSED);
 		blk->used = true;
 		client->nr_held++;
+		client->held_bytes += blk_size(blk);
 		client->rents++;
 		/* whoever sees the owner sees the zeroes */
 		smp_store_release(&blk->owner, client);
@@ -255,11 +271,12 @@ void bufpool_client_publish(struct bufpool_client *client,
 void bufpool_client_abort(struct bufpool_client *client,
 			  struct list_head *batch)
 {
-	struct bufpool_blk *blk;
+	struct bufpool_blk *blk, *next;
 
-	list_for_each_entry(blk, batch, node)
+	list_for_each_entry_safe(blk, next, batch, node) {
 		uncharge(client, bufpool_blk_class(blk), 1);
-	put_all(client->pool, batch, false);
+		put(blk, false);
+	}
 }
 
 /**
@@ -294,8 +311,9 @@ static int claim(struct bufpool_client *client, u64 handle,
 	WRITE_ONCE(blk->owner, NULL);
 	list_move_tail(&blk->node, batch);
 	client->nr_held--;
+	client->held_bytes -= blk_size(blk);
+	client->charged -= blk_size(blk);
 	client->returns++;
-	client->charged -= bufpool_class_block_size(bufpool_blk_class(blk));
 	return 0;
 }
 
@@ -343,16 +361,22 @@ int bufpool_client_return(struct bufpool_client *client, const u64 *handles,
  */
 int bufpool_client_set_ceiling(struct bufpool_client *client, u64 ceiling)
 {
-	bool may_raise = capable(CAP_SYS_RESOURCE);
-	int err = 0;
+	bool raise;
 
 	spin_lock(&client->lock);
-	if (ceiling <= client->ceiling || may_raise)
+	raise = ceiling > client->ceiling;
+	if (!raise)
 		client->ceiling = ceiling;
-	else
-		err = -EPERM;
 	spin_unlock(&client->lock);
-	return err;
+
+	if (!raise)
+		return 0;
+	if (!capable(CAP_SYS_RESOURCE))
+		return -EPERM;
+	spin_lock(&client->lock);
+	client->ceiling = ceiling;
+	spin_unlock(&client->lock);
+	return 0;
 }
 
 /* Fill in what BUFPOOL_IOC_STATS says of the client. */
@@ -363,7 +387,7 @@ void bufpool_client_stats(struct bufpool_client *client,
 	stats->client_rents = client->rents;
 	stats->client_returns = client->returns;
 	stats->client_blocks = client->nr_held;
-	stats->client_bytes = client->charged;
+	stats->client_bytes = client->held_bytes;
 	stats->client_ceiling = client->ceiling;
 	spin_unlock(&client->lock);
 }

@@ -19,7 +19,7 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
 }
 #endif
 
-/* Since 6.5. Before, a constructor or a usercopy region keeps caches apart. */
+/* Since 6.5. Before, a usercopy region keeps the caches of blocks apart. */
 #ifndef SLAB_NO_MERGE
 #define SLAB_NO_MERGE 0
 #endif

@@ -15,13 +15,17 @@
  *   3. So each fault either ends before (1) has got map_sem, and its entries
  *	are there for unmap_mapping_range() to find; or begins after, and sees
  *	that the client is not the owner.
- *   4. unmap_mapping_range() returns when the entries are cleared in every
+ *   4. unmap_mapping_pages() returns when the entries are cleared in every
  *	mapping of the client and no TLB holds them. fork() and mremap() copy
  *	entries into areas that come later in the tree that it walks, or under
- *	the locks that it takes, as for files that are truncated.
+ *	the locks that it takes. munmap() on another CPU may have cleared
+ *	entries that a TLB still holds, in an area that the walk no longer
+ *	finds; but for VM_PFNMAP areas, whose pages hold no reference, mm
+ *	flushes the TLB before it unlinks the area. (exit() does not, and
+ *	need not: nothing runs in that address space any more.)
  *   5. Only then is the block put where others can get it.
  *
- * map_sem is not held over unmap_mapping_range(): the fault handler takes it
+ * map_sem is not held over unmap_mapping_pages(): the fault handler takes it
  * inside mmap_lock, and the other way round would be a deadlock for a caller who
  * comes with mmap_lock held.
  */
@@ -98,7 +102,10 @@ static vm_fault_t vma_fault(struct vm_fault *vmf)
 	return ret;
 }
 
-/* For debuggers: reach a block as the program itself could. */
+/*
+ * For debuggers: reach a block as the program itself could. The caller has not
+ * looked at the area's permissions, and asks beyond its end.
+ */
 static int vma_access(struct vm_area_struct *vma, unsigned long addr, void *buf,
 		      int len, int write)
 {
@@ -107,6 +114,8 @@ static int vma_access(struct vm_area_struct *vma, unsigned long addr, void *buf,
 	struct bufpool_blk *blk;
 	u64 at, size;
 
+	if (!(vma->vm_flags & (write ? VM_WRITE : VM_READ)))
+		return -EFAULT;
 	down_read(&client->map_sem);
 	blk = find_held(client, offset);
 	if (!blk) {
@@ -115,7 +124,7 @@ static int vma_access(struct vm_area_struct *vma, unsigned long addr, void *buf,
 	}
 	at = offset - blk_offset(blk);
 	size = bufpool_class_block_size(bufpool_blk_class(blk));
-	len = min_t(u64, len, size - at);
+	len = min3((u64)len, size - at, (u64)(vma->vm_end - addr));
 	if (write) {
 		WRITE_ONCE(blk->touched, true);
 		memcpy(bufpool_blk_memory(blk) + at, buf, len);
@@ -188,7 +197,9 @@ void bufpool_map_revoke(struct bufpool_client *client, struct list_head *batch)
 		struct bufpool_class *class = bufpool_blk_class(blk);
 
 		if (READ_ONCE(blk->touched))
-			unmap_mapping_range(&client->mapping, blk_offset(blk),
-					    bufpool_class_block_size(class), 1);
+			unmap_mapping_pages(&client->mapping,
+					    blk_offset(blk) >> PAGE_SHIFT,
+					    1UL << (class->shift - PAGE_SHIFT),
+					    true);
 	}
 }

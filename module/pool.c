@@ -10,6 +10,7 @@
 #include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/printk.h>
 #include "bufpool.h"
 
@@ -42,12 +43,19 @@ static size_t largest_object(void)
 	return occupied == size ? KMALLOC_MAX_SIZE : KMALLOC_MAX_SIZE / 2;
 }
 
-static int check_power(const char *what, unsigned long value, size_t largest)
+/*
+ * Below this the allocator puts several slabs into one folio of its own, which
+ * it can give back only when all of them are free.
+ */
+#define MIN_SLAB_SIZE	(PAGE_SIZE << PAGE_ALLOC_COSTLY_ORDER)
+
+static int check_power(const char *what, unsigned long value, size_t least,
+		       size_t most)
 {
-	if (is_power_of_2(value) && value >= PAGE_SIZE && value <= largest)
+	if (is_power_of_2(value) && value >= least && value <= most)
 		return 0;
-	pr_err("%s=%lu is not accepted: give a power of two from %lu to %zu bytes\n",
-	       what, value, PAGE_SIZE, largest);
+	pr_err("%s=%lu is not accepted: give a power of two from %zu to %zu bytes\n",
+	       what, value, least, most);
 	return -EINVAL;
 }
 
@@ -73,8 +81,10 @@ int bufpool_limit_check(const struct bufpool_config *config,
 
 static int check_config(const struct bufpool_config *config, size_t largest)
 {
-	return check_power("slab_size", config->slab_size, largest) ?:
-	       check_power("max_pooled", config->max_pooled, largest) ?:
+	return check_power("slab_size", config->slab_size, MIN_SLAB_SIZE,
+			   largest) ?:
+	       check_power("max_pooled", config->max_pooled, PAGE_SIZE,
+			   largest) ?:
 	       bufpool_limit_check(config, config->limit);
 }
 
@@ -91,8 +101,10 @@ static int init_classes(struct bufpool_pool *pool, size_t largest)
 		if (!err)
 			pool->nr_classes++;
 	}
+	if (err)
+		return err;
 	pool->max_rent = PAGE_SIZE << (pool->nr_classes - 1);
-	return err;
+	return 0;
 }
 
 /**
@@ -209,7 +221,7 @@ struct bufpool_blk *bufpool_pool_find_offset(struct bufpool_pool *pool,
 
 	if (nr >= pool->nr_classes)
 		return NULL;
-	class = &pool->classes[nr];
+	class = &pool->classes[array_index_nospec(nr, pool->nr_classes)];
 	return bufpool_slab_find(class, (offset & (BUFPOOL_SPAN - 1)) >>
 					class->shift);
 }
@@ -236,6 +248,15 @@ int bufpool_pool_charge(struct bufpool_pool *pool, size_t bytes)
 	return 0;
 }
 
+/* How many bytes would have to be uncharged before so many can be charged. */
+size_t bufpool_pool_missing(struct bufpool_pool *pool, size_t bytes)
+{
+	unsigned long pinned = atomic_long_read(&pool->pinned);
+	unsigned long limit = READ_ONCE(pool->limit);
+
+	return pinned + bytes > limit ? pinned + bytes - limit : 0;
+}
+
 /**
  * bufpool_pool_uncharge - undo bufpool_pool_charge()
  * @pool: whose limit
@@ -249,10 +270,37 @@ void bufpool_pool_uncharge(struct bufpool_pool *pool, size_t bytes)
 	bufpool_wait_retry(pool);
 }
 
-/* Whether the limit has been lowered below what the pool holds. */
-bool bufpool_pool_over_limit(struct bufpool_pool *pool)
+static size_t idle_bytes(struct bufpool_pool *pool)
 {
-	return atomic_long_read(&pool->pinned) > READ_ONCE(pool->limit);
+	size_t bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < pool->nr_classes; i++)
+		bytes += READ_ONCE(pool->classes[i].nr_idle) *
+			 pool->classes[i].slab_size;
+	return bytes;
+}
+
+/**
+ * bufpool_pool_drop_idle - give wholly free slabs to the system
+ * @pool: whose
+ * @bytes: so many, or none at all if there are not as many
+ *
+ * May sleep.
+ *
+ * Return: whether it did.
+ */
+bool bufpool_pool_drop_idle(struct bufpool_pool *pool, size_t bytes)
+{
+	size_t dropped = 0;
+	unsigned int i;
+
+	if (idle_bytes(pool) < bytes)
+		return false;
+	for (i = 0; i < pool->nr_classes && dropped < bytes; i++)
+		dropped += bufpool_class_drop_idle(&pool->classes[i],
+						   bytes - dropped);
+	return dropped >= bytes;
 }
 
 /**
@@ -264,13 +312,12 @@ bool bufpool_pool_over_limit(struct bufpool_pool *pool)
  */
 void bufpool_pool_set_limit(struct bufpool_pool *pool, unsigned long limit)
 {
-	unsigned int i;
+	size_t bytes;
 
 	WRITE_ONCE(pool->limit, limit);
-	for (i = 0; i < pool->nr_classes; i++)
-		while (bufpool_pool_over_limit(pool) &&
-		       bufpool_class_drop_idle(&pool->classes[i]))
-			cond_resched();
+	bytes = bufpool_pool_missing(pool, 0);
+	if (bytes)
+		bufpool_pool_drop_idle(pool, min(bytes, idle_bytes(pool)));
 	bufpool_wait_retry(pool);
 }
 

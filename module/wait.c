@@ -22,13 +22,13 @@
  * @node: in class->waiters; class->lock
  * @task: the task
  * @blk: what was handed over; written once, under class->lock
- * @retry: growing may succeed now
+ * @retry: growing may succeed now; an int, which every machine can exchange
  */
 struct bufpool_waiter {
 	struct list_head node;
 	struct task_struct *task;
 	struct bufpool_blk *blk;
-	bool retry;
+	int retry;
 };
 
 static struct bufpool_waiter *first_waiter(struct bufpool_class *class)
@@ -63,7 +63,7 @@ static void tell_first(struct bufpool_class *class)
 
 	if (!waiter)
 		return;
-	WRITE_ONCE(waiter->retry, true);
+	WRITE_ONCE(waiter->retry, 1);
 	wake_up_process(waiter->task);
 }
 
@@ -106,11 +106,13 @@ static struct bufpool_blk *delist(struct bufpool_class *class,
 				  struct bufpool_waiter *waiter)
 {
 	spin_lock(&class->lock);
-	if (!waiter->blk) {
+	if (!waiter->blk)
 		list_del(&waiter->node);
-		/* it may have been the one that was told to try again */
-		tell_first(class);
-	}
+	/*
+	 * Only the first is ever told to try again. Who leaves passes it on:
+	 * it may not have tried, or left room for more than itself.
+	 */
+	tell_first(class);
 	spin_unlock(&class->lock);
 	atomic_dec(&class->pool->waiting);
 	return waiter->blk;
@@ -123,25 +125,24 @@ static int try_to_grow(struct bufpool_class *class)
 
 	if (err)
 		return -ERESTARTSYS;
-	err = bufpool_class_grow(class);
+	err = bufpool_class_grow(class, NULL);
 	mutex_unlock(&class->grow);
 	return err == -EAGAIN ? 0 : err;
 }
 
+/* Sleep until something happened. Return: 0 as long as there is time left. */
 static int sleep_until(const struct bufpool_waiter *waiter, ktime_t *deadline)
 {
-	int err = 0;
-
 	set_current_state(TASK_INTERRUPTIBLE);
-	if (READ_ONCE(waiter->blk) || READ_ONCE(waiter->retry))
-		goto out;
-	if (signal_pending(current))
-		err = -ERESTARTSYS;
-	else if (!schedule_hrtimeout(deadline, HRTIMER_MODE_ABS))
-		err = -ETIMEDOUT;
-out:
+	if (!READ_ONCE(waiter->blk) && !READ_ONCE(waiter->retry))
+		schedule_hrtimeout(deadline, HRTIMER_MODE_ABS);
 	__set_current_state(TASK_RUNNING);
-	return err;
+
+	if (signal_pending(current))
+		return -ERESTARTSYS;
+	if (deadline && ktime_after(ktime_get(), *deadline))
+		return -ETIMEDOUT;
+	return 0;
 }
 
 /**
@@ -156,7 +157,7 @@ out:
 struct bufpool_blk *bufpool_wait(struct bufpool_request *request)
 {
 	struct bufpool_class *class = request->class;
-	struct bufpool_waiter waiter = { .task = current, .retry = true };
+	struct bufpool_waiter waiter = { .task = current, .retry = 1 };
 	ktime_t end = KTIME_MAX, *deadline = NULL;
 	struct bufpool_blk *blk;
 	int err = 0;
@@ -168,9 +169,9 @@ struct bufpool_blk *bufpool_wait(struct bufpool_request *request)
 	bufpool_count(class->pool, BUFPOOL_WAITS);
 	enlist(class, &waiter);
 	while (!err && !READ_ONCE(waiter.blk)) {
-		if (xchg(&waiter.retry, false))
+		if (xchg(&waiter.retry, 0))
 			err = try_to_grow(class);
-		else
+		if (!err)
 			err = sleep_until(&waiter, deadline);
 	}
 	blk = delist(class, &waiter);

@@ -58,7 +58,8 @@
  *   ETIMEDOUT  waited as long as was asked
  *   EINTR      a signal came while waiting; the call is restarted by itself where
  *              the handler was installed with SA_RESTART and no timeout was given
- *   EDQUOT     over the client's ceiling, where waiting cannot help
+ *   EDQUOT     over the client's ceiling, or a slab larger than the whole
+ *              pool's limit, where waiting cannot help
  *   ENOMEM     the kernel has no memory, although the limits would allow it
  *   EPERM      needs a capability
  *
