@@ -21,7 +21,6 @@ help:
 #:   make install        both, with header, man pages and udev rule; DESTDIR=, PREFIX=
 #:   make clean          forget build/; the kernels' cache stays
 #:
-#:
 #: In a virtual machine, which needs no root and touches nothing here
 #:   make demo           move a real file through rented blocks
 #:   make vm             a shell, with the module loaded (KERNEL=stock or debug)

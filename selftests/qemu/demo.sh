@@ -4,15 +4,15 @@
 
 . "$(dirname "$0")/lib.sh"
 
-log=$build/log/demo
-"$qemu_dir/build.sh" user stock
-mkdir -p "$log"
-"$qemu_dir/initramfs.sh" stock "$log/initramfs" demo /nonexistent
 # What has | in front is for people.
 show_text() {
 	sed -un 's/^| //p'
 }
 
+log=$build/log/demo
+"$qemu_dir/build.sh" user stock
+mkdir -p "$log"
+"$qemu_dir/initramfs.sh" stock "$log/initramfs" demo /nonexistent
 run_vm stock "$log" show_text
 if [ "$vm_status" -ne 0 ] || ! grep -q '^result demo pass ' "$log/verdict"; then
 	show_console "$log/console"

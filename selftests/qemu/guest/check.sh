@@ -9,17 +9,12 @@
 # and, after everything, "end". Every test begins with a module just loaded
 # with its defaults; after it the module is unloaded and its traces counted.
 
-# What the kernel says only when something is wrong.
-trouble='WARNING:|BUG:|BUG |INFO: |KASAN|UBSAN|Oops|Call Trace|possible circular|possible recursive|inconsistent lock'
-trouble="$trouble|suspicious RCU|unreferenced object|blocked for more than|page allocation failure|general protection"
-trouble="$trouble|stack-protector|Objects remaining|still has objects|bad usercopy|corrupt"
-
 # Everything the kernel and the tests say, from two readers that go on all the
 # time, so that a test that clears the kernel's log hides nothing.
 cat /dev/kmsg >/run/kernel &
 : >/run/output
 tail -f /run/output >/dev/console &
-marks=0
+marks=0 keep=
 
 size_of() {
 	stat -c %s "$1"
@@ -38,41 +33,37 @@ kernel_log_catch_up() {
 	done
 }
 
-# The kernel's own messages since the test began; what programs write to the
-# log has a facility, that is, a number over 7.
+# What /dev/kmsg said since the test began.
 kernel_window() {
-	tail -c +$((kernel_from + 1)) /run/kernel |
-		awk '/^[0-9]+,/ && $0 + 0 < 8 { sub(/^[^;]*;/, ""); print }'
+	tail -c +$((kernel_from + 1)) /run/kernel
 }
 
-uptime_tenths() {
-	local up
-	read -r up _ </proc/uptime
-	up=${up%?}
-	echo "${up%.*}${up#*.}"
+# Sets now, in tenths of a second. Starting a process is slow in here, so what
+# runs for every test gets along without.
+look_at_clock() {
+	read -r now _ </proc/uptime
+	now=${now%?}
+	now=${now%.*}${now#*.}
 }
 
-setting() {
-	sed -n "s/^$1=//p" /tests/settings 2>/dev/null | tail -n 1
-}
-
-user_processes() {
+# Sets processes: all that programs have started and that still run.
+find_processes() {
 	local dir pid line
+	processes=
 	for dir in /proc/[0-9]*; do
 		pid=${dir#/proc/}
-		case " 1 $$ $keep " in *" $pid "*) continue ;; esac
+		case " 1 $keep " in *" $pid "*) continue ;; esac
 		line=
 		read -r line 2>/dev/null <"$dir/cmdline"
-		[ -z "$line" ] || echo "$pid"
+		[ -z "$line" ] || processes="$processes $pid"
 	done
 }
 
 # A test's children may outlive it; the next test must not meet them.
 kill_leftovers() {
-	local left
-	left=$(user_processes)
+	find_processes
 	# shellcheck disable=SC2086 # a list of numbers
-	[ -z "$left" ] || kill -9 $left 2>/dev/null
+	[ -z "$processes" ] || kill -9 $processes 2>/dev/null
 }
 
 fail() {
@@ -82,14 +73,13 @@ fail() {
 }
 
 run_program() {
-	local limit=${timeout:-$(setting timeout)}
-	limit=$((${limit:-45} + ${BUFPOOL_STRESS_SECONDS:-0}))
 	(
 		cd /tests || exit 1
 		exec timeout -k 5 "$limit" "./$1"
 	) </dev/null >>/run/output 2>&1 3>&-
 	status=$?
-	seconds=$(($(uptime_tenths) - began))
+	look_at_clock
+	seconds=$((now - began))
 	kill_leftovers
 	if [ $seconds -ge $((limit * 10)) ] && [ $status -ne 0 ]; then
 		status="timed out after $limit s"
@@ -134,37 +124,34 @@ judge_program() {
 	esac
 }
 
-# Unload, and look for what should be gone with the module.
-judge_unload() {
-	local line
-	if module_loaded && ! unload_module; then
+# Unload, look for what should be gone with the module, and read what the
+# kernel said all the time.
+judge_kernel() {
+	local trouble lost uncounted
+	if ! unload_module && module_loaded; then
 		fail "the module does not unload: $(cat /run/rmmod)"
-		return
 	fi
 	kernel_log_catch_up "end of $1" || fail "the kernel's log was lost"
-	line=$(grep -o 'bufpool[^ ]*' /proc/slabinfo | tr '\n' ' ')
-	[ -z "$line" ] || fail "left in /proc/slabinfo: $line"
+	kernel_window | awk -f /guest/kernel.awk >/run/judged
+	{
+		read -r trouble
+		read -r lost
+		read -r uncounted
+	} </run/judged
+	[ -z "$trouble" ] || fail "kernel log: $trouble"
+	[ -z "$lost" ] || fail "slabs are lost: $lost"
+	[ -z "$uncounted" ] || fail "the module did not say at unload how many slabs it created"
+	! grep -q bufpool /proc/slabinfo || fail "left in /proc/slabinfo: $(grep -o 'bufpool[^ ]*' /proc/slabinfo | tr '\n' ' ')"
 	[ ! -e /dev/bufpool ] || fail "/dev/bufpool is left"
-	line=$(kernel_window | grep 'slabs created')
-	[ -n "$line" ] || fail "the module did not say at unload how many slabs it created"
-	line=$(echo "$line" | sed -n 's/.*bufpool: \(.* \([0-9]*\) slabs created, \([0-9]*\) destroyed\).*/\2 \3 \1/p' |
-		awk '$1 != $2' | cut -d ' ' -f 3- | head -n 1)
-	[ -z "$line" ] || fail "slabs are lost: $line"
-}
-
-judge_kernel_log() {
-	local line
-	line=$(kernel_window | grep -E "$trouble" | head -n 1)
-	[ -z "$line" ] || fail "kernel log: $line"
 }
 
 report() {
 	verdict "result $1 $verdict_is $passed $failed $skipped $((seconds / 10)).$((seconds % 10)) $reason"
 	[ $verdict_is = fail ] || return
-	verdict "| --- $1: the end of its output"
-	tail -c +$((output_from + 1)) /run/output | tail -n 30 | sed 's/^/| /' >&3
+	verdict "| --- $1: what it said"
+	tail -c +$((output_from + 1)) /run/output | awk -f /guest/failure.awk >&3
 	verdict "| --- $1: the end of the kernel's messages"
-	kernel_window | tail -n 40 | sed 's/^/| /' >&3
+	kernel_window | tail -n 40 | sed 's/^[^;]*;/| /' >&3
 }
 
 # judge NAME STEP...: run the steps, which call fail, and report
@@ -176,12 +163,14 @@ judge() {
 	kernel_from=$(size_of /run/kernel)
 	output_from=$(size_of /run/output)
 	kernel_log_catch_up "start of $name" || fail "the kernel's log was lost"
-	began=$(uptime_tenths)
+	look_at_clock
+	began=$now
 	seconds=0
 	for step in "$@"; do
 		$step "$name"
 	done
-	[ $seconds -gt 0 ] || seconds=$(($(uptime_tenths) - began))
+	look_at_clock
+	[ $seconds -gt 0 ] || seconds=$((now - began))
 	report "$name"
 }
 
@@ -196,17 +185,15 @@ run_test() {
 	load_or_fail || return
 	run_program "$1"
 	judge_program
-	judge_unload "$1"
-	judge_kernel_log
+	judge_kernel "$1"
 }
 
 # The last word, after all tests: the module comes and goes.
 run_unload() {
 	load_or_fail || return
 	[ -c /dev/bufpool ] || fail "no /dev/bufpool after insmod"
-	judge_unload "$1"
+	judge_kernel "$1"
 	! grep -q bufpool /proc/modules || fail "/proc/modules: $(grep bufpool /proc/modules)"
-	judge_kernel_log
 	[ $verdict_is = fail ] || passed=1
 }
 
@@ -228,7 +215,11 @@ run_kmemleak() {
 }
 
 echo scan=off >/sys/kernel/debug/kmemleak 2>/dev/null
-keep=$(user_processes | tr '\n' ' ')
+find_processes
+keep=$processes
+# the run's own limit, else the tests', else kselftest's
+limit=${timeout:-$(sed -n 's/^timeout=//p' /tests/settings 2>/dev/null)}
+limit=$((${limit:-45} + ${BUFPOOL_STRESS_SECONDS:-0}))
 # shellcheck disable=SC2154 # from /etc/run
 for name in $tests; do
 	judge "$name" run_test

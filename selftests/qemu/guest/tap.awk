@@ -22,7 +22,7 @@ BEGIN { plan = "-" }
 	failed++
 	title = $0
 	sub(/^not ok *[0-9]* *(- )?/, "", title)
-	say(title)
+	say(title == "" ? "case " (passed + failed + skipped) : title)
 }
 END {
 	print plan, passed + 0, failed + 0, skipped + 0
