@@ -54,7 +54,7 @@ plant stuck stock bad '^stock +FAIL +stuck.sh .*deadline' BUFPOOL_DEADLINE=25
 plant poweroff stock bad '^stock +FAIL +poweroff.sh .*the VM ended early'
 plant warning stock bad '^stock +FAIL +warning.sh .*WARNING: .*plant_init'
 plant slab_leak stock bad '^stock +FAIL +slab_leak.sh .*slabinfo: bufpool_planted'
-plant imbalance stock bad '^stock +FAIL +imbalance.sh .*slabs are lost: planted: 2'
+plant imbalance stock bad '^stock +FAIL +imbalance.sh .*slabs are lost: .*planted: 2'
 wait
 trap - EXIT
 total "${proofs[@]}"

@@ -111,17 +111,28 @@ repoint() {
 		xargs -r sed -i "s,$1,$cache/$2,g"
 }
 
+# ask_apt FILE: which packages the kernel and its source are in, and versions
+ask_apt() {
+	local image source_package
+	image=$(apt_depends linux-image-amd64 'linux-image-.*')
+	source_package=$(apt_depends linux-source 'linux-source-.*')
+	if [ -z "$image" ] || [ -z "$source_package" ]; then
+		die "apt knows no linux-image-amd64 or linux-source; run 'apt-get update' as root and try again"
+	fi
+	make_cache
+	echo "$image $(candidate "$image") $source_package $(candidate "$source_package")" >"$1.$$"
+	mv "$1.$$" "$1"
+}
+
 [ $# -eq 1 ] || die "usage: kernel.sh stock|debug|source|clang"
 command -v apt-get >/dev/null || die "kernels come from Debian's packages, and this machine has no apt-get"
 [ "$(dpkg --print-architecture)" = amd64 ] || die "the VM is an amd64 machine; this one is $(dpkg --print-architecture)"
 
-image=$(apt_depends linux-image-amd64 'linux-image-.*')
-source_package=$(apt_depends linux-source 'linux-source-.*')
-# shellcheck disable=SC2015 # die when either is absent
-[ -n "$image" ] && [ -n "$source_package" ] ||
-	die "apt knows no linux-image-amd64 or linux-source; run 'apt-get update' as root and try again"
-version=$(candidate "$source_package")
-stock_name=stock-$image-$(candidate "$image")
+# Asking apt takes seconds: its answer is good until its lists change.
+versions=$cache/versions
+[ "$versions" -nt /var/lib/apt/lists ] || ask_apt "$versions"
+read -r image image_version source_package version <"$versions"
+stock_name=stock-$image-$image_version
 source_name=source-$version
 source_dir=$cache/$source_name
 # Raise the recipe's number when what make_debug or make_clang does changes.

@@ -30,6 +30,11 @@ quietly() {
 	}
 }
 
+make_cache() {
+	mkdir -p "$cache" 2>/dev/null ||
+		die "cannot create the cache $cache; set XDG_CACHE_HOME to a directory on a disk with 6 GB free"
+}
+
 # A directory of the cache appears under its name only when it is whole, so an
 # interrupted run leaves nothing that a later one could mistake for a result.
 # usage: once NAME FUNCTION [ARG...]; the function fills the directory $1.
@@ -37,7 +42,7 @@ quietly() {
 once() {
 	local name=$1 make=$2
 	shift 2
-	mkdir -p "$cache" || die "cannot create the cache $cache; set XDG_CACHE_HOME to a directory on a disk with 6 GB free"
+	make_cache
 	(
 		flock 9
 		[ -d "$cache/$name" ] && exit 0
@@ -51,7 +56,7 @@ once() {
 # need_space MEGABYTES: refuse early rather than fail in the middle
 need_space() {
 	local free
-	mkdir -p "$cache"
+	make_cache
 	free=$(df -Pm "$cache" | awk 'NR == 2 { print $4 }')
 	[ "$free" -ge "$1" ] ||
 		die "$cache has $free MB free and $1 MB are needed; free some, or set XDG_CACHE_HOME to another disk"

@@ -72,7 +72,19 @@ install_packages() {
 		"${apt[@]}" --no-install-recommends install "$@" >&2 </dev/null
 }
 
+# The kernels come from the archive too; a fresh machine may have no lists.
+has_lists() {
+	[ -e "$cache/versions" ] || ! command -v apt-cache >/dev/null || apt-cache show linux-source >/dev/null 2>&1
+}
+
+update_lists() {
+	become_root || die "apt has no lists of packages; as root, run: apt-get update"
+	say "fetching the lists of packages"
+	"${as_root[@]}" apt-get -q=2 update >&2 || die "could not fetch the lists of packages; see above"
+}
+
 PATH=$PATH:/usr/sbin:/sbin
+has_lists || update_lists
 mapfile -t wanted < <(missing | sort -u)
 [ ${#wanted[@]} -gt 0 ] || exit 0
 
