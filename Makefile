@@ -9,7 +9,7 @@ UDEVDIR ?= /etc/udev/rules.d
 TESTS ?=
 STRESS_SECONDS ?=
 
-export TESTS
+export TESTS BUFPOOL_SEED BUFPOOL_ACCEL
 export BUFPOOL_STRESS_SECONDS := $(STRESS_SECONDS)
 
 help:
@@ -30,9 +30,10 @@ help:
 #:   make check-harness  show that the harness notices what is wrong
 #:   make lint           static checks, with gcc and with clang
 #:
-#:
+#: with, from the command line or the environment
 #:   TESTS="a b"         only these tests
 #:   STRESS_SECONDS=n    how long the races last
+#:   BUFPOOL_SEED=n      what random tests do, as a failed run printed it
 #:   BUFPOOL_ACCEL=kvm   or tcg, instead of finding out
 
 module: kernel-headers

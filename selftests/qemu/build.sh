@@ -20,7 +20,9 @@ mirror() {
 
 # kbuild KERNEL DIRECTORY: compile the modules in a directory below build/KERNEL
 kbuild() {
-	quietly "$build/log/build-$1" make -s -C "$("$qemu_dir/kernel.sh" "$1")/build" M="$2" -j"$(nproc)" modules
+	local kernel_dir
+	kernel_dir=$("$qemu_dir/kernel.sh" "$1")
+	quietly "$build/log/build-$1" make -s -C "$kernel_dir/build" M="$2" -j"$(nproc)" modules
 }
 
 build_module() {

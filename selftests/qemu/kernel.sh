@@ -66,7 +66,7 @@ make_source() {
 	say "unpacking $package"
 	tar -C "$dir" --strip-components=1 -xf "$dir/usr/src/$package.tar.xz" ||
 		die "could not unpack $package; is the disk full?"
-	rm -rf "${dir:?}/usr"
+	rm -rf "${dir:?}"/usr/{src,share}
 }
 
 configure() {

@@ -89,27 +89,30 @@ library() {
 
 # --- the others
 
-# module_with NAME TREE ARGUMENT...: compile the module from nothing
+# module_with NAME TREE ARGUMENT...: compile the module, and those that the
+# tests use, from nothing
 module_with() {
-	local dir=$objects/module-$1 tree=$2
+	local dir=$objects/module-$1 tree
+	tree=$("$qemu_dir/kernel.sh" "$2")/build || return
 	shift 2
 	rm -rf "$dir"
 	mkdir -p "$dir"
-	cp -r Kbuild module uapi "$dir"
+	cp -r Kbuild module uapi selftests/probe selftests/qemu/plant "$dir"
+	printf 'obj-m += %s\n' probe/ plant/ >>"$dir/Kbuild"
 	make -s -C "$tree" M="$dir" -j"$(nproc)" W=1 KCFLAGS=-Werror CONFIG_DEBUG_INFO_BTF_MODULES= "$@"
 }
 
 module_gcc() {
-	module_with gcc "$("$qemu_dir/kernel.sh" stock)/build" C=2 CF=-D__CHECK_ENDIAN__ modules
+	module_with gcc stock C=2 CF=-D__CHECK_ENDIAN__ modules
 }
 
 module_debug() {
-	module_with debug "$("$qemu_dir/kernel.sh" debug)/build" modules
+	module_with debug debug modules
 }
 
 # The prepared tree knows no symbols, so nothing is linked.
 module_clang() {
-	module_with clang "$("$qemu_dir/kernel.sh" clang)/build" CC=clang module/
+	module_with clang clang CC=clang module/ probe/ plant/
 }
 
 checkpatch() {
@@ -168,9 +171,9 @@ quick_checks() {
 
 slow_checks() {
 	source_dir=$("$qemu_dir/kernel.sh" source)
-	check 'module with gcc, W=1, sparse' module_gcc
-	check 'module for the debug kernel, W=1' module_debug
-	check 'module with clang, W=1' module_clang
+	check 'modules with gcc, W=1, sparse' module_gcc
+	check 'modules for the debug kernel, W=1' module_debug
+	check 'modules with clang, W=1' module_clang
 	check 'checkpatch --strict, module' style_module
 	check 'checkpatch --strict, compat.h' style_compat
 	check 'checkpatch --strict, uapi' style_uapi

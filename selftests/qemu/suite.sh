@@ -7,12 +7,12 @@
 # Prints one line per test, and more where one fails. The log directory gets
 # the VM's console and verdict, and "counts": cases passed, failed, skipped.
 # TESTS names the tests to run, else all; BUFPOOL_STRESS_SECONDS is how long the
-# races last; BUFPOOL_TIMEOUT replaces each test's own limit.
+# races last, BUFPOOL_SEED what they do; BUFPOOL_TIMEOUT replaces each test's own
+# limit.
 
 . "$(dirname "$0")/lib.sh"
 
 kernel=$1 log=$2 tests_dir=${3:-$build/selftests}
-[ "${BUFPOOL_STRESS_SECONDS:-}" ] || unset BUFPOOL_STRESS_SECONDS
 passed=0 failed=0 skipped=0
 
 # line RESULT TEST WORDS...
@@ -102,8 +102,11 @@ mkdir -p "$log"
 rm -f "$log/counts"
 choose_tests
 export BUFPOOL_DEADLINE=${BUFPOOL_DEADLINE:-$((600 + ${BUFPOOL_STRESS_SECONDS:-0}))}
-"$qemu_dir/initramfs.sh" "$kernel" "$log/initramfs" check "$tests_dir" tests="${tests[*]}" \
-	timeout="${BUFPOOL_TIMEOUT:-}" ${BUFPOOL_STRESS_SECONDS:+BUFPOOL_STRESS_SECONDS="$BUFPOOL_STRESS_SECONDS"}
+settings=(tests="${tests[*]}" timeout="${BUFPOOL_TIMEOUT:-}")
+for name in BUFPOOL_STRESS_SECONDS BUFPOOL_SEED; do
+	[ -z "${!name:-}" ] || settings+=("$name=${!name}")
+done
+"$qemu_dir/initramfs.sh" "$kernel" "$log/initramfs" check "$tests_dir" "${settings[@]}"
 
 running='' ended='' results=()
 run_vm "$kernel" "$log" follow

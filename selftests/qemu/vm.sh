@@ -19,6 +19,7 @@ if [ "${1:-}" = -i ]; then
 fi
 kernel=$1 initramfs=$2
 accel=${BUFPOOL_ACCEL:-$("$qemu_dir/accel.sh")}
+kernel_dir=$("$qemu_dir/kernel.sh" "$kernel")
 # With five-level page tables a KASAN kernel may take its own addresses for
 # wild ones, for a moment while it looks at its processor.
 case $accel in
@@ -28,7 +29,7 @@ tcg) processor=(-accel "tcg,thread=multi" -cpu "max,la57=off") ;;
 esac
 
 qemu=(qemu-system-x86_64 -nodefaults -display none -no-reboot -smp 2 -m 2G "${processor[@]}"
-	-kernel "$("$qemu_dir/kernel.sh" "$kernel")/bzImage" -initrd "$initramfs"
+	-kernel "$kernel_dir/bzImage" -initrd "$initramfs"
 	-append "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 printk.devkmsg=on log_buf_len=4M random.trust_cpu=on")
 
 if [ -n "$interactive" ]; then
