@@ -33,8 +33,8 @@ static int take(struct bufpool *pool, const void *block,
 }
 
 /*
- * Keep those of the @count blocks that are within reach, in @blocks, and give
- * the others back; how many are kept.
+ * Keep those of the @count blocks that there is address space and memory for, in
+ * @blocks, and give the others back; how many are kept.
  */
 static int keep(struct bufpool *pool, const struct bufpool_block *got,
 		int count, void **blocks)
@@ -44,11 +44,11 @@ static int keep(struct bufpool *pool, const struct bufpool_block *got,
 	int i, kept = 0;
 
 	for (i = 0; i < count; i++) {
-		if (bufpool_window_find_offset(&pool->window, got[i].offset, &place)) {
+		if (bufpool_window_find_offset(&pool->window, got[i].offset, &place) ||
+		    bufpool_rentals_add(&pool->rentals, &place, got[i].handle)) {
 			provider->ops->return_many(provider, &got[i].handle, 1, 0);
 			continue;
 		}
-		bufpool_rentals_add(&pool->rentals, &place, got[i].handle);
 		blocks[kept++] = bufpool_window_address(&pool->window, &place);
 	}
 	return kept ? kept : -ENOMEM;

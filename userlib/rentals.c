@@ -7,6 +7,9 @@
 #include "rentals.h"
 #include "reserve.h"
 
+/* The entries that become accessible at once: a multiple of any page size. */
+#define STEP	4096
+
 enum state {
 	NEVER,
 	HELD,
@@ -20,6 +23,11 @@ struct bufpool_rental {
 	__u32 unused;
 };
 
+static size_t round_up(size_t entries)
+{
+	return (entries + STEP - 1) / STEP * STEP;
+}
+
 int bufpool_rentals_init(struct bufpool_rentals *rentals,
 			 const struct bufpool_window *window)
 {
@@ -27,24 +35,23 @@ int bufpool_rentals_init(struct bufpool_rentals *rentals,
 	int ret;
 
 	rentals->nr_classes = window->nr_classes;
-	rentals->stride = window->reach / window->page_size;
-	/* Less than the window, which fits. */
+	rentals->stride = round_up(window->reach / window->page_size);
+	/* Less than the window, which fits, or little. */
 	rentals->length = rentals->nr_classes * rentals->stride *
 			  sizeof(*rentals->table);
 
-	rentals->ends = calloc(rentals->nr_classes, sizeof(*rentals->ends));
-	if (!rentals->ends)
+	rentals->ready = calloc(rentals->nr_classes, sizeof(*rentals->ready));
+	if (!rentals->ready)
 		return -ENOMEM;
 
-	ret = bufpool_reserve(rentals->length, window->page_size,
-			      PROT_READ | PROT_WRITE, &table);
+	ret = bufpool_reserve(rentals->length, window->page_size, &table);
 	if (ret)
-		goto free_ends;
+		goto free_ready;
 	rentals->table = table;
 	return 0;
 
-free_ends:
-	free(rentals->ends);
+free_ready:
+	free(rentals->ready);
 	return ret;
 }
 
@@ -56,7 +63,7 @@ void bufpool_rentals_destroy(struct bufpool_rentals *rentals)
 
 void bufpool_rentals_forget(struct bufpool_rentals *rentals)
 {
-	free(rentals->ends);
+	free(rentals->ready);
 }
 
 static struct bufpool_rental *entry(struct bufpool_rentals *rentals,
@@ -71,24 +78,45 @@ static bool change(struct bufpool_rental *rental, __u32 from, __u32 to)
 					   __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
-static void move_end(size_t *end, size_t index)
+static bool is_ready(struct bufpool_rentals *rentals,
+		     const struct bufpool_place *place)
 {
-	size_t old = __atomic_load_n(end, __ATOMIC_RELAXED);
-
-	while (index >= old &&
-	       !__atomic_compare_exchange_n(end, &old, index + 1, true,
-					    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		;
+	return place->index < __atomic_load_n(&rentals->ready[place->class],
+					      __ATOMIC_ACQUIRE);
 }
 
-void bufpool_rentals_add(struct bufpool_rentals *rentals,
-			 const struct bufpool_place *place, __u64 handle)
+/* Threads may do this at once: each has seen to all that it adds to ready. */
+static int make_ready(struct bufpool_rentals *rentals,
+		      const struct bufpool_place *place)
+{
+	size_t *ready = &rentals->ready[place->class];
+	size_t old = __atomic_load_n(ready, __ATOMIC_ACQUIRE);
+	size_t new = round_up(place->index + 1);
+	struct bufpool_place first = { place->class, old };
+
+	if (old >= new)
+		return 0;
+	if (mprotect(entry(rentals, &first),
+		     (new - old) * sizeof(struct bufpool_rental),
+		     PROT_READ | PROT_WRITE))
+		return -ENOMEM;
+	while (old < new &&
+	       !__atomic_compare_exchange_n(ready, &old, new, true,
+					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		;
+	return 0;
+}
+
+int bufpool_rentals_add(struct bufpool_rentals *rentals,
+			const struct bufpool_place *place, __u64 handle)
 {
 	struct bufpool_rental *rental = entry(rentals, place);
 
-	move_end(&rentals->ends[place->class], place->index);
+	if (!is_ready(rentals, place) && make_ready(rentals, place))
+		return -ENOMEM;
 	__atomic_store_n(&rental->handle, handle, __ATOMIC_RELAXED);
 	__atomic_store_n(&rental->state, HELD, __ATOMIC_RELEASE);
+	return 0;
 }
 
 int bufpool_rentals_adopt(struct bufpool_rentals *rentals,
@@ -101,16 +129,17 @@ int bufpool_rentals_adopt(struct bufpool_rentals *rentals,
 	/* Another handle is another rental: what is known is over. */
 	if (ret != -ENOENT && known == handle)
 		return ret ? ret : -EEXIST;
-	bufpool_rentals_add(rentals, place, handle);
-	return 0;
+	return bufpool_rentals_add(rentals, place, handle);
 }
 
 int bufpool_rentals_find(struct bufpool_rentals *rentals,
 			 const struct bufpool_place *place, __u64 *handle)
 {
 	struct bufpool_rental *rental = entry(rentals, place);
-	__u32 state = __atomic_load_n(&rental->state, __ATOMIC_ACQUIRE);
+	__u32 state = NEVER;
 
+	if (is_ready(rentals, place))
+		state = __atomic_load_n(&rental->state, __ATOMIC_ACQUIRE);
 	if (state == NEVER)
 		return -ENOENT;
 	*handle = __atomic_load_n(&rental->handle, __ATOMIC_RELAXED);
@@ -146,7 +175,7 @@ unsigned int bufpool_rentals_drain(struct bufpool_rentals *rentals,
 	unsigned int n = 0;
 
 	while (n < count && cursor->class < rentals->nr_classes) {
-		if (cursor->index >= rentals->ends[cursor->class]) {
+		if (cursor->index >= rentals->ready[cursor->class]) {
 			cursor->class++;
 			cursor->index = 0;
 			continue;

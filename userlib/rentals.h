@@ -2,10 +2,13 @@
 /*
  * Which blocks this pool holds
  *
- * A table with an entry for every block of a window, of which only the parts that
- * have been used take memory. An entry changes hands by one compare-and-exchange:
- * of two threads that return one block, one is refused. What a place was rented as
- * before stays known, which tells a returned block from one never rented.
+ * A table with an entry for every block of a window. It is address space only,
+ * but for the beginning of each class, which becomes accessible as blocks are
+ * rented: mlockall() would give memory to whatever is accessible.
+ *
+ * An entry changes hands by one compare-and-exchange: of two threads that return
+ * one block, one is refused. What a place was rented as before stays known, which
+ * tells a returned block from one never rented.
  */
 #ifndef BUFPOOL_RENTALS_H
 #define BUFPOOL_RENTALS_H
@@ -19,7 +22,7 @@ struct bufpool_rental;
 
 struct bufpool_rentals {
 	struct bufpool_rental *table;	/* class by class */
-	size_t *ends;			/* atomic: per class, no rental from here on */
+	size_t *ready;			/* atomic, grows: accessible entries per class */
 	size_t length;			/* bytes in @table */
 	size_t stride;			/* entries for each class */
 	unsigned int nr_classes;
@@ -33,11 +36,11 @@ int bufpool_rentals_init(struct bufpool_rentals *rentals,
 void bufpool_rentals_destroy(struct bufpool_rentals *rentals);
 void bufpool_rentals_forget(struct bufpool_rentals *rentals);
 
-/* A new rental; an older one of the same place is over. */
-void bufpool_rentals_add(struct bufpool_rentals *rentals,
-			 const struct bufpool_place *place, __u64 handle);
+/* 0 or -ENOMEM. A new rental; an older one of the same place is over. */
+int bufpool_rentals_add(struct bufpool_rentals *rentals,
+			const struct bufpool_place *place, __u64 handle);
 
-/* 0, or as find and take would say of this handle: 0, -EEXIST or -ESTALE */
+/* As add, or -EEXIST (rented by this handle already) or -ESTALE (returned) */
 int bufpool_rentals_adopt(struct bufpool_rentals *rentals,
 			  const struct bufpool_place *place, __u64 handle);
 

@@ -5,21 +5,17 @@
 
 #include "reserve.h"
 
-static int set_up(char *base, size_t length, int prot)
+static int set_up(char *base, size_t length)
 {
-	/*
-	 * mlockall(MCL_FUTURE) would otherwise bring in every page at mprotect().
-	 * Huge pages would turn the first touch into 2 MiB.
-	 */
+	/* EINVAL: a kernel without huge pages */
 	if (munlock(base, length) ||
 	    madvise(base, length, MADV_DONTFORK) ||
-	    (madvise(base, length, MADV_NOHUGEPAGE) && errno != EINVAL) ||
-	    mprotect(base, length, prot))
+	    (madvise(base, length, MADV_NOHUGEPAGE) && errno != EINVAL))
 		return -errno;
 	return 0;
 }
 
-int bufpool_reserve(size_t length, size_t align, int prot, void **base)
+int bufpool_reserve(size_t length, size_t align, void **base)
 {
 	char *start, *first;
 	size_t whole;
@@ -35,7 +31,7 @@ int bufpool_reserve(size_t length, size_t align, int prot, void **base)
 		/* EAGAIN: more than RLIMIT_MEMLOCK, under mlockall() */
 		return errno == EAGAIN ? -ENOMEM : -errno;
 
-	ret = set_up(start, whole, prot);
+	ret = set_up(start, whole);
 	if (ret) {
 		munmap(start, whole);
 		return ret;

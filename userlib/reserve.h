@@ -9,14 +9,14 @@
 
 /*
  * Reserve @length bytes at a multiple of @align (a power of two of at least a
- * page) with the protection @prot, in *@base. As much again must be free beside
- * it, so that the program is left with half of what it had.
+ * page), without access to them, in *@base. As much again must be free beside it,
+ * so that the program is left with half of what it had.
  *
- * A child of fork() does not have the range. Pages that are touched appear one by
- * one and zero, even under mlockall(MCL_FUTURE).
+ * A child of fork() does not have the range. Parts that are made accessible are
+ * zero, never huge pages, and not locked by an mlockall(MCL_FUTURE) before.
  *
  * 0 or -errno; -ENOMEM where a smaller length may succeed.
  */
-int bufpool_reserve(size_t length, size_t align, int prot, void **base);
+int bufpool_reserve(size_t length, size_t align, void **base);
 
 #endif /* BUFPOOL_RESERVE_H */

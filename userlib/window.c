@@ -40,7 +40,7 @@ int bufpool_window_init(struct bufpool_window *window,
 		return -ENOMEM;
 	ret = bufpool_reserve(length,
 			      bufpool_window_block_size(window, window->nr_classes - 1),
-			      PROT_NONE, &base);
+			      &base);
 	if (ret)
 		return ret;
 	window->base = base;
