@@ -400,7 +400,10 @@ static inline void touch_signalled(int sig)
 static inline void touch_prepare(void)
 {
 	struct sigaction action = { .sa_handler = touch_signalled };
+	static bool prepared;
 
+	if (__atomic_exchange_n(&prepared, true, __ATOMIC_RELAXED))
+		return;
 	sigaction(SIGBUS, &action, NULL);
 	sigaction(SIGSEGV, &action, NULL);
 }

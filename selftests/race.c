@@ -1,0 +1,570 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Races: processes and threads that rent, return, touch and die in no order.
+ * Every page of every block says whose it is, and is looked at before the block
+ * goes; what comes must be zero.
+ *
+ * BUFPOOL_STRESS_SECONDS is how long it lasts (10); BUFPOOL_SEED repeats what
+ * can be repeated.
+ */
+#include "bufpool_test.h"
+
+#include <pthread.h>
+
+#define TESTS		3
+#define LIMIT		(16 * MIB)
+#define HELD		24
+#define WORKERS		4
+#define A_DAY		(24 * 3600)
+
+static unsigned int seconds_per_test(void)
+{
+	const char *given = getenv("BUFPOOL_STRESS_SECONDS");
+	unsigned int seconds = given ? atoi(given) : 10;
+
+	return seconds < TESTS ? 1 : seconds / TESTS;
+}
+
+/* What stands at the beginning and at the end of each page of a block. */
+struct stamp {
+	__u64 owner;
+	__u64 handle;
+};
+
+struct holding {
+	struct bufpool_block block;
+	char *at;		/* NULL: not mapped now */
+};
+
+struct worker {
+	__u64 seed;
+	unsigned int stop;	/* set by the test */
+	unsigned int rounds;
+	__u64 id;
+	int fd;
+	bool alone;		/* nobody else is the same client */
+	struct holding held[HELD];
+};
+
+FIXTURE(race)
+{
+	int observer;
+	__u64 before;
+	__u64 seed;
+	struct worker *workers;
+};
+
+FIXTURE_SETUP(race)
+{
+	self->observer = pool_open();
+	ASSERT_LE(0, self->observer);
+	ASSERT_EQ(0, limit_write(LIMIT));
+	self->before = in_use(self->observer);
+	self->seed = random_seed();
+	self->workers = shared_alloc(WORKERS * sizeof(*self->workers));
+	ASSERT_NE(NULL, self->workers);
+}
+
+FIXTURE_TEARDOWN(race)
+{
+	limit_restore();
+	close(self->observer);
+}
+
+static struct stamp *stamp_at(char *page, int which)
+{
+	return (void *)(which ? page + 4096 - sizeof(struct stamp) : page);
+}
+
+/* Whether every page has this stamp at both its ends. */
+static bool is_stamped(char *at, __u64 length, __u64 owner, __u64 handle)
+{
+	__u64 i;
+	int end;
+
+	for (i = 0; i < length; i += 4096) {
+		for (end = 0; end < 2; end++) {
+			struct stamp *stamp = stamp_at(at + i, end);
+
+			if (stamp->owner == owner && stamp->handle == handle)
+				continue;
+			fprintf(stderr, "# page %llu of %llu: %#llx %#llx, not %#llx %#llx\n",
+				i / 4096, length / 4096, stamp->owner,
+				stamp->handle, owner, handle);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void put_stamp(char *at, __u64 length, __u64 owner, __u64 handle)
+{
+	__u64 i;
+	int end;
+
+	for (i = 0; i < length; i += 4096) {
+		for (end = 0; end < 2; end++) {
+			struct stamp *stamp = stamp_at(at + i, end);
+
+			stamp->owner = owner;
+			stamp->handle = handle;
+		}
+	}
+}
+
+/* What a worker may do ---------------------------------------------------- */
+
+static void map_holding(struct worker *worker, struct holding *holding)
+{
+	if (holding->at)
+		return;
+	holding->at = map_at(worker->fd, holding->block.offset,
+			     holding->block.length);
+	CHECK(holding->at != MAP_FAILED);
+}
+
+static void unmap_holding(struct holding *holding)
+{
+	if (!holding->at)
+		return;
+	CHECK(!munmap(holding->at, holding->block.length));
+	holding->at = NULL;
+}
+
+static void check_holding(struct worker *worker, struct holding *holding)
+{
+	if (!holding->block.length)
+		return;
+	map_holding(worker, holding);
+	CHECK(is_stamped(holding->at, holding->block.length, worker->id,
+			 holding->block.handle));
+}
+
+/* Take over what was rented: it has to be empty. */
+static void take(struct worker *worker, struct holding *holding,
+		 const struct bufpool_block *block)
+{
+	CHECK(!holding->block.length);
+	holding->block = *block;
+	map_holding(worker, holding);
+	CHECK(is_stamped(holding->at, block->length, 0, 0));
+	put_stamp(holding->at, block->length, worker->id, block->handle);
+}
+
+static __u64 random_size(struct worker *worker)
+{
+	__u64 shift = next_random(&worker->seed) % 19;
+
+	/* Now and then one that the pool does not keep. */
+	if (next_random(&worker->seed) % 64 == 0)
+		return 1 * MIB + 1;
+	return 1 + next_random(&worker->seed) % (1ULL << shift);
+}
+
+static bool may_fail(int ret)
+{
+	return ret == -EAGAIN || ret == -ETIMEDOUT || ret == -ENOMEM;
+}
+
+static struct holding *random_holding(struct worker *worker)
+{
+	return &worker->held[next_random(&worker->seed) % HELD];
+}
+
+static void do_rent(struct worker *worker)
+{
+	struct holding *holding = random_holding(worker);
+	struct bufpool_rent rented;
+	struct bufpool_block block;
+	bool waits = next_random(&worker->seed) % 8 == 0;
+	int ret;
+
+	if (holding->block.length)
+		return;
+	ret = rent_with(worker->fd, random_size(worker),
+			waits ? 0 : BUFPOOL_RENT_NONBLOCK,
+			waits ? 2 * NSEC_PER_MSEC : 0, &rented);
+	CHECK(!ret || may_fail(ret));
+	if (ret)
+		return;
+	block.handle = rented.handle;
+	block.offset = rented.offset;
+	block.length = rented.length;
+	take(worker, holding, &block);
+}
+
+static void do_rent_many(struct worker *worker)
+{
+	struct bufpool_block blocks[HELD];
+	int room = 0, ret, i, next = 0;
+
+	for (i = 0; i < HELD; i++)
+		room += !worker->held[i].block.length;
+	if (!room)
+		return;
+	ret = rent_many(worker->fd, random_size(worker) % (64 * KIB) + 1,
+			1 + next_random(&worker->seed) % room, blocks);
+	CHECK(ret > 0 || may_fail(ret));
+	for (i = 0; i < HELD && next < ret; i++) {
+		if (!worker->held[i].block.length)
+			take(worker, &worker->held[i], &blocks[next++]);
+	}
+}
+
+static void do_return(struct worker *worker)
+{
+	struct holding *holding = random_holding(worker);
+	bool clear = next_random(&worker->seed) & 1;
+
+	if (!holding->block.length)
+		return;
+	check_holding(worker, holding);
+	CHECK(!give_with(worker->fd, holding->block.handle,
+			 clear ? BUFPOOL_RETURN_CLEAR : 0));
+	if (worker->alone)
+		CHECK(touch(holding->at) == SIGBUS);
+	unmap_holding(holding);
+	CHECK(give(worker->fd, holding->block.handle) == -ESTALE);
+	holding->block.length = 0;
+}
+
+static void do_return_many(struct worker *worker)
+{
+	__u64 handles[HELD];
+	int count = 0, i;
+
+	for (i = 0; i < HELD; i++) {
+		struct holding *holding = &worker->held[i];
+
+		if (!holding->block.length || next_random(&worker->seed) & 1)
+			continue;
+		check_holding(worker, holding);
+		handles[count++] = holding->block.handle;
+		unmap_holding(holding);
+		holding->block.length = 0;
+	}
+	if (count)
+		CHECK(give_many(worker->fd, handles, count) == count);
+}
+
+static void do_unmap(struct worker *worker)
+{
+	unmap_holding(random_holding(worker));
+}
+
+static void do_check(struct worker *worker)
+{
+	check_holding(worker, random_holding(worker));
+}
+
+/* Somebody else's handles, or nobody's. */
+static void do_bad_return(struct worker *worker)
+{
+	int ret = give(worker->fd, next_random(&worker->seed));
+
+	CHECK(ret == -ENOENT || ret == -ESTALE);
+}
+
+static int child_of_worker(void *arg)
+{
+	/* Its mappings are its own: the parent must not hear of them. */
+	struct worker worker = *(struct worker *)arg;
+	struct holding *holding = random_holding(&worker);
+	struct bufpool_rent rented;
+	char *at;
+
+	holding->at = NULL;
+	check_holding(&worker, holding);
+	at = rent_mapped(worker.fd, 1, &rented);
+	if (at) {
+		CHECK(is_stamped(at, rented.length, 0, 0));
+		put_stamp(at, rented.length, worker.id, rented.handle);
+		CHECK(!give(worker.fd, rented.handle));
+	}
+	return 0;
+}
+
+static void do_fork(struct worker *worker)
+{
+	CHECK(!in_child(child_of_worker, worker));
+}
+
+/* Everything at once, and from the beginning. */
+static void do_close(struct worker *worker)
+{
+	int i;
+
+	for (i = 0; i < HELD; i++) {
+		check_holding(worker, &worker->held[i]);
+		unmap_holding(&worker->held[i]);
+		worker->held[i].block.length = 0;
+	}
+	CHECK(!close(worker->fd));
+	worker->fd = pool_open();
+	CHECK(worker->fd >= 0);
+}
+
+struct action {
+	void (*act)(struct worker *worker);
+	unsigned int share;	/* how often, of all the shares */
+};
+
+static const struct action actions[] = {
+	{ do_rent, 40 },
+	{ do_return, 25 },
+	{ do_check, 10 },
+	{ do_unmap, 10 },
+	{ do_rent_many, 4 },
+	{ do_return_many, 4 },
+	{ do_bad_return, 4 },
+	{ do_fork, 2 },
+	{ do_close, 1 },
+};
+
+static void do_something(struct worker *worker)
+{
+	unsigned int pick = next_random(&worker->seed) % 100;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(actions); i++) {
+		if (pick < actions[i].share) {
+			actions[i].act(worker);
+			return;
+		}
+		pick -= actions[i].share;
+	}
+}
+
+static int work(void *arg)
+{
+	struct worker *worker = arg;
+
+	worker->id = (__u64)getpid() << 32 | 1;
+	worker->fd = pool_open();
+	CHECK(worker->fd >= 0);
+	worker->alone = true;
+	memset(worker->held, 0, sizeof(worker->held));
+	while (!__atomic_load_n(&worker->stop, __ATOMIC_ACQUIRE)) {
+		do_something(worker);
+		__atomic_add_fetch(&worker->rounds, 1, __ATOMIC_RELAXED);
+	}
+	return 0;
+}
+
+/* Processes, one of which is killed and replaced now and then. */
+TEST_F_TIMEOUT(race, processes, A_DAY)
+{
+	__u64 end = now_ms() + seconds_per_test() * 1000ULL;
+	unsigned int i, rounds = 0, kills = 0;
+	pid_t pids[WORKERS];
+
+	for (i = 0; i < WORKERS; i++) {
+		self->workers[i].seed = next_random(&self->seed);
+		pids[i] = spawn(work, &self->workers[i]);
+		ASSERT_LT(0, pids[i]);
+	}
+	while (now_ms() < end) {
+		sleep_ms(next_random(&self->seed) % 100);
+		i = next_random(&self->seed) % WORKERS;
+		kill(pids[i], SIGKILL);
+		ASSERT_EQ(-SIGKILL, reap(pids[i]));
+		kills++;
+		self->workers[i].seed = next_random(&self->seed);
+		pids[i] = spawn(work, &self->workers[i]);
+		ASSERT_LT(0, pids[i]);
+	}
+	for (i = 0; i < WORKERS; i++)
+		word_set(&self->workers[i].stop, 1);
+	for (i = 0; i < WORKERS; i++) {
+		EXPECT_EQ(0, reap(pids[i]));
+		rounds += self->workers[i].rounds;
+	}
+	TH_LOG("%u actions, %u kills", rounds, kills);
+	EXPECT_LT(0, rounds);
+	EXPECT_TRUE(in_use_becomes(self->observer, self->before));
+}
+
+/* Threads of one client, each with blocks of its own. */
+static void *work_as_thread(void *arg)
+{
+	struct worker *worker = arg;
+
+	while (!__atomic_load_n(&worker->stop, __ATOMIC_ACQUIRE)) {
+		/* Neither the descriptor nor the process is its own. */
+		unsigned int pick = next_random(&worker->seed) %
+				    (ARRAY_SIZE(actions) - 2);
+
+		actions[pick].act(worker);
+		__atomic_add_fetch(&worker->rounds, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static int work_in_threads(void *arg)
+{
+	struct worker *workers = arg;
+	pthread_t threads[WORKERS];
+	int i, fd = pool_open();
+
+	CHECK(fd >= 0);
+	for (i = 0; i < WORKERS; i++) {
+		workers[i].id = (__u64)getpid() << 32 | (i + 2);
+		workers[i].fd = fd;
+		CHECK(!pthread_create(&threads[i], NULL, work_as_thread,
+				      &workers[i]));
+	}
+	for (i = 0; i < WORKERS; i++)
+		CHECK(!pthread_join(threads[i], NULL));
+	return 0;
+}
+
+TEST_F_TIMEOUT(race, threads, A_DAY)
+{
+	unsigned int i, rounds = 0;
+	pid_t pid;
+
+	for (i = 0; i < WORKERS; i++)
+		self->workers[i].seed = next_random(&self->seed);
+	pid = spawn(work_in_threads, self->workers);
+	sleep_ms(seconds_per_test() * 1000);
+	for (i = 0; i < WORKERS; i++)
+		word_set(&self->workers[i].stop, 1);
+	EXPECT_EQ(0, reap(pid));
+	for (i = 0; i < WORKERS; i++)
+		rounds += self->workers[i].rounds;
+	TH_LOG("%u actions", rounds);
+	EXPECT_LT(0, rounds);
+	EXPECT_TRUE(in_use_becomes(self->observer, self->before));
+}
+
+/*
+ * Two processes rent and return the blocks of one class, and in each of them
+ * threads read and write wherever they like, held or not. A touch ends in
+ * SIGBUS, in a zero, or in what the same process wrote.
+ */
+#define SPAN_BLOCK	(16 * KIB)
+#define SPAN_BLOCKS	(LIMIT / SPAN_BLOCK)
+#define TOUCHERS	2
+
+struct toucher {
+	struct worker *worker;
+	char *span;
+	unsigned char mark;
+	__u64 seed;
+	unsigned int seen;
+	unsigned int faults;
+};
+
+static void *touch_anything(void *arg)
+{
+	struct toucher *toucher = arg;
+	unsigned char value;
+
+	while (!__atomic_load_n(&toucher->worker->stop, __ATOMIC_ACQUIRE)) {
+		/* Few blocks, so that it meets those that are in use. */
+		char *at = toucher->span +
+			   next_random(&toucher->seed) % (32 * SPAN_BLOCK);
+		int sig;
+
+		if (next_random(&toucher->seed) & 1) {
+			sig = poke(at, toucher->mark);
+		} else {
+			sig = peek(at, &value);
+			CHECK(sig || !value || value == toucher->mark);
+			toucher->seen += !sig;
+		}
+		CHECK(!sig || sig == SIGBUS);
+		toucher->faults += !!sig;
+	}
+	return NULL;
+}
+
+/* Every byte of a block is zero or the process's own. */
+static bool is_own(const unsigned char *at, __u64 length, unsigned char mark)
+{
+	__u64 i;
+
+	for (i = 0; i < length; i++) {
+		if (at[i] && at[i] != mark)
+			return false;
+	}
+	return true;
+}
+
+static int rent_under_touchers(void *arg)
+{
+	struct worker *worker = arg;
+	struct toucher touchers[TOUCHERS];
+	struct bufpool_info info;
+	struct bufpool_rent rented;
+	pthread_t threads[TOUCHERS];
+	unsigned char mark = worker->id;
+	unsigned int seen = 0, faults = 0;
+	__u64 start;
+	char *span;
+	int i;
+
+	worker->fd = pool_open();
+	CHECK(worker->fd >= 0);
+	CHECK(!pool_info(worker->fd, &info));
+	CHECK(!rent(worker->fd, SPAN_BLOCK, &rented));
+	start = rented.offset - rented.offset % info.span;
+	CHECK(!give(worker->fd, rented.handle));
+	span = map_at(worker->fd, start, SPAN_BLOCKS * SPAN_BLOCK);
+	CHECK(span != MAP_FAILED);
+	for (i = 0; i < TOUCHERS; i++) {
+		touchers[i] = (struct toucher){
+			.worker = worker,
+			.span = span,
+			.mark = mark,
+			.seed = next_random(&worker->seed),
+		};
+		CHECK(!pthread_create(&threads[i], NULL, touch_anything,
+				      &touchers[i]));
+	}
+
+	while (!__atomic_load_n(&worker->stop, __ATOMIC_ACQUIRE)) {
+		unsigned char *at;
+
+		if (rent(worker->fd, SPAN_BLOCK, &rented))
+			continue;
+		CHECK(rented.offset - start < SPAN_BLOCKS * SPAN_BLOCK);
+		at = (void *)(span + (rented.offset - start));
+		CHECK(is_own(at, SPAN_BLOCK, mark));
+		memset(at, mark, SPAN_BLOCK);
+		CHECK(is_own(at, SPAN_BLOCK, mark));
+		CHECK(!give(worker->fd, rented.handle));
+		worker->rounds++;
+	}
+	for (i = 0; i < TOUCHERS; i++) {
+		CHECK(!pthread_join(threads[i], NULL));
+		seen += touchers[i].seen;
+		faults += touchers[i].faults;
+	}
+	CHECK(faults > 0);
+	fprintf(stderr, "# %u rentals, %u touches seen, %u faults\n",
+		worker->rounds, seen, faults);
+	return 0;
+}
+
+TEST_F_TIMEOUT(race, touch_against_return, A_DAY)
+{
+	pid_t pids[2];
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		self->workers[i].seed = next_random(&self->seed);
+		self->workers[i].id = 0x50 + i;
+		pids[i] = spawn(rent_under_touchers, &self->workers[i]);
+	}
+	sleep_ms(seconds_per_test() * 1000);
+	for (i = 0; i < 2; i++)
+		word_set(&self->workers[i].stop, 1);
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(0, reap(pids[i]));
+		EXPECT_LT(0, self->workers[i].rounds);
+	}
+	EXPECT_TRUE(in_use_becomes(self->observer, self->before));
+}
+
+TEST_HARNESS_MAIN
