@@ -1,0 +1,229 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Loading, parameters and unloading of the module.
+#
+# The module is ./bufpool.ko, or what BUFPOOL_KO says; ./renter is built beside
+# this. Needs root and the module not in use. A module that is loaded at the
+# start is loaded again at the end.
+
+ko=${BUFPOOL_KO:-./bufpool.ko}
+parameters=/sys/module/bufpool/parameters
+count=0
+failed=0
+
+# skip_all WHY: none of this can be done here
+skip_all() {
+	echo "TAP version 13"
+	echo "1..0 # SKIP $*"
+	exit 4
+}
+
+say() {
+	echo "# $*"
+}
+
+# What the kernel has said since the last mark.
+mark() {
+	marked="bufpool module.sh: mark $$ $count"
+	echo "$marked" >/dev/kmsg
+}
+
+kernel_said() {
+	dmesg | sed "1,/$marked/d"
+}
+
+is_loaded() {
+	grep -q '^bufpool ' /proc/modules
+}
+
+# load NAME=VALUE...: what insmod says is left in $said
+load() {
+	said=$(insmod "$ko" dyndbg=+p "$@" 2>&1)
+}
+
+# What a killed process held is given back a moment after its end.
+unload() {
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		is_loaded || return 0
+		said=$(rmmod bufpool 2>&1) && return 0
+		sleep 0.1
+	done
+	say "rmmod: $said"
+	return 1
+}
+
+# test_case NAME COMMAND...: one line of the result
+test_case() {
+	name=$1
+	shift
+	count=$((count + 1))
+	mark
+	if "$@"; then
+		echo "ok $count $name"
+	else
+		echo "not ok $count $name"
+		failed=$((failed + 1))
+	fi
+	unload
+}
+
+makes_the_device() {
+	load || return
+	[ -c /dev/bufpool ] || return
+	mode=$(stat -c %a /dev/bufpool)
+	[ "$mode" = 660 ] || {
+		say "mode $mode"
+		return 1
+	}
+}
+
+has_alias() {
+	grep -q 'alias=devname:bufpool' "$ko"
+}
+
+# refuses NAME VALUE: EINVAL, and a line with the name and what is accepted
+refuses() {
+	if load "$1=$2"; then
+		say "$1=$2 was accepted"
+		return 1
+	fi
+	case $said in
+	*nvalid*) ;;
+	*)
+		say "$said"
+		return 1
+		;;
+	esac
+	kernel_said | grep "bufpool: $1=" | grep -q 'not accepted: give' && return
+	say "the kernel's log has no such line: $(kernel_said | tail -n 3)"
+	return 1
+}
+
+# accepts "NAME=VALUE..." "NAME=BYTES..." SIZE...: loads with the first, has
+# the second, and rents the sizes
+accepts() {
+	given=$1
+	expected=$2
+	shift 2
+	# shellcheck disable=SC2086 # several parameters
+	load $given || {
+		say "$said"
+		return 1
+	}
+	for pair in $expected; do
+		value=$(cat "$parameters/${pair%%=*}")
+		[ "$value" = "${pair#*=}" ] && continue
+		say "${pair%%=*} is $value, not ${pair#*=}"
+		return 1
+	done
+	./renter rent "$@"
+}
+
+start_holder() {
+	rm -f holder.out
+	./renter "$1" >holder.out &
+	holder=$!
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		! grep -q ready holder.out || return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+end_holder() {
+	kill -9 "$holder"
+	wait "$holder" 2>/dev/null
+	rm -f holder.out
+}
+
+# stays_while KIND: what holds the module, holds it
+stays_while() {
+	load && start_holder "$1" || return
+	result=0
+	if rmmod bufpool 2>/dev/null; then
+		say "unloaded while in use"
+		result=1
+	elif ! ./renter rent 1 65536; then
+		say "not usable after that"
+		result=1
+	fi
+	end_holder
+	unload && return $result
+}
+
+leaves_nothing() {
+	load && ./renter rent 1 4097 65536 1048576 && unload || return
+	[ ! -e /dev/bufpool ] || return
+	[ ! -e "$parameters" ] || return
+	! grep bufpool /proc/slabinfo
+}
+
+comes_and_goes() {
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		load && ./renter rent 1 && unload || return
+	done
+}
+
+# The limit, changed at run time, is not the next load's.
+forgets_the_limit() {
+	load || return
+	first=$(cat "$parameters/limit")
+	echo 4M >"$parameters/limit" || return
+	[ "$(cat "$parameters/limit")" = 4194304 ] || return
+	unload && load || return
+	[ "$(cat "$parameters/limit")" = "$first" ]
+}
+
+fixed_at_run_time() {
+	load || return
+	for name in slab_size max_pooled; do
+		case $(stat -c %a "$parameters/$name") in
+		444) ;;
+		*) return 1 ;;
+		esac
+	done
+}
+
+[ -e "$ko" ] || skip_all "there is no $ko"
+[ "$(id -u)" = 0 ] || skip_all "this needs root"
+[ -x ./renter ] || skip_all "there is no ./renter"
+was_loaded=
+if is_loaded; then
+	was_loaded=yes
+	rmmod bufpool 2>/dev/null || skip_all "the module is in use"
+fi
+
+bad_powers="0 1 4095 3000 2048 12288 -4096 rubbish 4K4 4MM 1G 99999999999G"
+bad_limits="0 1 4095 65536 1048575 -1 rubbish 4M4 99999999999G 17179869183G"
+plan=13
+for _ in $bad_powers $bad_powers $bad_limits; do
+	plan=$((plan + 1))
+done
+
+echo "TAP version 13"
+echo "1..$plan"
+test_case "loading makes the device" makes_the_device
+test_case "opening the device may load the module" has_alias
+for value in $bad_powers; do
+	test_case "slab_size=$value is refused" refuses slab_size "$value"
+	test_case "max_pooled=$value is refused" refuses max_pooled "$value"
+done
+for value in $bad_limits; do
+	test_case "limit=$value is refused" refuses limit "$value"
+done
+test_case "small slabs" accepts "slab_size=32K" "slab_size=32768" 1 65536 1048576
+test_case "large slabs" accepts "slab_size=1M" "slab_size=1048576" 1 65536 1048576
+test_case "little is pooled" accepts "max_pooled=64K" "max_pooled=65536" 1 65536 65537 1048576
+test_case "a low limit" accepts "limit=4M" "limit=4194304" 1 65536 1048576
+test_case "everything at once" accepts "limit=2M slab_size=64K max_pooled=4K" \
+	"limit=2097152 slab_size=65536 max_pooled=4096" 1 4096 4097 1048576
+test_case "sizes are fixed once loaded" fixed_at_run_time
+test_case "a new limit lasts until unloading" forgets_the_limit
+test_case "an open file keeps the module" stays_while file
+test_case "a mapping keeps the module" stays_while mapping
+test_case "unloading leaves nothing" leaves_nothing
+test_case "twenty times" comes_and_goes
+echo "# totals: $((count - failed)) of $count"
+
+[ -z "$was_loaded" ] || load || say "could not load the module again: $said"
+[ $failed -eq 0 ]
