@@ -137,7 +137,7 @@ static int go_through(void *arg)
 /* Whether everything is back, and what comes from there is zero. */
 static bool all_is_back(int observer, __u64 before)
 {
-	struct bufpool_block blocks[32];
+	struct bufpool_block blocks[8];
 	int other, count, i;
 	bool zero = true;
 
@@ -158,30 +158,38 @@ TEST_F(life, by_itself)
 	EXPECT_TRUE(all_is_back(self->observer, self->before));
 }
 
-/* Killed after each step: with SIGKILL, and with what ends it as well. */
-TEST_F(life, killed_on_the_way)
+/* Ended by a signal after each step. */
+static void kill_on_the_way(struct __test_metadata *_metadata,
+			    struct plan *plan, __u64 before, int signal,
+			    int (*body)(void *arg))
 {
-	const int signals[] = { SIGKILL, SIGTERM, SIGABRT };
 	unsigned int goal;
-	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(signals); i++) {
-		for (goal = 1; goal <= 1 + NR_STEPS; goal++) {
-			pid_t pid;
+	for (goal = 1; goal <= 1 + NR_STEPS; goal++) {
+		pid_t pid;
 
-			self->plan->reached = 0;
-			self->plan->goal = goal;
-			pid = spawn(go_through, self->plan);
-			ASSERT_TRUE(word_reaches(&self->plan->reached, goal));
-			kill(pid, signals[i]);
-			ASSERT_EQ(-signals[i], reap(pid));
-			EXPECT_TRUE(all_is_back(self->observer,
-						self->before)) {
-				TH_LOG("signal %d after %u steps", signals[i],
-				       goal);
-			}
+		plan->reached = 0;
+		plan->goal = goal;
+		pid = spawn(body, plan);
+		ASSERT_TRUE(word_reaches(&plan->reached, goal));
+		kill(pid, signal);
+		ASSERT_EQ(-signal, reap(pid));
+		EXPECT_TRUE(all_is_back(plan->observer, before)) {
+			TH_LOG("after %u steps", goal);
 		}
 	}
+}
+
+TEST_F(life, killed_on_the_way)
+{
+	kill_on_the_way(_metadata, self->plan, self->before, SIGKILL,
+			go_through);
+}
+
+TEST_F(life, terminated_on_the_way)
+{
+	kill_on_the_way(_metadata, self->plan, self->before, SIGTERM,
+			go_through);
 }
 
 /* Killed at any moment, while it goes through the order again and again. */
@@ -208,7 +216,7 @@ TEST_F(life, killed_at_any_moment)
 	__u64 seed = random_seed();
 	int i;
 
-	for (i = 0; i < 10; i++) {
+	for (i = 0; i < 4; i++) {
 		struct timespec moment = {
 			.tv_nsec = next_random(&seed) % (5 * NSEC_PER_MSEC),
 		};
@@ -244,19 +252,8 @@ TEST_F(life, with_a_signal_pending)
 
 TEST_F(life, killed_with_a_signal_pending)
 {
-	unsigned int goal;
-
-	for (goal = 1; goal <= 1 + NR_STEPS; goal++) {
-		pid_t pid;
-
-		self->plan->reached = 0;
-		self->plan->goal = goal;
-		pid = spawn(go_through_with_a_signal, self->plan);
-		ASSERT_TRUE(word_reaches(&self->plan->reached, goal));
-		kill(pid, SIGKILL);
-		ASSERT_EQ(-SIGKILL, reap(pid));
-		EXPECT_TRUE(all_is_back(self->observer, self->before));
-	}
+	kill_on_the_way(_metadata, self->plan, self->before, SIGKILL,
+			go_through_with_a_signal);
 }
 
 /*

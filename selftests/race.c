@@ -10,6 +10,7 @@
 #include "bufpool_test.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #define TESTS		3
 #define LIMIT		(16 * MIB)
@@ -438,112 +439,126 @@ TEST_F_TIMEOUT(race, threads, A_DAY)
 }
 
 /*
- * Two processes rent and return the blocks of one class, and in each of them
- * threads read and write wherever they like, held or not. A touch ends in
- * SIGBUS, in a zero, or in what the same process wrote.
+ * A return against the faults of other threads. Two processes rent and return
+ * the same few blocks, and in each a thread touches whatever is rented just
+ * now. A touch ends in SIGBUS, in a zero, or in what the same process wrote; and
+ * after the return, before the next rent, in nothing but SIGBUS.
+ *
+ * The blocks are large, so that a fault takes its time to map one.
  */
-#define SPAN_BLOCK	(16 * KIB)
-#define SPAN_BLOCKS	(LIMIT / SPAN_BLOCK)
-#define TOUCHERS	2
+#define LARGE		(1 * MIB)
 
 struct toucher {
 	struct worker *worker;
-	char *span;
+	char *target;		/* what is rented, or NULL */
 	unsigned char mark;
 	__u64 seed;
-	unsigned int seen;
+	unsigned int touches;
 	unsigned int faults;
 };
 
-static void *touch_anything(void *arg)
+static void touch_once(struct toucher *toucher, char *at)
+{
+	unsigned char value;
+	int sig;
+
+	if (next_random(&toucher->seed) & 1) {
+		sig = poke(at, toucher->mark);
+	} else {
+		sig = peek(at, &value);
+		CHECK(sig || !value || value == toucher->mark);
+	}
+	CHECK(!sig || sig == SIGBUS);
+	toucher->touches++;
+	toucher->faults += !!sig;
+}
+
+static void *touch_what_is_rented(void *arg)
 {
 	struct toucher *toucher = arg;
-	unsigned char value;
 
 	while (!__atomic_load_n(&toucher->worker->stop, __ATOMIC_ACQUIRE)) {
-		/* Few blocks, so that it meets those that are in use. */
-		char *at = toucher->span +
-			   next_random(&toucher->seed) % (32 * SPAN_BLOCK);
-		int sig;
+		char *at = __atomic_load_n(&toucher->target, __ATOMIC_ACQUIRE);
 
-		if (next_random(&toucher->seed) & 1) {
-			sig = poke(at, toucher->mark);
-		} else {
-			sig = peek(at, &value);
-			CHECK(sig || !value || value == toucher->mark);
-			toucher->seen += !sig;
-		}
-		CHECK(!sig || sig == SIGBUS);
-		toucher->faults += !!sig;
+		if (at)
+			touch_once(toucher, at + next_random(&toucher->seed) %
+						 LARGE);
+		else
+			sched_yield();
 	}
 	return NULL;
 }
 
-/* Every byte of a block is zero or the process's own. */
-static bool is_own(const unsigned char *at, __u64 length, unsigned char mark)
+/* No byte is anybody else's; no two marks have a bit in common. */
+static bool is_own(const char *at, unsigned char mark)
 {
-	__u64 i;
+	const __u64 others = ~(mark * 0x0101010101010101ULL);
+	const __u64 *words = (const void *)at;
+	size_t i;
 
-	for (i = 0; i < length; i++) {
-		if (at[i] && at[i] != mark)
+	for (i = 0; i < LARGE / sizeof(*words); i++) {
+		if (words[i] & others)
 			return false;
 	}
 	return true;
 }
 
-static int rent_under_touchers(void *arg)
+static void rent_and_return(struct worker *worker, struct toucher *toucher,
+			    char *span, __u64 start)
+{
+	struct bufpool_rent rented;
+	unsigned int spins = next_random(&worker->seed) % 2000;
+	char *at;
+	int i;
+
+	if (rent(worker->fd, LARGE, &rented))
+		return;
+	CHECK(rented.offset - start < LIMIT);
+	at = span + (rented.offset - start);
+	if (worker->rounds % 8 == 0) {
+		CHECK(is_own(at, toucher->mark));
+		memset(at, toucher->mark, LARGE);
+		sched_yield();
+		CHECK(is_own(at, toucher->mark));
+	}
+	__atomic_store_n(&toucher->target, at, __ATOMIC_RELEASE);
+	while (spins--)
+		(void)__atomic_load_n(&toucher->target, __ATOMIC_RELAXED);
+	CHECK(!give(worker->fd, rented.handle));
+	for (i = 1; i <= 4; i++)
+		CHECK(touch(at + i * LARGE / 4 - 1) == SIGBUS);
+	__atomic_store_n(&toucher->target, NULL, __ATOMIC_RELEASE);
+	worker->rounds++;
+}
+
+static int rent_under_a_toucher(void *arg)
 {
 	struct worker *worker = arg;
-	struct toucher touchers[TOUCHERS];
+	struct toucher toucher = {
+		.worker = worker,
+		.mark = worker->id,
+		.seed = next_random(&worker->seed),
+	};
 	struct bufpool_info info;
 	struct bufpool_rent rented;
-	pthread_t threads[TOUCHERS];
-	unsigned char mark = worker->id;
-	unsigned int seen = 0, faults = 0;
+	pthread_t thread;
 	__u64 start;
 	char *span;
-	int i;
 
 	worker->fd = pool_open();
 	CHECK(worker->fd >= 0);
 	CHECK(!pool_info(worker->fd, &info));
-	CHECK(!rent(worker->fd, SPAN_BLOCK, &rented));
-	start = rented.offset - rented.offset % info.span;
+	CHECK(!rent(worker->fd, LARGE, &rented));
 	CHECK(!give(worker->fd, rented.handle));
-	span = map_at(worker->fd, start, SPAN_BLOCKS * SPAN_BLOCK);
+	start = rented.offset - rented.offset % info.span;
+	span = map_at(worker->fd, start, LIMIT);
 	CHECK(span != MAP_FAILED);
-	for (i = 0; i < TOUCHERS; i++) {
-		touchers[i] = (struct toucher){
-			.worker = worker,
-			.span = span,
-			.mark = mark,
-			.seed = next_random(&worker->seed),
-		};
-		CHECK(!pthread_create(&threads[i], NULL, touch_anything,
-				      &touchers[i]));
-	}
-
-	while (!__atomic_load_n(&worker->stop, __ATOMIC_ACQUIRE)) {
-		unsigned char *at;
-
-		if (rent(worker->fd, SPAN_BLOCK, &rented))
-			continue;
-		CHECK(rented.offset - start < SPAN_BLOCKS * SPAN_BLOCK);
-		at = (void *)(span + (rented.offset - start));
-		CHECK(is_own(at, SPAN_BLOCK, mark));
-		memset(at, mark, SPAN_BLOCK);
-		CHECK(is_own(at, SPAN_BLOCK, mark));
-		CHECK(!give(worker->fd, rented.handle));
-		worker->rounds++;
-	}
-	for (i = 0; i < TOUCHERS; i++) {
-		CHECK(!pthread_join(threads[i], NULL));
-		seen += touchers[i].seen;
-		faults += touchers[i].faults;
-	}
-	CHECK(faults > 0);
-	fprintf(stderr, "# %u rentals, %u touches seen, %u faults\n",
-		worker->rounds, seen, faults);
+	CHECK(!pthread_create(&thread, NULL, touch_what_is_rented, &toucher));
+	while (!__atomic_load_n(&worker->stop, __ATOMIC_ACQUIRE))
+		rent_and_return(worker, &toucher, span, start);
+	CHECK(!pthread_join(thread, NULL));
+	fprintf(stderr, "# %u rentals, %u touches, %u of them SIGBUS\n",
+		worker->rounds, toucher.touches, toucher.faults);
 	return 0;
 }
 
@@ -554,8 +569,8 @@ TEST_F_TIMEOUT(race, touch_against_return, A_DAY)
 
 	for (i = 0; i < 2; i++) {
 		self->workers[i].seed = next_random(&self->seed);
-		self->workers[i].id = 0x50 + i;
-		pids[i] = spawn(rent_under_touchers, &self->workers[i]);
+		self->workers[i].id = i ? 0xf0 : 0x0f;
+		pids[i] = spawn(rent_under_a_toucher, &self->workers[i]);
 	}
 	sleep_ms(seconds_per_test() * 1000);
 	for (i = 0; i < 2; i++)
