@@ -28,6 +28,7 @@ help:
 #:   make check-stock    the same on one of them
 #:   make check-debug
 #:   make check-harness  show that the harness notices what is wrong
+#:   make check-mutants  show that the tests notice when the module is broken
 #:   make lint           static checks, with gcc and with clang
 #:
 #: with, from the command line or the environment
@@ -67,6 +68,9 @@ check check-stock check-debug: packages
 check-harness: packages
 	@$(QEMU)/harness.sh
 
+check-mutants: packages
+	@$(QEMU)/mutants.sh
+
 demo: packages
 	@$(QEMU)/demo.sh
 
@@ -80,4 +84,4 @@ clean:
 	rm -rf build
 
 .PHONY: help module kernel-headers userlib install packages check check-stock check-debug \
-	check-harness demo vm lint clean
+	check-harness check-mutants demo vm lint clean

@@ -30,7 +30,7 @@ esac
 
 qemu=(qemu-system-x86_64 -nodefaults -display none -no-reboot -smp 2 -m 2G "${processor[@]}"
 	-kernel "$kernel_dir/bzImage" -initrd "$initramfs"
-	-append "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 printk.devkmsg=on log_buf_len=4M random.trust_cpu=on")
+	-append "console=ttyS0 no_timer_check panic=-1 oops=panic panic_on_warn=1 printk.devkmsg=on log_buf_len=4M random.trust_cpu=on")
 
 if [ -n "$interactive" ]; then
 	exec "${qemu[@]}" -serial mon:stdio -serial null

@@ -1,0 +1,60 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Prove the tests: take out of the module one thing at a time that a promise
+# rests on, and see that a test fails. mutants/NAME.patch does it, and names the
+# tests to run in a line "Tests:".
+#
+# usage: mutants.sh [NAME...]
+
+. "$(dirname "$0")/lib.sh"
+
+mutants=$build/mutants
+
+# A tree of its own for each, so that nothing here is ever broken.
+copy_tree() {
+	rm -rf "${mutants:?}/$1"
+	mkdir -p "$mutants/$1"
+	(cd "$top" && git ls-files -z --cached --others --exclude-standard | xargs -0 cp -a --parents -t "$mutants/$1")
+	patch -s -p1 -d "$mutants/$1" <"$qemu_dir/mutants/$1.patch"
+}
+
+run_mutant() {
+	local tree=$mutants/$1 tests
+	tests=$(sed -n 's/^Tests: //p' "$qemu_dir/mutants/$1.patch")
+	copy_tree "$1" && "$tree/selftests/qemu/build.sh" user stock || return 0
+	TESTS=$tests "$tree/selftests/qemu/suite.sh" stock "$tree/build/log/stock" || true
+}
+
+# A mutant is killed when a test says that it failed.
+judge() {
+	local name=$1 line
+	line=$(grep -E -m 1 '^stock +FAIL' "$mutants/$name.out" || true)
+	if [ -n "$line" ]; then
+		echo 1 0 0 >"$mutants/$name.proved"
+		printf 'ok    %-24s %s\n' "$name" "$(tr -s ' ' <<<"$line" | cut -c1-160)"
+	else
+		echo 0 1 0 >"$mutants/$name.proved"
+		printf 'FAIL  %-24s no test noticed\n' "$name"
+		sed 's/^/      /' "$mutants/$name.out"
+	fi
+}
+
+[ $# -gt 0 ] || set -- "$qemu_dir"/mutants/*.patch
+mkdir -p "$mutants"
+"$qemu_dir/kernel.sh" stock >/dev/null
+"$qemu_dir/accel.sh" >/dev/null
+proofs=()
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+for name in "$@"; do
+	name=$(basename "$name" .patch)
+	[ "$(jobs -pr | wc -l)" -lt 2 ] || wait -n || true
+	proofs+=("$mutants/$name.proved")
+	rm -f "$mutants/$name.proved"
+	{
+		run_mutant "$name" >"$mutants/$name.out" 2>&1
+		judge "$name"
+	} &
+done
+wait
+trap - EXIT
+total "${proofs[@]}"
