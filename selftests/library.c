@@ -122,17 +122,6 @@ static int held(int fd)
 	return pool_stats(fd, &stats) ? -1 : (int)stats.client_blocks;
 }
 
-/* Take everything that is left for blocks of the largest size. */
-static int exhaust(struct bufpool *pool, size_t size)
-{
-	int ret;
-
-	do {
-		ret = rent_error(pool, size, BUFPOOL_RENT_NONBLOCK);
-	} while (!ret);
-	return ret;
-}
-
 /* Opening and closing ------------------------------------------------------ */
 
 TEST(version_is_three_numbers)
@@ -373,11 +362,14 @@ static void ignore(int signal)
 	(void)signal;
 }
 
+/* One block is this pool's, and another client has all the rest. */
 FIXTURE(exhausted)
 {
 	struct bufpool *pool;
 	size_t size;
 	void *block;
+	int other;
+	struct bufpool_block others[4096];
 };
 
 FIXTURE_SETUP(exhausted)
@@ -390,11 +382,14 @@ FIXTURE_SETUP(exhausted)
 	self->size = info.max_rent;
 	self->block = bufpool_rent(self->pool, self->size, 0);
 	ASSERT_NE(NULL, self->block);
-	ASSERT_EQ(-EAGAIN, exhaust(self->pool, self->size));
+	self->other = pool_open();
+	ASSERT_LE(0, self->other);
+	ASSERT_LT(0, drain(self->other, self->size, self->others, 4096));
 }
 
 FIXTURE_TEARDOWN(exhausted)
 {
+	close(self->other);
 	EXPECT_EQ(0, bufpool_close(self->pool));
 }
 
@@ -831,15 +826,18 @@ TEST_F(library, pools_of_one_client_pass_blocks)
 /* Threads -------------------------------------------------------------------- */
 
 #define THREADS		4
-#define ROUNDS		2000
 #define SLOTS		16
+#define RACE_MS		2000
 
 struct race {
 	struct bufpool *pool;
 	void *slots[SLOTS];
 	void *block;
 	pthread_barrier_t barrier;
-	int results[THREADS];
+	__u64 end;		/* in ms: races last for a time, not for a number */
+	int over;
+	int results[3];		/* how many: 0, -ESTALE, anything else */
+	int rounds;
 	int failures;
 };
 
@@ -849,9 +847,8 @@ static void *exchange(void *argument)
 	struct race *race = argument;
 	uint64_t *block, *other;
 	__u64 seed = (uintptr_t)&seed;
-	int i;
 
-	for (i = 0; i < ROUNDS; i++) {
+	while (now_ms() < race->end) {
 		block = bufpool_rent(race->pool, 4096ULL << next_random(&seed) % 3,
 				     0);
 		if (!block) {
@@ -866,13 +863,14 @@ static void *exchange(void *argument)
 		if (other && (*other != (uintptr_t)other ||
 			      bufpool_return(race->pool, other, 0)))
 			__atomic_add_fetch(&race->failures, 1, __ATOMIC_RELAXED);
+		__atomic_add_fetch(&race->rounds, 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
 }
 
 TEST_F(library, threads_return_what_others_rented)
 {
-	struct race race = { .pool = self->pool };
+	struct race race = { .pool = self->pool, .end = now_ms() + RACE_MS };
 	pthread_t threads[THREADS];
 	int i;
 
@@ -880,6 +878,7 @@ TEST_F(library, threads_return_what_others_rented)
 		ASSERT_EQ(0, pthread_create(&threads[i], NULL, exchange, &race));
 	for (i = 0; i < THREADS; i++)
 		ASSERT_EQ(0, pthread_join(threads[i], NULL));
+	TH_LOG("%d rounds", race.rounds);
 	EXPECT_EQ(0, race.failures);
 	for (i = 0; i < SLOTS; i++)
 		if (race.slots[i])
@@ -887,31 +886,38 @@ TEST_F(library, threads_return_what_others_rented)
 	EXPECT_EQ(0, held(self->fd));
 }
 
+/* One thread's part between two barriers. */
+static void race_begin(struct race *race)
+{
+	memset(race->results, 0, sizeof(race->results));
+	race->block = bufpool_rent(race->pool, 1, 0);
+	race->over = now_ms() > race->end;
+	race->rounds++;
+}
+
 static void *return_together(void *argument)
 {
 	struct race *race = argument;
-	int i, ret, slot = -1;
+	int ret, result;
 
-	for (i = 0; i < ROUNDS / 4; i++) {
-		if (pthread_barrier_wait(&race->barrier) == PTHREAD_BARRIER_SERIAL_THREAD) {
-			race->block = bufpool_rent(race->pool, 1, 0);
-			race->results[0] = 0;
-			race->results[1] = 0;
-		}
+	do {
+		ret = pthread_barrier_wait(&race->barrier);
+		if (ret == PTHREAD_BARRIER_SERIAL_THREAD)
+			race_begin(race);
 		pthread_barrier_wait(&race->barrier);
 		ret = bufpool_return(race->pool, race->block, 0);
-		slot = ret == 0 ? 0 : ret == -ESTALE ? 1 : 2;
-		__atomic_add_fetch(&race->results[slot], 1, __ATOMIC_RELAXED);
+		result = ret == 0 ? 0 : ret == -ESTALE ? 1 : 2;
+		__atomic_add_fetch(&race->results[result], 1, __ATOMIC_RELAXED);
 		pthread_barrier_wait(&race->barrier);
 		if (race->results[0] != 1 || race->results[1] != THREADS - 1)
-			race->failures = 1;
-	}
+			__atomic_store_n(&race->failures, 1, __ATOMIC_RELAXED);
+	} while (!race->over);
 	return NULL;
 }
 
 TEST_F(library, of_many_returns_at_once_one_succeeds)
 {
-	struct race race = { .pool = self->pool };
+	struct race race = { .pool = self->pool, .end = now_ms() + RACE_MS };
 	pthread_t threads[THREADS];
 	int i;
 
@@ -921,6 +927,7 @@ TEST_F(library, of_many_returns_at_once_one_succeeds)
 					    &race));
 	for (i = 0; i < THREADS; i++)
 		ASSERT_EQ(0, pthread_join(threads[i], NULL));
+	TH_LOG("%d rounds", race.rounds);
 	EXPECT_EQ(0, race.failures);
 	EXPECT_EQ(0, held(self->fd));
 }
@@ -1075,6 +1082,17 @@ TEST_F(library, open_without_address_space_is_enomem)
 	EXPECT_EQ(fd, next_fd());
 }
 
+/* Rent until that is refused; how. */
+static int rent_all(struct bufpool *pool, size_t size)
+{
+	int ret;
+
+	do {
+		ret = rent_error(pool, size, BUFPOOL_RENT_NONBLOCK);
+	} while (!ret);
+	return ret;
+}
+
 TEST_F(library, a_block_beyond_the_address_space_is_enomem)
 {
 	size_t largest = self->info.page_size << (self->info.nr_classes - 1);
@@ -1089,7 +1107,7 @@ TEST_F(library, a_block_beyond_the_address_space_is_enomem)
 	pool = bufpool_open(NULL, 0);
 	ASSERT_NE(NULL, pool);
 	fd = bufpool_fd(pool);
-	EXPECT_EQ(-ENOMEM, exhaust(pool, self->info.max_rent));
+	EXPECT_EQ(-ENOMEM, rent_all(pool, self->info.max_rent));
 	count = held(fd);
 	EXPECT_GT(4, count);
 
