@@ -50,7 +50,7 @@ plant lying stock bad '^stock +FAIL +lying.sh .*exited with 0 although these fai
 plant early stock bad '^stock +FAIL +early.sh .*exited early: 1 of 3'
 plant silent stock bad '^stock +FAIL +silent.sh .*no plan'
 plant hanging stock bad '^stock +FAIL +hanging.sh .*timed out after 3 s' BUFPOOL_TIMEOUT=3
-plant stuck stock bad '^stock +FAIL +stuck.sh .*deadline' BUFPOOL_DEADLINE=25
+plant stuck stock bad '^stock +FAIL +stuck.sh .*deadline' BUFPOOL_DEADLINE=45
 plant poweroff stock bad '^stock +FAIL +poweroff.sh .*the VM ended early'
 plant warning stock bad '^stock +FAIL +warning.sh .*WARNING: .*plant_init'
 plant slab_leak stock bad '^stock +FAIL +slab_leak.sh .*slabinfo: bufpool_planted'
