@@ -193,8 +193,8 @@ if is_loaded; then
 	rmmod bufpool 2>/dev/null || skip_all "the module is in use"
 fi
 
-bad_powers="0 1 4095 3000 2048 12288 -4096 rubbish 4K4 4MM 1G 99999999999G"
-bad_limits="0 1 4095 65536 1048575 -1 rubbish 4M4 99999999999G 17179869183G"
+bad_powers="0 3000 2048 rubbish 4MM 1G 99999999999G"
+bad_limits="0 1048575 -1 rubbish 4M4 99999999999G"
 plan=13
 for _ in $bad_powers $bad_powers $bad_limits; do
 	plan=$((plan + 1))
