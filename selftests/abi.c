@@ -695,7 +695,7 @@ TEST_F(client, return_many_bad_array)
 		EXPECT_LE(1, ret);
 		EXPECT_GE(4, ret);
 		ASSERT_EQ(0, pool_stats(self->fd, &stats));
-		EXPECT_EQ(8 - ret, stats.client_blocks);
+		EXPECT_EQ((__u64)(8 - ret), stats.client_blocks);
 	}
 }
 
@@ -878,7 +878,7 @@ FIXTURE_SETUP(full)
 	self->count = drain(self->owner, FULL_BLOCK, self->blocks,
 			    ARRAY_SIZE(self->blocks));
 	ASSERT_LT(0, self->count);
-	ASSERT_GT(ARRAY_SIZE(self->blocks), self->count);
+	ASSERT_GT((int)ARRAY_SIZE(self->blocks), self->count);
 	ASSERT_EQ(0, pool_stats(self->fd, &self->before));
 }
 

@@ -22,7 +22,7 @@ run_mutant() {
 	local tree=$mutants/$1 tests
 	tests=$(sed -n 's/^Tests: //p' "$qemu_dir/mutants/$1.patch")
 	copy_tree "$1" && "$tree/selftests/qemu/build.sh" user stock || return 0
-	TESTS=$tests "$tree/selftests/qemu/suite.sh" stock "$tree/build/log/stock" || true
+	TESTS=$tests BUFPOOL_STRESS_SECONDS=30 "$tree/selftests/qemu/suite.sh" stock "$tree/build/log/stock" || true
 }
 
 # A mutant is killed when a test says that it failed.
