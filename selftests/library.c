@@ -376,6 +376,8 @@ FIXTURE_SETUP(exhausted)
 {
 	struct bufpool_info info;
 
+	/* a small pool is soon empty */
+	ASSERT_EQ(0, limit_write(16 * MIB));
 	self->pool = bufpool_open(NULL, 0);
 	ASSERT_NE(NULL, self->pool);
 	ASSERT_EQ(0, pool_info(bufpool_fd(self->pool), &info));
@@ -391,6 +393,7 @@ FIXTURE_TEARDOWN(exhausted)
 {
 	close(self->other);
 	EXPECT_EQ(0, bufpool_close(self->pool));
+	limit_restore();
 }
 
 TEST_F(exhausted, nonblocking_rent_is_eagain)

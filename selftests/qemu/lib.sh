@@ -72,7 +72,7 @@ run_vm() {
 	vm=$!
 	# shellcheck disable=SC2064 # this VM, now
 	trap "kill $vm 2>/dev/null" EXIT
-	"$3" < <(tail -s 0.2 -f --pid=$vm "$2/verdict" | tr -d '\r')
+	"$3" < <(tail -s 0.2 -f --pid=$vm "$2/verdict" | sed -u 's,\r,,g')
 	vm_status=0
 	wait $vm || vm_status=$?
 	trap - EXIT
