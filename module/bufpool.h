@@ -9,16 +9,20 @@
  *   in transit  on no list that others can see, or on a list of the task that
  *		 moves it; that task owns it
  *   rented	 blk->owner is the client; on that client's list
+ *   warm	 returned, blk->owner is the client still, see warm.c
  *
  * Lock order, outermost first:
  *
- *   mm->mmap_lock
- *     client->map_sem		faults against revocation, see map.c
- *	 client->lock		what a client holds
- *   class->grow		one task at a time makes slabs for a class
- *	 class->lock		the depot of one class, and who waits for it
+ *   class->grow		one task at a time makes blocks for a class
+ *     pool->clients_lock	who the clients and users are
+ *	 mm->mmap_lock
+ *	   client->map_sem	faults against revocation, see map.c
+ *	     client->lock	what a client holds
+ *	       class->lock	the depot of one class, and who waits for it
  *
- * No user memory is touched under any of the last four.
+ * The fault handler may allocate under map_sem, and so come to the shrinker,
+ * which only tries for clients_lock and map_sem. No user memory is touched under
+ * any of these but mmap_lock.
  */
 #ifndef _BUFPOOL_H
 #define _BUFPOOL_H
@@ -31,6 +35,7 @@
 #include <linux/atomic.h>
 #include <linux/bits.h>
 #include <linux/fs.h>
+#include <linux/kref.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/mm.h>
@@ -40,6 +45,9 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
+#include <linux/uidgid.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
 #include <linux/xarray.h>
 #include <uapi/linux/bufpool.h>
 #include "compat.h"
@@ -48,6 +56,7 @@ struct bufpool_chardev;
 struct bufpool_class;
 struct bufpool_client;
 struct bufpool_pool;
+struct bufpool_user;
 
 /*
  * A handle is class (5 bits), index in the class (27), generation (32). The
@@ -64,33 +73,38 @@ struct bufpool_pool;
 
 /**
  * struct bufpool_blk - one block, apart from its memory
- * @node: client's list, or that of the task that has it in transit
+ * @node: one of the client's lists, or that of the task that has it in transit
  * @owner: the client that rents it, else NULL; written under that client's
  *	lock. Who finds its own client here, under client->lock or
  *	client->map_sem, may rely on it for as long as it holds that lock
- * @generation: of the last rental; written in transit, by the owner to be
+ * @generation: of the last rental; written by the owner to be, while no handle
+ *	is valid
+ * @since: when it became warm, in jiffies; owner's lock
  * @nr: which of its slab's blocks this is; constant
  * @next: the next free block of the slab; class->lock, while free
  * @touched: somebody may have reached the memory during this rental; set under
  *	map_sem (shared), read and cleared in transit
  * @dirty: the memory is not known to be zero; written in transit
  * @used: it has been rented before; written in transit
+ * @warm: the owner has returned it; owner's lock
  */
 struct bufpool_blk {
 	struct list_head node;
 	struct bufpool_client *owner;
 	u32 generation;
+	u32 since;
 	u16 nr;
 	u16 next;
 	bool touched;
 	bool dirty;
 	bool used;
+	bool warm;
 };
 
 /**
  * struct bufpool_slab - contiguous pinned memory, carved into blocks
- * @node: in one of the class's lists, or empty while no block is free;
- *	class->lock
+ * @node: in one of the class's lists; class->lock
+ * @dirty_node: in class->dirty, while a free block is dirty; class->lock
  * @class: whose blocks it holds; constant
  * @memory: the blocks' memory; constant until the slab is destroyed, which
  *	nobody does while a block is out
@@ -99,11 +113,13 @@ struct bufpool_blk {
  * @clean: first free block that is zero, or BUFPOOL_NO_BLK; class->lock
  * @dirty: first free block that is not; class->lock
  * @idle: counted in class->nr_idle; class->lock
+ * @draining: its free blocks are not to be used again; class->lock
  * @rcu: for freeing, since lookups by handle run under RCU
  * @blks: the blocks
  */
 struct bufpool_slab {
 	struct list_head node;
+	struct list_head dirty_node;
 	struct bufpool_class *class;
 	void *memory;
 	u32 id;
@@ -111,6 +127,7 @@ struct bufpool_slab {
 	u16 clean;
 	u16 dirty;
 	bool idle;
+	bool draining;
 	struct rcu_head rcu;
 	struct bufpool_blk blks[];
 };
@@ -152,14 +169,20 @@ extern const struct bufpool_backing bufpool_backing_slab;
  * @slab_size: bytes in a slab
  * @grow: one task at a time makes slabs
  * @slabs: by id; its own lock, read under RCU
+ * @stale: slabs were given back since the last bufpool_class_flush(); no lock
  * @lock: guards all that follows
  * @partial: slabs with free blocks and blocks in use
  * @idle: slabs with free blocks only
+ * @full: slabs without a free block
+ * @draining: slabs whose blocks are not to be used again
+ * @dirty: slabs with free blocks that are not zero
  * @waiters: struct bufpool_waiter, in the order of arrival; while there are
- *	any, no block is free
+ *	any, no block is free, but in draining slabs or over the limit
  * @nr_slabs: how many there are
  * @nr_idle: how many of them are idle
+ * @least_idle: the fewest idle slabs since bufpool_class_spare()
  * @nr_out: blocks that are not free
+ * @nr_scrubbing: of these, blocks that are being zeroed in the background
  */
 struct bufpool_class {
 	struct bufpool_pool *pool;
@@ -173,13 +196,19 @@ struct bufpool_class {
 	size_t slab_size;
 	struct mutex grow;		/* making slabs */
 	struct xarray slabs;
+	bool stale;
 	spinlock_t lock ____cacheline_aligned;
 	struct list_head partial;
 	struct list_head idle;
+	struct list_head full;
+	struct list_head draining;
+	struct list_head dirty;
 	struct list_head waiters;
 	unsigned long nr_slabs;
 	unsigned long nr_idle;
+	unsigned long least_idle;
 	unsigned long nr_out;
+	unsigned long nr_scrubbing;
 };
 
 /* What is counted, see struct bufpool_stats. */
@@ -188,6 +217,8 @@ enum bufpool_event {
 	BUFPOOL_REUSED,
 	BUFPOOL_RETURNS,
 	BUFPOOL_WAITS,
+	BUFPOOL_STEALS,
+	BUFPOOL_SCRUBS,
 	BUFPOOL_SLABS_CREATED,
 	BUFPOOL_SLABS_DESTROYED,
 	BUFPOOL_NR_EVENTS,
@@ -196,6 +227,7 @@ enum bufpool_event {
 /* Each CPU has its own, readers add them up. */
 struct bufpool_counters {
 	u64 of[BUFPOOL_NR_EVENTS];
+	s64 warm;	/* bytes that became warm here, less those that ceased to be */
 };
 
 /**
@@ -203,25 +235,48 @@ struct bufpool_counters {
  * @slab_size: bytes that classes of small blocks grow by; a power of two
  * @max_pooled: bytes in the largest block that is kept; a power of two
  * @limit: bytes that the pool may hold
+ * @quota: bytes that one user's clients may hold
+ * @floor: bytes that the pool keeps when nobody needs them
+ * @warm_blocks: blocks of a class that a client keeps warm at most
+ * @warm_bytes: bytes of a class that a client keeps warm at most
+ * @trim_ms: period of giving memory back, milliseconds
+ *
+ * All but the first two may change while the pool is in use; they are read
+ * without a lock.
  */
 struct bufpool_config {
 	unsigned long slab_size;
 	unsigned long max_pooled;
 	unsigned long limit;
+	unsigned long quota;
+	unsigned long floor;
+	unsigned long warm_blocks;
+	unsigned long warm_bytes;
+	unsigned long trim_ms;
 };
 
 /**
  * struct bufpool_pool - classes and what they may hold together
  * @name: prefix of the names of its caches; constant, as all up to @counters
- * @config: as made; its limit is not used
+ * @config: see struct bufpool_config
  * @max_rent: bytes in the largest block
  * @nr_classes: how many
  * @counters: see struct bufpool_counters
- * @limit: bytes that the pool may hold; read and written without a lock
  * @pinned: bytes in slabs, charged before they are made; at most the limit of
  *	that moment
+ * @uncharges: how often @pinned has become less
  * @waiting: tasks that wait, in all classes
+ * @tickets: see wait.c
+ * @poll: who polls the device
+ * @clients_lock: guards @clients, @users, @nr_clients
  * @clients: open clients
+ * @users: who they belong to
+ * @nr_clients: how many
+ * @shrinker: see reclaim.c, as for the rest up to @pressed
+ * @trim: periodic
+ * @scrub: zeroes free blocks
+ * @flush: see bufpool_class_flush()
+ * @pressed: when memory was short last, in jiffies
  * @classes: the classes
  */
 struct bufpool_pool {
@@ -230,23 +285,68 @@ struct bufpool_pool {
 	size_t max_rent;
 	unsigned int nr_classes;
 	struct bufpool_counters __percpu *counters;
-	unsigned long limit;
 	atomic_long_t pinned;
+	atomic_long_t uncharges;
 	atomic_t waiting;
-	atomic_t clients;
+	atomic64_t tickets;
+	wait_queue_head_t poll;
+	struct mutex clients_lock;	/* who the clients are */
+	struct list_head clients;
+	struct list_head users;
+	unsigned int nr_clients;
+	struct bufpool_shrinker shrinker;
+	struct delayed_work trim;
+	struct delayed_work scrub;
+	struct work_struct flush;
+	u32 pressed;
 	struct bufpool_class classes[BUFPOOL_MAX_CLASSES];
+};
+
+/**
+ * struct bufpool_user - one user id
+ * @node: in pool->users; pool->clients_lock
+ * @uid: the user id; constant
+ * @clients: how many were opened under it; pool->clients_lock
+ * @held: bytes they hold, rented and warm
+ */
+struct bufpool_user {
+	struct list_head node;
+	kuid_t uid;
+	unsigned int clients;
+	atomic_long_t held;
+};
+
+/**
+ * struct bufpool_warm - the warm blocks of one class that a client has
+ * @blks: the latest used first; client->lock
+ * @nr: how many; client->lock
+ */
+struct bufpool_warm {
+	struct list_head blks;
+	unsigned int nr;
 };
 
 /**
  * struct bufpool_client - one open file description
  * @pool: where it rents; constant
+ * @user: whose quota counts; constant
+ * @exempt: from the quota; constant
+ * @pid: who opened it, as seen by init; constant
+ * @comm: the name of that; constant
+ * @ref: the file holds one, and who takes a warm block away
+ * @node: in pool->clients; pool->clients_lock
+ * @polled: somebody polls it; set once
  * @mapping: every mapping of this file and no other, so that revoking looks
  *	at this client only
  * @map_sem: see map.c
  * @cookie: what this client's generations are counted from; constant
  * @lock: guards all that follows
  * @held: the blocks it rents
- * @nr_held: how many
+ * @warm: its warm blocks, by class
+ * @nr_warm: how many in all
+ * @warm_bytes: bytes in them
+ * @warm_rents: rentals of warm blocks
+ * @nr_held: how many it rents
  * @held_bytes: bytes in them
  * @charged: bytes it holds or is about to
  * @ceiling: bytes it may hold
@@ -256,11 +356,22 @@ struct bufpool_pool {
  */
 struct bufpool_client {
 	struct bufpool_pool *pool;
+	struct bufpool_user *user;
+	bool exempt;
+	bool polled;
+	pid_t pid;
+	char comm[TASK_COMM_LEN];
+	struct kref ref;
+	struct list_head node;
 	struct address_space mapping;
 	struct rw_semaphore map_sem;
 	u32 cookie;
 	spinlock_t lock ____cacheline_aligned;
 	struct list_head held;
+	struct bufpool_warm warm[BUFPOOL_MAX_CLASSES];
+	u64 nr_warm;
+	u64 warm_bytes;
+	u64 warm_rents;
 	u64 nr_held;
 	u64 held_bytes;
 	u64 charged;
@@ -274,12 +385,16 @@ struct bufpool_client {
  * struct bufpool_request - what a rent asks for
  * @class: blocks of this class
  * @count: at most so many
+ * @exact: no larger ones
+ * @zero: warm ones shall be zero too
  * @nonblock: do not wait
  * @timeout_ns: wait at most so long; 0 is for ever
  */
 struct bufpool_request {
 	struct bufpool_class *class;
 	unsigned int count;
+	bool exact;
+	bool zero;
 	bool nonblock;
 	s64 timeout_ns;
 };
@@ -310,30 +425,44 @@ struct bufpool_slab *bufpool_slab_create(struct bufpool_class *class);
 void bufpool_slab_destroy(struct bufpool_slab *slab);
 void bufpool_slab_push(struct bufpool_slab *slab, struct bufpool_blk *blk);
 struct bufpool_blk *bufpool_slab_pop(struct bufpool_slab *slab);
+struct bufpool_blk *bufpool_slab_pop_dirty(struct bufpool_slab *slab);
 struct bufpool_blk *bufpool_slab_find(struct bufpool_class *class, u32 index);
 u32 bufpool_blk_index(struct bufpool_blk *blk);
 void *bufpool_blk_memory(struct bufpool_blk *blk);
+void bufpool_blk_leave(struct bufpool_blk *blk);
 void bufpool_blk_scrub(struct bufpool_blk *blk);
 
 /* class.c */
 int bufpool_class_init(struct bufpool_class *class, struct bufpool_pool *pool,
 		       unsigned int nr);
 void bufpool_class_exit(struct bufpool_class *class);
-struct bufpool_blk *bufpool_class_take_locked(struct bufpool_class *class);
-struct bufpool_blk *bufpool_class_rent(struct bufpool_request *request);
+struct bufpool_blk *bufpool_class_take(struct bufpool_class *class);
+struct bufpool_blk *bufpool_class_take_dirty(struct bufpool_class *class);
+void bufpool_class_put_clean(struct bufpool_blk *blk);
 int bufpool_class_grow(struct bufpool_class *class, struct bufpool_blk **keep);
+void bufpool_class_offer(struct bufpool_blk *blk, struct bufpool_blk **keep);
 void bufpool_class_put(struct bufpool_blk *blk);
+void bufpool_class_flush(struct bufpool_class *class);
+unsigned long bufpool_class_spare(struct bufpool_class *class);
+size_t bufpool_class_start_draining(struct bufpool_class *class, size_t bytes);
+void bufpool_class_stop_draining(struct bufpool_class *class);
 size_t bufpool_class_drop_idle(struct bufpool_class *class, size_t bytes);
 void bufpool_class_drain(struct bufpool_class *class);
 
+/* rent.c */
+struct bufpool_blk *bufpool_rent(struct bufpool_request *request);
+int bufpool_rent_replenish(struct bufpool_class *class, u64 ticket,
+			   struct bufpool_blk **keep);
+
 /* wait.c */
+#define BUFPOOL_NO_TICKET	U64_MAX
+bool bufpool_wait_is_turn(struct bufpool_class *class, u64 ticket);
 struct bufpool_blk *bufpool_wait(struct bufpool_request *request);
 bool bufpool_wait_hand_over(struct bufpool_class *class, struct bufpool_blk *blk);
 void bufpool_wait_retry(struct bufpool_pool *pool);
 
 /* pool.c */
-int bufpool_limit_check(const struct bufpool_config *config,
-			unsigned long limit);
+int bufpool_config_check(const struct bufpool_config *config);
 struct bufpool_pool *bufpool_pool_create(const char *name,
 					 const struct bufpool_config *config);
 void bufpool_pool_destroy(struct bufpool_pool *pool);
@@ -344,14 +473,49 @@ int bufpool_pool_charge(struct bufpool_pool *pool, size_t bytes);
 size_t bufpool_pool_missing(struct bufpool_pool *pool, size_t bytes);
 void bufpool_pool_uncharge(struct bufpool_pool *pool, size_t bytes);
 bool bufpool_pool_drop_idle(struct bufpool_pool *pool, size_t bytes);
-void bufpool_pool_set_limit(struct bufpool_pool *pool, unsigned long limit);
+size_t bufpool_pool_drop_some(struct bufpool_pool *pool, size_t bytes);
+size_t bufpool_pool_idle(struct bufpool_pool *pool);
+size_t bufpool_pool_warm(struct bufpool_pool *pool);
+void bufpool_pool_flush(struct bufpool_pool *pool);
+void bufpool_pool_start_draining(struct bufpool_class *but, size_t bytes);
+void bufpool_pool_stop_draining(struct bufpool_pool *pool);
+void bufpool_pool_configure(struct bufpool_pool *pool,
+			    const struct bufpool_config *config);
+bool bufpool_pool_could_rent(struct bufpool_pool *pool);
+void bufpool_poll_wake(struct bufpool_pool *pool);
 void bufpool_pool_info(struct bufpool_pool *pool, struct bufpool_info *info);
 void bufpool_pool_stats(struct bufpool_pool *pool, struct bufpool_stats *stats);
+
+/* reclaim.c */
+int bufpool_reclaim_start(struct bufpool_pool *pool);
+void bufpool_reclaim_stop(struct bufpool_pool *pool);
+void bufpool_reclaim_reschedule(struct bufpool_pool *pool);
+void bufpool_pool_scrub_later(struct bufpool_pool *pool);
+void bufpool_pool_flush_later(struct bufpool_pool *pool);
+
+/* user.c */
+struct bufpool_user *bufpool_user_get(struct bufpool_pool *pool);
+void bufpool_user_put(struct bufpool_pool *pool, struct bufpool_user *user);
+bool bufpool_user_charge(struct bufpool_client *client, size_t bytes);
+void bufpool_user_uncharge(struct bufpool_client *client, size_t bytes);
+unsigned long bufpool_user_quota(struct bufpool_client *client);
+
+/* warm.c */
+bool bufpool_warm_keep(struct bufpool_client *client, struct bufpool_blk *blk);
+unsigned int bufpool_warm_take(struct bufpool_client *client,
+			       struct bufpool_class *class, unsigned int wanted,
+			       struct list_head *batch);
+u64 bufpool_warm_trim(struct bufpool_client *client, u64 min_size);
+struct bufpool_blk *bufpool_warm_steal(struct bufpool_pool *pool,
+				       struct bufpool_class *class,
+				       struct bufpool_user *user);
+size_t bufpool_warm_age(struct bufpool_pool *pool, u32 since, size_t bytes);
 
 /* client.c */
 struct bufpool_client *bufpool_client_create(struct bufpool_pool *pool,
 					     struct inode *inode);
 void bufpool_client_destroy(struct bufpool_client *client);
+void bufpool_client_put(struct bufpool_client *client);
 int bufpool_client_rent(struct bufpool_client *client,
 			struct bufpool_request *request,
 			struct list_head *batch);
@@ -360,7 +524,7 @@ void bufpool_client_publish(struct bufpool_client *client,
 void bufpool_client_abort(struct bufpool_client *client,
 			  struct list_head *batch);
 int bufpool_client_return(struct bufpool_client *client, const u64 *handles,
-			  unsigned int count, bool clear);
+			  unsigned int count, u32 flags);
 bool bufpool_client_holds(struct bufpool_client *client,
 			  struct bufpool_blk *blk);
 int bufpool_client_set_ceiling(struct bufpool_client *client, u64 ceiling);
@@ -370,7 +534,8 @@ void bufpool_blk_report(struct bufpool_blk *blk, struct bufpool_block *report);
 
 /* map.c */
 int bufpool_map(struct bufpool_client *client, struct vm_area_struct *vma);
-void bufpool_map_revoke(struct bufpool_client *client, struct list_head *batch);
+void bufpool_map_fence(struct bufpool_client *client);
+void bufpool_map_unmap(struct bufpool_client *client, struct bufpool_blk *blk);
 
 /* chardev.c */
 struct bufpool_chardev *bufpool_chardev_create(struct bufpool_pool *pool);

@@ -13,6 +13,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/nospec.h>
+#include <linux/poll.h>
 #include <linux/uaccess.h>
 #include "bufpool.h"
 
@@ -25,6 +26,7 @@ union call_args {
 	struct bufpool_return_many return_many;
 	struct bufpool_limit limit;
 	struct bufpool_stats stats;
+	struct bufpool_trim trim;
 };
 
 /**
@@ -59,6 +61,7 @@ static int rent(struct call *call, u32 flags, u64 min_size, s64 timeout_ns,
 {
 	struct bufpool_request request = {
 		.count = count,
+		.zero = flags & BUFPOOL_RENT_ZERO,
 		.nonblock = call->nonblock || flags & BUFPOOL_RENT_NONBLOCK,
 		.timeout_ns = timeout_ns,
 	};
@@ -133,7 +136,7 @@ static int run_return(struct call *call)
 	if (!return_flags_are_valid(args->flags))
 		return -EINVAL;
 	ret = bufpool_client_return(call->client, &args->handle, 1,
-				    args->flags & BUFPOOL_RETURN_CLEAR);
+				    args->flags);
 	return ret < 0 ? ret : 0;
 }
 
@@ -158,7 +161,7 @@ static int run_return_many(struct call *call)
 				   chunk * sizeof(handles[0])))
 			return done ?: -EFAULT;
 		ret = bufpool_client_return(call->client, handles, chunk,
-					    args->flags & BUFPOOL_RETURN_CLEAR);
+					    args->flags);
 		if (ret < 0)
 			return done ?: ret;
 		if (ret < chunk)
@@ -184,6 +187,16 @@ static int run_stats(struct call *call)
 		return -EINVAL;
 	bufpool_client_stats(call->client, args);
 	bufpool_pool_stats(call->client->pool, args);
+	return 0;
+}
+
+static int run_trim(struct call *call)
+{
+	struct bufpool_trim *args = &call->args.trim;
+
+	if (args->flags)
+		return -EINVAL;
+	args->trimmed = bufpool_warm_trim(call->client, args->min_size);
 	return 0;
 }
 
@@ -236,6 +249,9 @@ static const struct verb verbs[] = {
 	VERB(BUFPOOL_IOC_STATS, sizeof(struct bufpool_stats),
 	     offsetofend(struct bufpool_stats, slabs_destroyed),
 	     run_stats, reply_args),
+	VERB(BUFPOOL_IOC_TRIM, sizeof(struct bufpool_trim),
+	     offsetofend(struct bufpool_trim, trimmed),
+	     run_trim, reply_args),
 };
 
 static const struct verb *find_verb(unsigned int cmd)
@@ -293,6 +309,21 @@ static long chardev_ioctl(struct file *file, unsigned int cmd,
 	return ret;
 }
 
+static __poll_t chardev_poll(struct file *file, poll_table *table)
+{
+	struct bufpool_client *client = file->private_data;
+	struct bufpool_pool *pool = client->pool;
+	__poll_t mask = 0;
+
+	WRITE_ONCE(client->polled, true);
+	poll_wait(file, &pool->poll, table);
+	if (bufpool_pool_could_rent(pool))
+		mask |= EPOLLIN | EPOLLRDNORM;
+	if (atomic_read(&pool->waiting))
+		mask |= EPOLLPRI;
+	return mask;
+}
+
 static int chardev_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	return bufpool_map(file->private_data, vma);
@@ -334,6 +365,7 @@ static const struct file_operations chardev_fops = {
 	.release = chardev_release,
 	.unlocked_ioctl = chardev_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.poll = chardev_poll,
 	.mmap = chardev_mmap,
 };
 

@@ -34,6 +34,9 @@ int bufpool_class_init(struct bufpool_class *class, struct bufpool_pool *pool,
 	spin_lock_init(&class->lock);
 	INIT_LIST_HEAD(&class->partial);
 	INIT_LIST_HEAD(&class->idle);
+	INIT_LIST_HEAD(&class->full);
+	INIT_LIST_HEAD(&class->draining);
+	INIT_LIST_HEAD(&class->dirty);
 	INIT_LIST_HEAD(&class->waiters);
 
 	snprintf(name, sizeof(name), "%s-%zuk-table", pool->name,
@@ -71,27 +74,41 @@ static void sort(struct bufpool_class *class, struct bufpool_slab *slab)
 	slab->idle = slab->nr_free == class->per_slab;
 	if (slab->idle)
 		class->nr_idle++;
+	class->least_idle = min(class->least_idle, class->nr_idle);
 
-	if (slab->idle)
+	if (slab->draining)
+		list_move(&slab->node, &class->draining);
+	else if (slab->idle)
 		list_move(&slab->node, &class->idle);
 	else if (slab->nr_free)
 		list_move(&slab->node, &class->partial);
 	else
-		list_del_init(&slab->node);
+		list_move(&slab->node, &class->full);
+}
+
+/* Take a block out of a slab and the depot. */
+static void take_out(struct bufpool_class *class, struct bufpool_slab *slab)
+{
+	class->nr_out++;
+	if (!slab->nr_free || slab->nr_free == class->per_slab - 1)
+		sort(class, slab);
 }
 
 /**
- * bufpool_class_take_locked - take a free block out of the depot
+ * bufpool_class_take - take a free block out of the depot
  * @class: whose; its lock is held
  *
- * Return: the block, in transit and maybe dirty, or NULL if none is free.
+ * Return: the block, in transit and maybe dirty, or NULL if none is free or
+ * the pool is over its limit.
  */
-struct bufpool_blk *bufpool_class_take_locked(struct bufpool_class *class)
+struct bufpool_blk *bufpool_class_take(struct bufpool_class *class)
 {
 	struct bufpool_slab *slab;
 	struct bufpool_blk *blk;
 
 	lockdep_assert_held(&class->lock);
+	if (bufpool_pool_missing(class->pool, 0))
+		return NULL;
 	slab = list_first_entry_or_null(&class->partial, struct bufpool_slab,
 					node);
 	if (!slab)
@@ -100,20 +117,49 @@ struct bufpool_blk *bufpool_class_take_locked(struct bufpool_class *class)
 	if (!slab)
 		return NULL;
 	blk = bufpool_slab_pop(slab);
-	class->nr_out++;
-	if (!slab->nr_free || slab->nr_free == class->per_slab - 1)
-		sort(class, slab);
+	take_out(class, slab);
 	return blk;
 }
 
-static struct bufpool_blk *take(struct bufpool_class *class)
+/**
+ * bufpool_class_take_dirty - take a dirty block out of the depot, to scrub it
+ * @class: whose
+ *
+ * Return: the block, in transit; it still counts as free. Or NULL.
+ */
+struct bufpool_blk *bufpool_class_take_dirty(struct bufpool_class *class)
 {
-	struct bufpool_blk *blk;
+	struct bufpool_blk *blk = NULL;
+	struct bufpool_slab *slab;
 
 	spin_lock(&class->lock);
-	blk = bufpool_class_take_locked(class);
+	slab = list_first_entry_or_null(&class->dirty, struct bufpool_slab,
+					dirty_node);
+	if (slab) {
+		blk = bufpool_slab_pop_dirty(slab);
+		take_out(class, slab);
+		class->nr_scrubbing++;
+	}
 	spin_unlock(&class->lock);
 	return blk;
+}
+
+/* Put a block back that bufpool_class_take_dirty() took. May sleep. */
+void bufpool_class_put_clean(struct bufpool_blk *blk)
+{
+	struct bufpool_class *class = bufpool_blk_class(blk);
+
+	spin_lock(&class->lock);
+	class->nr_scrubbing--;
+	spin_unlock(&class->lock);
+	bufpool_class_put(blk);
+}
+
+/* Tell those who care that there are free blocks. */
+static void announce(struct bufpool_pool *pool)
+{
+	bufpool_wait_retry(pool);
+	bufpool_poll_wake(pool);
 }
 
 /*
@@ -124,7 +170,6 @@ static void add(struct bufpool_class *class, struct bufpool_slab *slab,
 		struct bufpool_blk **keep)
 {
 	unsigned int i = 0, last = class->per_slab;
-	bool idle;
 
 	spin_lock(&class->lock);
 	class->nr_slabs++;
@@ -139,12 +184,11 @@ static void add(struct bufpool_class *class, struct bufpool_slab *slab,
 	while (last-- > i)
 		bufpool_slab_push(slab, &slab->blks[last]);
 	sort(class, slab);
-	idle = slab->idle;
 	spin_unlock(&class->lock);
 
-	if (idle)
-		/* nobody here needs it any more; it may make room elsewhere */
-		bufpool_wait_retry(class->pool);
+	/* what nobody here needs may make room elsewhere, or be rented */
+	if (i < class->per_slab)
+		announce(class->pool);
 }
 
 /* Charge a slab; where the pool is full, wholly free slabs give way. */
@@ -195,51 +239,16 @@ int bufpool_class_grow(struct bufpool_class *class, struct bufpool_blk **keep)
 	return 0;
 }
 
-static struct bufpool_blk *grow_and_take(struct bufpool_class *class)
-{
-	struct bufpool_blk *blk;
-	int err = 0;
-
-	if (mutex_lock_interruptible(&class->grow))
-		return ERR_PTR(-ERESTARTSYS);
-	/* who had the mutex before has often left blocks */
-	blk = take(class);
-	while (!blk && !err)
-		err = bufpool_class_grow(class, &blk);
-	mutex_unlock(&class->grow);
-	return blk ?: ERR_PTR(err);
-}
-
-/**
- * bufpool_class_rent - get one block for a client to be
- * @request: what is wanted
- *
- * May sleep.
- *
- * Return: a block, in transit and zero, or ERR_PTR(): -EAGAIN, -ETIMEDOUT,
- * -EDQUOT, -ENOMEM, -ERESTARTSYS.
- */
-struct bufpool_blk *bufpool_class_rent(struct bufpool_request *request)
-{
-	struct bufpool_blk *blk = take(request->class);
-
-	if (!blk)
-		blk = grow_and_take(request->class);
-	if (blk == ERR_PTR(-EAGAIN) && !request->nonblock)
-		blk = bufpool_wait(request);
-	if (!IS_ERR(blk))
-		bufpool_blk_scrub(blk);
-	return blk;
-}
-
 /* Take an idle slab out of the class. */
 static void unlink(struct bufpool_class *class, struct bufpool_slab *slab)
 {
 	lockdep_assert_held(&class->lock);
 	list_del_init(&slab->node);
+	list_del_init(&slab->dirty_node);
 	class->nr_slabs--;
 	if (slab->idle)
 		class->nr_idle--;
+	class->least_idle = min(class->least_idle, class->nr_idle);
 }
 
 static struct bufpool_slab *unlink_idle(struct bufpool_class *class)
@@ -254,47 +263,92 @@ static struct bufpool_slab *unlink_idle(struct bufpool_class *class)
 	return slab;
 }
 
-/* Give an unlinked slab to the system. */
+/* Give an unlinked slab to the system, in part: bufpool_class_flush() is due. */
 static void give_back(struct bufpool_class *class, struct bufpool_slab *slab)
 {
+	WRITE_ONCE(class->stale, true);
 	bufpool_slab_destroy(slab);
 	bufpool_pool_uncharge(class->pool, class->slab_size);
 }
 
 /**
- * bufpool_class_put - let a block go back to its class
- * @blk: in transit; nothing can reach its memory
+ * bufpool_class_flush - have the backing keep nothing of what was given back
+ * @class: whose
  *
- * It goes to the first who waits for one, else to the depot; a slab that is not
- * to be kept goes to the system. May sleep.
+ * May sleep, and wait for all CPUs; not to be called from reclaim.
  */
-void bufpool_class_put(struct bufpool_blk *blk)
+void bufpool_class_flush(struct bufpool_class *class)
+{
+	if (!READ_ONCE(class->stale))
+		return;
+	WRITE_ONCE(class->stale, false);
+	class->backing->shrink(class);
+}
+
+static bool is_wanted(struct bufpool_slab *slab)
+{
+	return slab->class->pooled && !slab->draining &&
+	       !bufpool_pool_missing(slab->class->pool, 0);
+}
+
+/* Make a block free. Return: its slab, if that is to be given back. */
+static struct bufpool_slab *put_free(struct bufpool_class *class,
+				     struct bufpool_blk *blk)
 {
 	struct bufpool_slab *slab = bufpool_blk_slab(blk);
+	bool unwanted;
+
+	lockdep_assert_held(&class->lock);
+	bufpool_slab_push(slab, blk);
+	class->nr_out--;
+	unwanted = slab->nr_free == class->per_slab && !is_wanted(slab);
+	if (unwanted)
+		unlink(class, slab);
+	else if (slab->nr_free == 1 || slab->nr_free == class->per_slab)
+		sort(class, slab);
+	return unwanted ? slab : NULL;
+}
+
+/**
+ * bufpool_class_offer - let a block go back to its class
+ * @blk: in transit; nothing can reach its memory
+ * @keep: gets it, if nobody waits for one; or NULL
+ *
+ * It goes to the first who waits for one, else to the caller or the depot; a
+ * slab that is not to be kept goes to the system. May sleep.
+ */
+void bufpool_class_offer(struct bufpool_blk *blk, struct bufpool_blk **keep)
+{
+	struct bufpool_slab *slab = bufpool_blk_slab(blk), *unwanted = NULL;
+	bool is_free = false, dirty = blk->dirty;
 	struct bufpool_class *class = slab->class;
-	struct bufpool_pool *pool = class->pool;
-	bool idle = false, keep = true;
 
 	spin_lock(&class->lock);
-	if (!bufpool_wait_hand_over(class, blk)) {
-		bufpool_slab_push(slab, blk);
-		class->nr_out--;
-		idle = slab->nr_free == class->per_slab;
-		keep = class->pooled && !bufpool_pool_missing(pool, 0);
-		if (idle && !keep)
-			unlink(class, slab);
-		else if (idle || slab->nr_free == 1)
-			sort(class, slab);
+	if (!is_wanted(slab) && class->pooled) {
+		unwanted = put_free(class, blk);
+	} else if (!bufpool_wait_hand_over(class, blk)) {
+		if (keep)
+			*keep = blk;
+		else
+			unwanted = put_free(class, blk);
+		is_free = !keep;
 	}
 	spin_unlock(&class->lock);
 
-	if (idle && !keep) {
-		give_back(class, slab);
-		class->backing->shrink(class);
-	} else if (idle) {
-		/* it may make room for another class */
-		bufpool_wait_retry(pool);
+	if (unwanted) {
+		give_back(class, unwanted);
+		bufpool_pool_flush_later(class->pool);
+	} else if (is_free) {
+		announce(class->pool);
+		if (dirty)
+			bufpool_pool_scrub_later(class->pool);
 	}
+}
+
+/* Let a block go back to its class. May sleep. */
+void bufpool_class_put(struct bufpool_blk *blk)
+{
+	bufpool_class_offer(blk, NULL);
 }
 
 /**
@@ -302,7 +356,7 @@ void bufpool_class_put(struct bufpool_blk *blk)
  * @class: whose
  * @bytes: at least so many, if there are as many
  *
- * May sleep.
+ * bufpool_class_flush() is due. May sleep.
  *
  * Return: how many bytes.
  */
@@ -316,9 +370,74 @@ size_t bufpool_class_drop_idle(struct bufpool_class *class, size_t bytes)
 		dropped += class->slab_size;
 		cond_resched();
 	}
-	if (dropped)
-		class->backing->shrink(class);
 	return dropped;
+}
+
+/**
+ * bufpool_class_spare - how many idle slabs nobody has needed lately
+ * @class: whose
+ *
+ * Return: the fewest that there were since the last call.
+ */
+unsigned long bufpool_class_spare(struct bufpool_class *class)
+{
+	unsigned long least;
+
+	spin_lock(&class->lock);
+	least = class->least_idle;
+	class->least_idle = class->nr_idle;
+	spin_unlock(&class->lock);
+	return least;
+}
+
+static void drain_list(struct bufpool_class *class, struct list_head *slabs,
+		       size_t *bytes)
+{
+	struct bufpool_slab *slab, *next;
+
+	lockdep_assert_held(&class->lock);
+	list_for_each_entry_safe(slab, next, slabs, node) {
+		if (!*bytes)
+			break;
+		slab->draining = true;
+		sort(class, slab);
+		*bytes -= min(*bytes, class->slab_size);
+	}
+}
+
+/**
+ * bufpool_class_start_draining - reuse no more blocks of some slabs
+ * @class: whose
+ * @bytes: of slabs of so many bytes
+ *
+ * When all its blocks are free such a slab goes to the system. That makes room
+ * for one who waits for a larger size, and whom many small rents would keep
+ * waiting otherwise.
+ *
+ * Return: how many bytes are missing still.
+ */
+size_t bufpool_class_start_draining(struct bufpool_class *class, size_t bytes)
+{
+	if (!class->pooled)
+		return bytes;
+	spin_lock(&class->lock);
+	drain_list(class, &class->partial, &bytes);
+	drain_list(class, &class->full, &bytes);
+	spin_unlock(&class->lock);
+	return bytes;
+}
+
+/* Undo bufpool_class_start_draining(). */
+void bufpool_class_stop_draining(struct bufpool_class *class)
+{
+	struct bufpool_slab *slab, *next;
+
+	spin_lock(&class->lock);
+	list_for_each_entry_safe(slab, next, &class->draining, node) {
+		slab->draining = false;
+		sort(class, slab);
+	}
+	spin_unlock(&class->lock);
 }
 
 /**
@@ -327,12 +446,6 @@ size_t bufpool_class_drop_idle(struct bufpool_class *class, size_t bytes)
  */
 void bufpool_class_drain(struct bufpool_class *class)
 {
-	struct bufpool_slab *slab;
-
-	if (!class->pool)
-		return;
-	while ((slab = unlink_idle(class))) {
-		give_back(class, slab);
-		cond_resched();
-	}
+	if (class->pool)
+		bufpool_class_drop_idle(class, SIZE_MAX);
 }

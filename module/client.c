@@ -12,6 +12,7 @@
 #include <linux/nospec.h>
 #include <linux/pagemap.h>
 #include <linux/random.h>
+#include <linux/sched.h>
 #include "bufpool.h"
 
 #define HANDLE_CLASS_SHIFT	(BUFPOOL_INDEX_BITS + 32)
@@ -75,6 +76,18 @@ void bufpool_blk_report(struct bufpool_blk *blk, struct bufpool_block *report)
 	report->length = bufpool_class_block_size(class);
 }
 
+static bool join(struct bufpool_client *client, struct bufpool_pool *pool)
+{
+	mutex_lock(&pool->clients_lock);
+	client->user = bufpool_user_get(pool);
+	if (client->user) {
+		list_add_tail(&client->node, &pool->clients);
+		pool->nr_clients++;
+	}
+	mutex_unlock(&pool->clients_lock);
+	return client->user;
+}
+
 /**
  * bufpool_client_create - make a client
  * @pool: where it is going to rent
@@ -86,6 +99,7 @@ struct bufpool_client *bufpool_client_create(struct bufpool_pool *pool,
 					     struct inode *inode)
 {
 	struct bufpool_client *client = kzalloc(sizeof(*client), GFP_KERNEL);
+	unsigned int nr;
 
 	if (!client)
 		return NULL;
@@ -100,33 +114,30 @@ struct bufpool_client *bufpool_client_create(struct bufpool_pool *pool,
 	spin_lock_init(&client->lock);
 	INIT_LIST_HEAD(&client->held);
 	client->ceiling = U64_MAX;
-	atomic_inc(&pool->clients);
+	client->exempt = ns_capable_noaudit(&init_user_ns, CAP_SYS_RESOURCE);
+	client->pid = task_tgid_nr(current);
+	get_task_comm(client->comm, current);
+	kref_init(&client->ref);
+	for (nr = 0; nr < BUFPOOL_MAX_CLASSES; nr++)
+		INIT_LIST_HEAD(&client->warm[nr].blks);
+	if (!join(client, pool)) {
+		kfree(client);
+		return NULL;
+	}
 	return client;
 }
 
-/* Put back one block in transit. May sleep. */
-static void put(struct bufpool_blk *blk, bool clear)
+/* Put back a block that the client does not own any more. May sleep. */
+static void put(struct bufpool_client *client, struct bufpool_blk *blk,
+		bool clear)
 {
 	list_del_init(&blk->node);
-	blk->dirty |= blk->touched;
-	blk->touched = false;
+	bufpool_blk_leave(blk);
 	if (clear)
 		bufpool_blk_scrub(blk);
+	bufpool_user_uncharge(client, blk_size(blk));
 	bufpool_class_put(blk);
 	cond_resched();
-}
-
-/* Put back blocks that were rented. */
-static void settle(struct bufpool_pool *pool, struct list_head *batch,
-		   bool clear)
-{
-	struct bufpool_blk *blk, *next;
-
-	list_for_each_entry_safe(blk, next, batch, node) {
-		WRITE_ONCE(blk->owner, NULL);
-		bufpool_count(pool, BUFPOOL_RETURNS);
-		put(blk, clear);
-	}
 }
 
 /**
@@ -134,45 +145,108 @@ static void settle(struct bufpool_pool *pool, struct list_head *batch,
  * @client: its file is being released
  *
  * Every mapping holds the file, and so does every call and every fault; so
- * there are none any more, and no page-table entry either; and nobody else
- * takes the lock.
+ * there are none any more, and no page-table entry either. Others may look
+ * through its warm blocks until it is off the pool's list.
  */
 void bufpool_client_destroy(struct bufpool_client *client)
 {
+	struct bufpool_pool *pool = client->pool;
+	struct bufpool_blk *blk, *next;
+
 	WARN_ON_ONCE(mapping_mapped(&client->mapping));
-	settle(client->pool, &client->held, false);
-	atomic_dec(&client->pool->clients);
+	list_for_each_entry_safe(blk, next, &client->held, node) {
+		WRITE_ONCE(blk->owner, NULL);
+		bufpool_count(pool, BUFPOOL_RETURNS);
+		put(client, blk, false);
+	}
+	bufpool_warm_trim(client, 0);
+
+	mutex_lock(&pool->clients_lock);
+	list_del(&client->node);
+	pool->nr_clients--;
+	/* who steals from it holds a reference, and may have yet to settle */
+	mutex_unlock(&pool->clients_lock);
+	bufpool_client_put(client);
+}
+
+static void free_client(struct kref *ref)
+{
+	struct bufpool_client *client =
+		container_of(ref, struct bufpool_client, ref);
+
+	mutex_lock(&client->pool->clients_lock);
+	bufpool_user_put(client->pool, client->user);
+	mutex_unlock(&client->pool->clients_lock);
 	kfree(client);
 }
 
+/* Let go of a client. May sleep. */
+void bufpool_client_put(struct bufpool_client *client)
+{
+	kref_put(&client->ref, free_client);
+}
+
 /* Return: how many of @count blocks the ceiling admits. */
-static unsigned int charge(struct bufpool_client *client,
-			   struct bufpool_class *class, unsigned int count)
+static unsigned int charge(struct bufpool_client *client, size_t size,
+			   unsigned int count)
 {
 	u64 room = 0;
 
-	spin_lock(&client->lock);
+	lockdep_assert_held(&client->lock);
 	if (client->ceiling > client->charged)
-		room = (client->ceiling - client->charged) >> class->shift;
+		room = div64_u64(client->ceiling - client->charged, size);
 	count = min_t(u64, count, room);
-	client->charged += (u64)count << class->shift;
+	client->charged += (u64)count * size;
+	return count;
+}
+
+static bool charge_one(struct bufpool_client *client, size_t size)
+{
+	unsigned int count;
+
+	spin_lock(&client->lock);
+	count = charge(client, size, 1);
 	spin_unlock(&client->lock);
 	return count;
 }
 
-static void uncharge(struct bufpool_client *client, struct bufpool_class *class,
-		     unsigned int count)
+static void uncharge_one(struct bufpool_client *client, size_t size)
 {
 	spin_lock(&client->lock);
-	client->charged -= (u64)count << class->shift;
+	client->charged -= size;
 	spin_unlock(&client->lock);
 }
 
+/* Charge the user too, whose warm blocks make room if they have to. */
+static int charge_all(struct bufpool_client *client, size_t size)
+{
+	struct bufpool_blk *blk;
+
+	if (!charge_one(client, size))
+		return -EDQUOT;
+	while (!bufpool_user_charge(client, size)) {
+		blk = bufpool_warm_steal(client->pool, NULL, client->user);
+		if (!blk) {
+			uncharge_one(client, size);
+			return -EDQUOT;
+		}
+		bufpool_class_put(blk);
+	}
+	return 0;
+}
+
+static void uncharge_all(struct bufpool_client *client, size_t size)
+{
+	bufpool_user_uncharge(client, size);
+	uncharge_one(client, size);
+}
+
+/* Give the blocks of a batch their handles. */
 static void issue(struct bufpool_client *client, struct list_head *batch)
 {
 	struct bufpool_blk *blk;
 
-	spin_lock(&client->lock);
+	lockdep_assert_held(&client->lock);
 	list_for_each_entry(blk, batch, node) {
 		u32 base = generation_base(client, blk_place(blk));
 
@@ -182,33 +256,95 @@ static void issue(struct bufpool_client *client, struct list_head *batch)
 			blk->generation = base + lower_32_bits(client->issued);
 		} while (!blk->generation);
 	}
+}
+
+/* Take warm blocks, under one lock. Return: how many, or -EDQUOT. */
+static int rent_warm(struct bufpool_client *client,
+		     struct bufpool_request *request, struct list_head *batch)
+{
+	size_t size = bufpool_class_block_size(request->class);
+	unsigned int admitted, done;
+
+	spin_lock(&client->lock);
+	admitted = charge(client, size, request->count);
+	done = bufpool_warm_take(client, request->class, admitted, batch);
+	client->charged -= (u64)(admitted - done) * size;
+	issue(client, batch);
 	spin_unlock(&client->lock);
+	return admitted ? done : -EDQUOT;
+}
+
+/* A block may be larger than was charged. Return: whether it may be had. */
+static bool charge_rest(struct bufpool_client *client, struct bufpool_blk *blk,
+			size_t charged)
+{
+	size_t rest = blk_size(blk) - charged;
+
+	return !rest || !charge_all(client, rest);
+}
+
+/* Rent one block that is not warm. */
+static int rent_new(struct bufpool_client *client,
+		    struct bufpool_request *request, struct list_head *batch)
+{
+	size_t size = bufpool_class_block_size(request->class);
+	struct bufpool_blk *blk;
+	int err = charge_all(client, size);
+
+	if (err)
+		return err;
+	blk = bufpool_rent(request);
+	if (!IS_ERR(blk) && !charge_rest(client, blk, size)) {
+		bufpool_class_put(blk);
+		request->exact = true;
+		blk = bufpool_rent(request);
+	}
+	if (IS_ERR(blk)) {
+		uncharge_all(client, size);
+		return PTR_ERR(blk);
+	}
+	list_add_tail(&blk->node, batch);
+	return 0;
 }
 
 /* Return: how many blocks, at least 1, or the error that the first met. */
-static int rent(struct bufpool_client *client, struct bufpool_request *request,
-		unsigned int wanted, struct list_head *batch)
+static int rent_more(struct bufpool_client *client,
+		     struct bufpool_request *request, unsigned int done,
+		     struct list_head *batch)
 {
-	unsigned int count = charge(client, request->class, wanted);
-	struct bufpool_blk *blk = ERR_PTR(-EDQUOT);
-	unsigned int done;
+	LIST_HEAD(fresh);
+	int err = 0;
 
-	for (done = 0; done < count; done++) {
-		blk = bufpool_class_rent(request);
-		if (IS_ERR(blk))
-			break;
-		list_add_tail(&blk->node, batch);
+	while (done < request->count && !err) {
+		if (done)
+			request->nonblock = true;
+		err = rent_new(client, request, &fresh);
+		if (!err)
+			done++;
 	}
-	uncharge(client, request->class, count - done);
-	return done ?: PTR_ERR(blk);
+	spin_lock(&client->lock);
+	issue(client, &fresh);
+	spin_unlock(&client->lock);
+	list_splice_tail(&fresh, batch);
+	return done ?: err;
+}
+
+static void zero_warm(struct list_head *batch)
+{
+	struct bufpool_blk *blk;
+
+	list_for_each_entry(blk, batch, node) {
+		blk->dirty |= blk->touched;
+		bufpool_blk_scrub(blk);
+	}
 }
 
 /**
  * bufpool_client_rent - get blocks for a client
  * @client: who is going to own them
  * @request: what is wanted; is changed
- * @batch: an empty list, gets the blocks; they are zero, have their handles, and
- *	stay in transit: bufpool_client_publish() or bufpool_client_abort() is due
+ * @batch: an empty list, gets the blocks; they have their handles, and wait for
+ *	bufpool_client_publish() or bufpool_client_abort()
  *
  * Waits for the first block only, if at all. May sleep.
  *
@@ -219,22 +355,30 @@ int bufpool_client_rent(struct bufpool_client *client,
 			struct bufpool_request *request,
 			struct list_head *batch)
 {
-	unsigned int done;
-	int err;
+	int done = rent_warm(client, request, batch);
 
-	/* a call that waits has no more than the one block charged */
-	err = rent(client, request, 1, batch);
-	if (err < 0)
-		return err;
-	done = 1;
-	request->nonblock = true;
-	if (request->count > done) {
-		err = rent(client, request, request->count - done, batch);
-		if (err > 0)
-			done += err;
-	}
-	issue(client, batch);
-	return done;
+	if (done > 0 && request->zero)
+		zero_warm(batch);
+	if (done < 0 || done == request->count)
+		return done;
+	return rent_more(client, request, done, batch);
+}
+
+static void publish(struct bufpool_client *client, struct bufpool_blk *blk)
+{
+	lockdep_assert_held(&client->lock);
+	bufpool_count(client->pool, BUFPOOL_RENTS);
+	if (blk->used)
+		bufpool_count(client->pool, BUFPOOL_REUSED);
+	if (blk->warm)
+		client->warm_rents++;
+	blk->used = true;
+	client->nr_held++;
+	client->held_bytes += blk_size(blk);
+	client->rents++;
+	WRITE_ONCE(blk->warm, false);
+	/* whoever sees the owner sees the zeroes */
+	smp_store_release(&blk->owner, client);
 }
 
 /**
@@ -248,19 +392,23 @@ void bufpool_client_publish(struct bufpool_client *client,
 	struct bufpool_blk *blk;
 
 	spin_lock(&client->lock);
-	list_for_each_entry(blk, batch, node) {
-		bufpool_count(client->pool, BUFPOOL_RENTS);
-		if (blk->used)
-			bufpool_count(client->pool, BUFPOOL_REUSED);
-		blk->used = true;
-		client->nr_held++;
-		client->held_bytes += blk_size(blk);
-		client->rents++;
-		/* whoever sees the owner sees the zeroes */
-		smp_store_release(&blk->owner, client);
-	}
+	list_for_each_entry(blk, batch, node)
+		publish(client, blk);
 	list_splice_tail_init(batch, &client->held);
 	spin_unlock(&client->lock);
+}
+
+/* Put back blocks in transit that this client could reach. */
+static void give_up(struct bufpool_client *client, struct list_head *batch,
+		    bool clear)
+{
+	struct bufpool_blk *blk, *next;
+
+	bufpool_map_fence(client);
+	list_for_each_entry_safe(blk, next, batch, node) {
+		bufpool_map_unmap(client, blk);
+		put(client, blk, clear);
+	}
 }
 
 /**
@@ -271,12 +419,16 @@ void bufpool_client_publish(struct bufpool_client *client,
 void bufpool_client_abort(struct bufpool_client *client,
 			  struct list_head *batch)
 {
-	struct bufpool_blk *blk, *next;
+	struct bufpool_blk *blk;
 
-	list_for_each_entry_safe(blk, next, batch, node) {
-		uncharge(client, bufpool_blk_class(blk), 1);
-		put(blk, false);
+	spin_lock(&client->lock);
+	list_for_each_entry(blk, batch, node) {
+		client->charged -= blk_size(blk);
+		WRITE_ONCE(blk->owner, NULL);
+		WRITE_ONCE(blk->warm, false);
 	}
+	spin_unlock(&client->lock);
+	give_up(client, batch, false);
 }
 
 /**
@@ -291,29 +443,39 @@ bool bufpool_client_holds(struct bufpool_client *client,
 	return smp_load_acquire(&blk->owner) == client;
 }
 
-/* Take a block from the client: from here on it is in transit. */
-static int claim(struct bufpool_client *client, u64 handle,
-		 struct list_head *batch)
+/* Find a rented block by its handle. */
+static struct bufpool_blk *find_rented(struct bufpool_client *client, u64 handle)
 {
 	struct bufpool_blk *blk;
-	int err = 0;
 
 	lockdep_assert_held(&client->lock);
 	rcu_read_lock();
 	blk = find_handle(client->pool, handle);
-	if (!blk || !bufpool_client_holds(client, blk) ||
-	    blk->generation != lower_32_bits(handle))
-		err = was_issued(client, handle) ? -ESTALE : -ENOENT;
+	if (blk && (!bufpool_client_holds(client, blk) || blk->warm ||
+		    blk->generation != lower_32_bits(handle)))
+		blk = NULL;
 	rcu_read_unlock();
-	if (err)
-		return err;
+	return blk ?: ERR_PTR(was_issued(client, handle) ? -ESTALE : -ENOENT);
+}
 
-	WRITE_ONCE(blk->owner, NULL);
-	list_move_tail(&blk->node, batch);
+/* End a rental: the block is warm, or in transit on the batch. */
+static int end_rental(struct bufpool_client *client, u64 handle, bool keep,
+		      struct list_head *batch)
+{
+	struct bufpool_blk *blk = find_rented(client, handle);
+
+	if (IS_ERR(blk))
+		return PTR_ERR(blk);
+	bufpool_count(client->pool, BUFPOOL_RETURNS);
 	client->nr_held--;
 	client->held_bytes -= blk_size(blk);
 	client->charged -= blk_size(blk);
 	client->returns++;
+	list_del(&blk->node);
+	if (keep && bufpool_warm_keep(client, blk))
+		return 0;
+	WRITE_ONCE(blk->owner, NULL);
+	list_add_tail(&blk->node, batch);
 	return 0;
 }
 
@@ -322,16 +484,16 @@ static int claim(struct bufpool_client *client, u64 handle,
  * @client: whose
  * @handles: of which blocks
  * @count: how many
- * @clear: make them zero first
+ * @flags: BUFPOOL_RETURN_* bits
  *
- * When it returns no page-table entry of the client reaches the blocks. May
- * sleep.
+ * Blocks that do not stay warm are not reached by any page-table entry of the
+ * client when this returns. May sleep.
  *
  * Return: how many, from the first on, up to the first that is refused; or, if
  * that is the first, -ENOENT or -ESTALE.
  */
 int bufpool_client_return(struct bufpool_client *client, const u64 *handles,
-			  unsigned int count, bool clear)
+			  unsigned int count, u32 flags)
 {
 	unsigned int done;
 	LIST_HEAD(batch);
@@ -339,17 +501,17 @@ int bufpool_client_return(struct bufpool_client *client, const u64 *handles,
 
 	spin_lock(&client->lock);
 	for (done = 0; done < count; done++) {
-		err = claim(client, handles[done], &batch);
+		err = end_rental(client, handles[done], !flags, &batch);
 		if (err)
 			break;
 	}
 	spin_unlock(&client->lock);
-	if (!done)
-		return err;
 
-	bufpool_map_revoke(client, &batch);
-	settle(client->pool, &batch, clear);
-	return done;
+	if (!list_empty(&batch))
+		give_up(client, &batch, flags & BUFPOOL_RETURN_CLEAR);
+	else if (done && READ_ONCE(client->polled))
+		bufpool_poll_wake(client->pool);
+	return done ?: err;
 }
 
 /**
@@ -389,5 +551,11 @@ void bufpool_client_stats(struct bufpool_client *client,
 	stats->client_blocks = client->nr_held;
 	stats->client_bytes = client->held_bytes;
 	stats->client_ceiling = client->ceiling;
+	stats->client_warm_blocks = client->nr_warm;
+	stats->client_warm_bytes = client->warm_bytes;
+	stats->client_warm_rents = client->warm_rents;
+	stats->user_held = atomic_long_read(&client->user->held);
+	stats->user_quota = client->exempt ? U64_MAX :
+			    bufpool_user_quota(client);
 	spin_unlock(&client->lock);
 }

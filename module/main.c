@@ -19,6 +19,11 @@
 static struct bufpool_config config = {
 	.slab_size = SZ_128K,
 	.max_pooled = SZ_1M,
+	.quota = LONG_MAX,
+	.floor = SZ_1M,
+	.warm_blocks = 64,
+	.warm_bytes = SZ_4M,
+	.trim_ms = 10000,
 };
 
 static bool limit_is_given;
@@ -56,39 +61,56 @@ static int parse_bytes(const char *val, unsigned long *bytes)
 	return 0;
 }
 
-static int bytes_set(const char *val, const struct kernel_param *kp)
+/* Before the pool is there it has to be a number, afterwards in range too. */
+static int set(const char *val, const struct kernel_param *kp,
+	       int (*parse)(const char *val, unsigned long *number))
 {
-	unsigned long bytes;
-	int err = parse_bytes(val, &bytes);
+	unsigned long *field = kp->arg, old = *field;
+	int err = parse(val, field);
 
 	if (err)
-		pr_err("%s=%s is not accepted: give a number of bytes, such as 65536, 64K or 1M\n",
-		       kp->name, val);
-	else
-		*(unsigned long *)kp->arg = bytes;
+		pr_err("%s=%s is not accepted: give a number%s\n", kp->name,
+		       val, parse == parse_bytes ?
+		       " of bytes, such as 65536, 64K or 1M" : "");
+	else if (pool)
+		err = bufpool_config_check(&config);
+	if (err)
+		*field = old;
+	else if (pool)
+		bufpool_pool_configure(pool, &config);
 	return err;
 }
 
-/* Before the pool is there it has to be a number, afterwards in range too. */
+static int bytes_set(const char *val, const struct kernel_param *kp)
+{
+	return set(val, kp, parse_bytes);
+}
+
+static int parse_number(const char *val, unsigned long *number)
+{
+	return kstrtoul(val, 10, number);
+}
+
+static int number_set(const char *val, const struct kernel_param *kp)
+{
+	return set(val, kp, parse_number);
+}
+
 static int limit_set(const char *val, const struct kernel_param *kp)
 {
-	unsigned long old = config.limit;
 	int err = bytes_set(val, kp);
 
-	if (!err && pool)
-		err = bufpool_limit_check(&config, config.limit);
-	if (err) {
-		config.limit = old;
-		return err;
-	}
-	limit_is_given = true;
-	if (pool)
-		bufpool_pool_set_limit(pool, config.limit);
-	return 0;
+	limit_is_given = limit_is_given || !err;
+	return err;
 }
 
 static const struct kernel_param_ops bytes_ops = {
 	.set = bytes_set,
+	.get = param_get_ulong,
+};
+
+static const struct kernel_param_ops number_ops = {
+	.set = number_set,
 	.get = param_get_ulong,
 };
 
@@ -104,7 +126,22 @@ module_param_cb(max_pooled, &bytes_ops, &config.max_pooled, 0444);
 MODULE_PARM_DESC(max_pooled, "bytes in the largest block that is kept for reuse; a power of two (default 1M)");
 
 module_param_cb(limit, &limit_ops, &config.limit, 0644);
-MODULE_PARM_DESC(limit, "bytes that the pool may hold; can be changed at run time (default an eighth of the memory)");
+MODULE_PARM_DESC(limit, "bytes that the pool may hold (default an eighth of the memory)");
+
+module_param_cb(quota, &bytes_ops, &config.quota, 0644);
+MODULE_PARM_DESC(quota, "bytes that the clients of one user may hold (default no quota)");
+
+module_param_cb(floor, &bytes_ops, &config.floor, 0644);
+MODULE_PARM_DESC(floor, "bytes that the pool keeps though nobody needs them (default 1M)");
+
+module_param_cb(warm_blocks, &number_ops, &config.warm_blocks, 0644);
+MODULE_PARM_DESC(warm_blocks, "returned blocks of one size that a client keeps mapped (default 64)");
+
+module_param_cb(warm_bytes, &bytes_ops, &config.warm_bytes, 0644);
+MODULE_PARM_DESC(warm_bytes, "bytes of one size that a client keeps mapped (default 4M)");
+
+module_param_cb(trim_ms, &number_ops, &config.trim_ms, 0644);
+MODULE_PARM_DESC(trim_ms, "milliseconds between giving back what nobody needs (default 10000)");
 
 static unsigned long default_limit(void)
 {

@@ -48,7 +48,8 @@ static struct bufpool_blk *find_held(struct bufpool_client *client, u64 offset)
 	lockdep_assert_held(&client->map_sem);
 	rcu_read_lock();
 	blk = bufpool_pool_find_offset(client->pool, offset);
-	if (blk && !bufpool_client_holds(client, blk))
+	/* what is mapped already stays so while it is warm; nothing is added */
+	if (blk && (!bufpool_client_holds(client, blk) || READ_ONCE(blk->warm)))
 		blk = NULL;
 	rcu_read_unlock();
 	return blk;
@@ -179,27 +180,30 @@ int bufpool_map(struct bufpool_client *client, struct vm_area_struct *vma)
 }
 
 /**
- * bufpool_map_revoke - take blocks out of every mapping of a client
- * @client: owned them
- * @batch: the blocks, in transit
+ * bufpool_map_fence - let those faults end that have still seen an owner
+ * @client: the owner
  *
- * See the top of this file. May sleep; the caller holds no lock.
+ * Step 1 at the top of this file, after blk->owner has been cleared. May sleep.
  */
-void bufpool_map_revoke(struct bufpool_client *client, struct list_head *batch)
+void bufpool_map_fence(struct bufpool_client *client)
 {
-	struct bufpool_blk *blk;
-
-	/* let those faults end that have still seen the client as the owner */
 	down_write(&client->map_sem);
 	up_write(&client->map_sem);
+}
 
-	list_for_each_entry(blk, batch, node) {
-		struct bufpool_class *class = bufpool_blk_class(blk);
+/**
+ * bufpool_map_unmap - take a block out of every mapping of a client
+ * @client: owned it
+ * @blk: the block, in transit, after a fence
+ *
+ * May sleep.
+ */
+void bufpool_map_unmap(struct bufpool_client *client, struct bufpool_blk *blk)
+{
+	struct bufpool_class *class = bufpool_blk_class(blk);
 
-		if (READ_ONCE(blk->touched))
-			unmap_mapping_pages(&client->mapping,
-					    blk_offset(blk) >> PAGE_SHIFT,
-					    1UL << (class->shift - PAGE_SHIFT),
-					    true);
-	}
+	if (READ_ONCE(blk->touched))
+		unmap_mapping_pages(&client->mapping,
+				    blk_offset(blk) >> PAGE_SHIFT,
+				    1UL << (class->shift - PAGE_SHIFT), true);
 }

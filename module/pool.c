@@ -11,6 +11,7 @@
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/nospec.h>
+#include <linux/poll.h>
 #include <linux/printk.h>
 #include "bufpool.h"
 
@@ -59,24 +60,35 @@ static int check_power(const char *what, unsigned long value, size_t least,
 	return -EINVAL;
 }
 
+static int check_range(const char *what, unsigned long value,
+		       unsigned long least, unsigned long most)
+{
+	if (value >= least && value <= most)
+		return 0;
+	pr_err("%s=%lu is not accepted: give %lu to %lu\n", what, value, least,
+	       most);
+	return -EINVAL;
+}
+
 /**
- * bufpool_limit_check - see whether a limit is in range, and say so if not
- * @config: the pool's
- * @limit: bytes
+ * bufpool_config_check - see whether what may change at run time is in range
+ * @config: what is wanted
+ *
+ * Says in the log what is wrong.
  *
  * Return: 0 or -EINVAL.
  */
-int bufpool_limit_check(const struct bufpool_config *config,
-			unsigned long limit)
+int bufpool_config_check(const struct bufpool_config *config)
 {
 	unsigned long least = max(config->slab_size, config->max_pooled);
 	unsigned long most = totalram_pages() << PAGE_SHIFT;
 
-	if (limit >= least && limit <= most)
-		return 0;
-	pr_err("limit=%lu is not accepted: give %lu to %lu bytes\n", limit,
-	       least, most);
-	return -EINVAL;
+	return check_range("limit", config->limit, least, most) ?:
+	       check_range("quota", config->quota, PAGE_SIZE, LONG_MAX) ?:
+	       check_range("floor", config->floor, 0, most) ?:
+	       check_range("warm_blocks", config->warm_blocks, 0, U16_MAX) ?:
+	       check_range("warm_bytes", config->warm_bytes, 0, most) ?:
+	       check_range("trim_ms", config->trim_ms, 10, 3600000);
 }
 
 static int check_config(const struct bufpool_config *config, size_t largest)
@@ -85,7 +97,7 @@ static int check_config(const struct bufpool_config *config, size_t largest)
 			   largest) ?:
 	       check_power("max_pooled", config->max_pooled, PAGE_SIZE,
 			   largest) ?:
-	       bufpool_limit_check(config, config->limit);
+	       bufpool_config_check(config);
 }
 
 /* Classes from one page up, as long as slabs for them can be had. */
@@ -105,6 +117,60 @@ static int init_classes(struct bufpool_pool *pool, size_t largest)
 		return err;
 	pool->max_rent = PAGE_SIZE << (pool->nr_classes - 1);
 	return 0;
+}
+
+static struct bufpool_counters sum_counters(struct bufpool_pool *pool)
+{
+	struct bufpool_counters sum = {};
+	int cpu, event;
+
+	for_each_possible_cpu(cpu)
+		for (event = 0; event < BUFPOOL_NR_EVENTS; event++)
+			sum.of[event] += per_cpu_ptr(pool->counters,
+						     cpu)->of[event];
+	return sum;
+}
+
+/* Bytes in warm blocks of all clients. */
+size_t bufpool_pool_warm(struct bufpool_pool *pool)
+{
+	s64 bytes = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		bytes += READ_ONCE(per_cpu_ptr(pool->counters, cpu)->warm);
+	/* the parts are not read at one instant */
+	return max_t(s64, bytes, 0);
+}
+
+/* The last word of a pool: what it made, and that it is all gone. */
+static void account(struct bufpool_pool *pool)
+{
+	struct bufpool_counters sum = sum_counters(pool);
+
+	pr_debug("%s: %llu slabs created, %llu destroyed\n", pool->name,
+		 sum.of[BUFPOOL_SLABS_CREATED], sum.of[BUFPOOL_SLABS_DESTROYED]);
+	WARN_ON_ONCE(sum.of[BUFPOOL_SLABS_CREATED] != sum.of[BUFPOOL_SLABS_DESTROYED]);
+	WARN_ON_ONCE(sum.of[BUFPOOL_RENTS] != sum.of[BUFPOOL_RETURNS]);
+	WARN_ON_ONCE(atomic_long_read(&pool->pinned));
+}
+
+/* Undo what there is of a pool. */
+static void destroy(struct bufpool_pool *pool)
+{
+	unsigned int i;
+
+	for (i = 0; i < BUFPOOL_MAX_CLASSES; i++)
+		bufpool_class_drain(&pool->classes[i]);
+	/* tables of slabs are freed by RCU callbacks */
+	rcu_barrier();
+	for (i = 0; i < BUFPOOL_MAX_CLASSES; i++)
+		bufpool_class_exit(&pool->classes[i]);
+	if (pool->counters)
+		account(pool);
+	free_percpu(pool->counters);
+	mutex_destroy(&pool->clients_lock);
+	kfree(pool);
 }
 
 /**
@@ -131,60 +197,35 @@ struct bufpool_pool *bufpool_pool_create(const char *name,
 
 	pool->name = name;
 	pool->config = *config;
-	pool->limit = config->limit;
+	init_waitqueue_head(&pool->poll);
+	mutex_init(&pool->clients_lock);
+	INIT_LIST_HEAD(&pool->clients);
+	INIT_LIST_HEAD(&pool->users);
 	err = -ENOMEM;
 	pool->counters = alloc_percpu(struct bufpool_counters);
-	if (pool->counters)
-		err = init_classes(pool, largest);
-	if (err) {
-		bufpool_pool_destroy(pool);
-		return ERR_PTR(err);
-	}
+	if (!pool->counters)
+		goto destroy;
+	err = init_classes(pool, largest);
+	if (err)
+		goto destroy;
+	err = bufpool_reclaim_start(pool);
+	if (err)
+		goto destroy;
 	return pool;
-}
 
-static struct bufpool_counters sum_counters(struct bufpool_pool *pool)
-{
-	struct bufpool_counters sum = {};
-	int cpu, event;
-
-	for_each_possible_cpu(cpu)
-		for (event = 0; event < BUFPOOL_NR_EVENTS; event++)
-			sum.of[event] += per_cpu_ptr(pool->counters,
-						     cpu)->of[event];
-	return sum;
-}
-
-/* The last word of a pool: what it made, and that it is all gone. */
-static void account(struct bufpool_pool *pool)
-{
-	struct bufpool_counters sum = sum_counters(pool);
-
-	pr_debug("%s: %llu slabs created, %llu destroyed\n", pool->name,
-		 sum.of[BUFPOOL_SLABS_CREATED], sum.of[BUFPOOL_SLABS_DESTROYED]);
-	WARN_ON_ONCE(sum.of[BUFPOOL_SLABS_CREATED] != sum.of[BUFPOOL_SLABS_DESTROYED]);
-	WARN_ON_ONCE(sum.of[BUFPOOL_RENTS] != sum.of[BUFPOOL_RETURNS]);
-	WARN_ON_ONCE(atomic_long_read(&pool->pinned));
+destroy:
+	destroy(pool);
+	return ERR_PTR(err);
 }
 
 /**
  * bufpool_pool_destroy - undo bufpool_pool_create()
- * @pool: has no client any more; may be half made
+ * @pool: has no client any more
  */
 void bufpool_pool_destroy(struct bufpool_pool *pool)
 {
-	unsigned int i;
-
-	for (i = 0; i < BUFPOOL_MAX_CLASSES; i++)
-		bufpool_class_drain(&pool->classes[i]);
-	/* tables of slabs are freed by RCU callbacks */
-	rcu_barrier();
-	for (i = 0; i < BUFPOOL_MAX_CLASSES; i++)
-		bufpool_class_exit(&pool->classes[i]);
-	if (pool->counters)
-		account(pool);
-	free_percpu(pool->counters);
-	kfree(pool);
+	bufpool_reclaim_stop(pool);
+	destroy(pool);
 }
 
 /**
@@ -236,7 +277,7 @@ struct bufpool_blk *bufpool_pool_find_offset(struct bufpool_pool *pool,
  */
 int bufpool_pool_charge(struct bufpool_pool *pool, size_t bytes)
 {
-	unsigned long limit = READ_ONCE(pool->limit);
+	unsigned long limit = READ_ONCE(pool->config.limit);
 	long old = atomic_long_read(&pool->pinned);
 
 	if (bytes > limit)
@@ -252,7 +293,7 @@ int bufpool_pool_charge(struct bufpool_pool *pool, size_t bytes)
 size_t bufpool_pool_missing(struct bufpool_pool *pool, size_t bytes)
 {
 	unsigned long pinned = atomic_long_read(&pool->pinned);
-	unsigned long limit = READ_ONCE(pool->limit);
+	unsigned long limit = READ_ONCE(pool->config.limit);
 
 	return pinned + bytes > limit ? pinned + bytes - limit : 0;
 }
@@ -266,11 +307,16 @@ size_t bufpool_pool_missing(struct bufpool_pool *pool, size_t bytes)
  */
 void bufpool_pool_uncharge(struct bufpool_pool *pool, size_t bytes)
 {
+	atomic_long_inc(&pool->uncharges);
+	/* pairs with look() */
+	smp_mb__after_atomic();
 	atomic_long_sub(bytes, &pool->pinned);
 	bufpool_wait_retry(pool);
+	bufpool_poll_wake(pool);
 }
 
-static size_t idle_bytes(struct bufpool_pool *pool)
+/* Bytes in wholly free slabs. */
+size_t bufpool_pool_idle(struct bufpool_pool *pool)
 {
 	size_t bytes = 0;
 	unsigned int i;
@@ -279,6 +325,60 @@ static size_t idle_bytes(struct bufpool_pool *pool)
 		bytes += READ_ONCE(pool->classes[i].nr_idle) *
 			 pool->classes[i].slab_size;
 	return bytes;
+}
+
+/**
+ * bufpool_pool_drop_some - give wholly free slabs to the system
+ * @pool: whose
+ * @bytes: at least so many, if there are as many
+ *
+ * bufpool_pool_flush() is due.
+ *
+ * Return: how many bytes.
+ */
+size_t bufpool_pool_drop_some(struct bufpool_pool *pool, size_t bytes)
+{
+	size_t dropped = 0;
+	unsigned int i;
+
+	for (i = 0; i < pool->nr_classes && dropped < bytes; i++)
+		dropped += bufpool_class_drop_idle(&pool->classes[i],
+						   bytes - dropped);
+	return dropped;
+}
+
+/* bufpool_class_flush() for every class. */
+void bufpool_pool_flush(struct bufpool_pool *pool)
+{
+	unsigned int i;
+
+	for (i = 0; i < pool->nr_classes; i++)
+		bufpool_class_flush(&pool->classes[i]);
+}
+
+/**
+ * bufpool_pool_start_draining - make room for one who waits
+ * @but: for whose class; it keeps its slabs
+ * @bytes: how much is missing
+ */
+void bufpool_pool_start_draining(struct bufpool_class *but, size_t bytes)
+{
+	struct bufpool_pool *pool = but->pool;
+	unsigned int i;
+
+	for (i = 0; i < pool->nr_classes; i++)
+		if (&pool->classes[i] != but)
+			bytes = bufpool_class_start_draining(&pool->classes[i],
+							     bytes);
+}
+
+/* Undo bufpool_pool_start_draining(). */
+void bufpool_pool_stop_draining(struct bufpool_pool *pool)
+{
+	unsigned int i;
+
+	for (i = 0; i < pool->nr_classes; i++)
+		bufpool_class_stop_draining(&pool->classes[i]);
 }
 
 /**
@@ -292,33 +392,83 @@ static size_t idle_bytes(struct bufpool_pool *pool)
  */
 bool bufpool_pool_drop_idle(struct bufpool_pool *pool, size_t bytes)
 {
-	size_t dropped = 0;
-	unsigned int i;
+	size_t dropped;
 
-	if (idle_bytes(pool) < bytes)
+	if (bufpool_pool_idle(pool) < bytes)
 		return false;
-	for (i = 0; i < pool->nr_classes && dropped < bytes; i++)
-		dropped += bufpool_class_drop_idle(&pool->classes[i],
-						   bytes - dropped);
+	dropped = bufpool_pool_drop_some(pool, bytes);
+	bufpool_pool_flush(pool);
 	return dropped >= bytes;
 }
 
-/**
- * bufpool_pool_set_limit - change how much the pool may hold
- * @pool: which
- * @limit: bytes; bufpool_limit_check() accepts it
- *
- * Below what is in use it takes effect as blocks come back. May sleep.
- */
-void bufpool_pool_set_limit(struct bufpool_pool *pool, unsigned long limit)
+/* Over its limit, a pool gives back warm blocks and wholly free slabs at once. */
+static void enforce_limit(struct bufpool_pool *pool)
 {
-	size_t bytes;
+	struct bufpool_blk *blk;
 
-	WRITE_ONCE(pool->limit, limit);
-	bytes = bufpool_pool_missing(pool, 0);
-	if (bytes)
-		bufpool_pool_drop_idle(pool, min(bytes, idle_bytes(pool)));
+	while (bufpool_pool_missing(pool, 0)) {
+		if (bufpool_pool_drop_some(pool, bufpool_pool_missing(pool, 0)))
+			continue;
+		blk = bufpool_warm_steal(pool, NULL, NULL);
+		if (!blk)
+			break;
+		bufpool_class_put(blk);
+	}
+	bufpool_pool_flush(pool);
+}
+
+/**
+ * bufpool_pool_configure - change what may change while a pool is in use
+ * @pool: which
+ * @config: bufpool_config_check() accepts it; slab_size and max_pooled are as ever
+ *
+ * A limit below what is in use takes effect as blocks come back; until then
+ * nothing is rented. May sleep.
+ */
+void bufpool_pool_configure(struct bufpool_pool *pool,
+			    const struct bufpool_config *config)
+{
+	bool new_period = config->trim_ms != pool->config.trim_ms;
+
+	WRITE_ONCE(pool->config.limit, config->limit);
+	WRITE_ONCE(pool->config.quota, config->quota);
+	WRITE_ONCE(pool->config.floor, config->floor);
+	WRITE_ONCE(pool->config.warm_blocks, config->warm_blocks);
+	WRITE_ONCE(pool->config.warm_bytes, config->warm_bytes);
+	WRITE_ONCE(pool->config.trim_ms, config->trim_ms);
+	enforce_limit(pool);
+	if (new_period)
+		bufpool_reclaim_reschedule(pool);
 	bufpool_wait_retry(pool);
+	bufpool_poll_wake(pool);
+}
+
+/**
+ * bufpool_pool_could_rent - whether a block of the smallest size can be had now
+ * @pool: where
+ *
+ * Without taking it, and without asking whose quota it would be.
+ */
+bool bufpool_pool_could_rent(struct bufpool_pool *pool)
+{
+	struct bufpool_class *class = &pool->classes[0];
+	size_t missing = bufpool_pool_missing(pool, class->slab_size);
+	bool is_free;
+
+	if (bufpool_pool_missing(pool, 0))
+		return false;
+	spin_lock(&class->lock);
+	is_free = !list_empty(&class->partial) || !list_empty(&class->idle);
+	spin_unlock(&class->lock);
+	return is_free || bufpool_pool_warm(pool) ||
+	       bufpool_pool_idle(pool) >= missing;
+}
+
+/* Whoever polls the device shall look again. */
+void bufpool_poll_wake(struct bufpool_pool *pool)
+{
+	if (wq_has_sleeper(&pool->poll))
+		wake_up_poll(&pool->poll, EPOLLIN | EPOLLPRI);
 }
 
 /* Fill in what BUFPOOL_IOC_INFO says. */
@@ -330,36 +480,64 @@ void bufpool_pool_info(struct bufpool_pool *pool, struct bufpool_info *info)
 	info->features = 0;
 	info->max_pooled = pool->config.max_pooled;
 	info->max_rent = pool->max_rent;
-	info->limit = READ_ONCE(pool->limit);
+	info->limit = READ_ONCE(pool->config.limit);
 	info->slab_size = pool->config.slab_size;
 	info->span = BUFPOOL_SPAN;
 }
 
-static void add_class_stats(struct bufpool_class *class,
-			    struct bufpool_stats *stats)
+/* Bytes in blocks that are neither free nor being scrubbed. */
+static u64 bytes_out(struct bufpool_pool *pool)
 {
-	spin_lock(&class->lock);
-	stats->in_use += (u64)class->nr_out << class->shift;
-	stats->pinned += (u64)class->nr_slabs * class->slab_size;
-	spin_unlock(&class->lock);
+	u64 bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < pool->nr_classes; i++) {
+		struct bufpool_class *class = &pool->classes[i];
+
+		spin_lock(&class->lock);
+		bytes += (u64)(class->nr_out - class->nr_scrubbing) <<
+			 class->shift;
+		spin_unlock(&class->lock);
+	}
+	return bytes;
+}
+
+/*
+ * What is in use, and what is pinned, such that the former is part of the
+ * latter: if no slab went away between the two looks it was.
+ */
+static void look(struct bufpool_pool *pool, struct bufpool_stats *stats)
+{
+	unsigned int tries = 100;
+	long uncharges;
+	u64 out;
+
+	do {
+		/* each pairs with bufpool_pool_uncharge() */
+		uncharges = atomic_long_read_acquire(&pool->uncharges);
+		out = bytes_out(pool);
+		stats->pinned = atomic_long_read_acquire(&pool->pinned);
+	} while (uncharges != atomic_long_read(&pool->uncharges) && --tries);
+
+	stats->warm = min_t(u64, bufpool_pool_warm(pool), out);
+	stats->in_use = min(out - stats->warm, stats->pinned);
 }
 
 /* Fill in what BUFPOOL_IOC_STATS says of the pool. */
 void bufpool_pool_stats(struct bufpool_pool *pool, struct bufpool_stats *stats)
 {
 	struct bufpool_counters sum = sum_counters(pool);
-	unsigned int i;
 
 	stats->rents = sum.of[BUFPOOL_RENTS];
 	stats->reused = sum.of[BUFPOOL_REUSED];
 	stats->returns = sum.of[BUFPOOL_RETURNS];
 	stats->waits = sum.of[BUFPOOL_WAITS];
-	stats->clients = atomic_read(&pool->clients);
-	stats->limit = READ_ONCE(pool->limit);
+	stats->steals = sum.of[BUFPOOL_STEALS];
+	stats->scrubs = sum.of[BUFPOOL_SCRUBS];
+	stats->clients = READ_ONCE(pool->nr_clients);
+	stats->waiting = atomic_read(&pool->waiting);
+	stats->limit = READ_ONCE(pool->config.limit);
 	stats->slabs_created = sum.of[BUFPOOL_SLABS_CREATED];
 	stats->slabs_destroyed = sum.of[BUFPOOL_SLABS_DESTROYED];
-	stats->in_use = 0;
-	stats->pinned = 0;
-	for (i = 0; i < pool->nr_classes; i++)
-		add_class_stats(&pool->classes[i], stats);
+	look(pool, stats);
 }

@@ -49,6 +49,7 @@ struct bufpool_slab *bufpool_slab_create(struct bufpool_class *class)
 		.dirty = BUFPOOL_NO_BLK,
 	};
 	INIT_LIST_HEAD(&slab->node);
+	INIT_LIST_HEAD(&slab->dirty_node);
 	for (i = 0; i < class->per_slab; i++)
 		blk_init(&slab->blks[i], i);
 
@@ -110,9 +111,36 @@ void bufpool_slab_push(struct bufpool_slab *slab, struct bufpool_blk *blk)
 
 	lockdep_assert_held(&slab->class->lock);
 	WARN_ON_ONCE(blk->owner);
+	if (blk->dirty && *head == BUFPOOL_NO_BLK)
+		list_add(&slab->dirty_node, &slab->class->dirty);
 	blk->next = *head;
 	*head = blk->nr;
 	slab->nr_free++;
+}
+
+static struct bufpool_blk *pop(struct bufpool_slab *slab, u16 *head)
+{
+	struct bufpool_blk *blk = &slab->blks[*head];
+
+	lockdep_assert_held(&slab->class->lock);
+	*head = blk->next;
+	slab->nr_free--;
+	return blk;
+}
+
+/**
+ * bufpool_slab_pop_dirty - take a free block that is not zero
+ * @slab: has one; class->lock is held
+ *
+ * Return: the block, in transit.
+ */
+struct bufpool_blk *bufpool_slab_pop_dirty(struct bufpool_slab *slab)
+{
+	struct bufpool_blk *blk = pop(slab, &slab->dirty);
+
+	if (slab->dirty == BUFPOOL_NO_BLK)
+		list_del_init(&slab->dirty_node);
+	return blk;
 }
 
 /**
@@ -123,13 +151,9 @@ void bufpool_slab_push(struct bufpool_slab *slab, struct bufpool_blk *blk)
  */
 struct bufpool_blk *bufpool_slab_pop(struct bufpool_slab *slab)
 {
-	u16 *head = slab->clean != BUFPOOL_NO_BLK ? &slab->clean : &slab->dirty;
-	struct bufpool_blk *blk = &slab->blks[*head];
-
-	lockdep_assert_held(&slab->class->lock);
-	*head = blk->next;
-	slab->nr_free--;
-	return blk;
+	if (slab->clean != BUFPOOL_NO_BLK)
+		return pop(slab, &slab->clean);
+	return bufpool_slab_pop_dirty(slab);
 }
 
 /**
@@ -165,6 +189,13 @@ void *bufpool_blk_memory(struct bufpool_blk *blk)
 	struct bufpool_slab *slab = bufpool_blk_slab(blk);
 
 	return slab->memory + ((size_t)blk->nr << slab->class->shift);
+}
+
+/* Note, of a block that has left its client, whether it may have been written. */
+void bufpool_blk_leave(struct bufpool_blk *blk)
+{
+	blk->dirty |= blk->touched;
+	blk->touched = false;
 }
 
 /* Make a block in transit zero, if it is not known to be. May sleep. */

@@ -11,6 +11,12 @@
  * What may let a class grow again (a slab somewhere became idle, or was given
  * back, or the limit was raised) is no block yet: the first waiter of each
  * class is told to try again.
+ *
+ * Room is for who has waited longest, in whatever class: tickets number the
+ * waiters of the pool, and a class may grow only for one that no older waiter of
+ * another class precedes. So that small blocks that keep being reused do not keep
+ * a large request waiting, the oldest waiter has as many slabs drained as it
+ * needs room for; the rest of the pool goes on.
  */
 #include <linux/hrtimer.h>
 #include <linux/sched.h>
@@ -21,13 +27,17 @@
  * struct bufpool_waiter - a task that waits, on that task's stack
  * @node: in class->waiters; class->lock
  * @task: the task
+ * @ticket: less than that of everybody who came later; class->lock
  * @blk: what was handed over; written once, under class->lock
+ * @drains: slabs are being drained for it; its own task's
  * @retry: growing may succeed now; an int, which every machine can exchange
  */
 struct bufpool_waiter {
 	struct list_head node;
 	struct task_struct *task;
+	u64 ticket;
 	struct bufpool_blk *blk;
+	bool drains;
 	int retry;
 };
 
@@ -88,6 +98,33 @@ void bufpool_wait_retry(struct bufpool_pool *pool)
 	}
 }
 
+/**
+ * bufpool_wait_is_turn - whether a class may grow now
+ * @class: which
+ * @ticket: of whom it would grow for; BUFPOOL_NO_TICKET for one who came just now
+ *
+ * Return: whether nobody waits longer for another class.
+ */
+bool bufpool_wait_is_turn(struct bufpool_class *class, u64 ticket)
+{
+	struct bufpool_pool *pool = class->pool;
+	struct bufpool_waiter *first;
+	bool older = false;
+	unsigned int i;
+
+	if (!atomic_read(&pool->waiting))
+		return true;
+	for (i = 0; !older && i < pool->nr_classes; i++) {
+		if (&pool->classes[i] == class)
+			continue;
+		spin_lock(&pool->classes[i].lock);
+		first = first_waiter(&pool->classes[i]);
+		older = first && first->ticket < ticket;
+		spin_unlock(&pool->classes[i].lock);
+	}
+	return !older;
+}
+
 /* Wait from now on, unless a block has come back by now. */
 static void enlist(struct bufpool_class *class, struct bufpool_waiter *waiter)
 {
@@ -95,10 +132,13 @@ static void enlist(struct bufpool_class *class, struct bufpool_waiter *waiter)
 	/* pairs with bufpool_wait_retry(); growing is tried after this */
 	smp_mb__after_atomic();
 	spin_lock(&class->lock);
-	waiter->blk = bufpool_class_take_locked(class);
+	waiter->ticket = atomic64_inc_return(&class->pool->tickets);
+	if (!first_waiter(class))
+		waiter->blk = bufpool_class_take(class);
 	if (!waiter->blk)
 		list_add_tail(&waiter->node, &class->waiters);
 	spin_unlock(&class->lock);
+	bufpool_poll_wake(class->pool);
 }
 
 /* Return: what was handed over up to the end, or NULL. */
@@ -108,26 +148,53 @@ static struct bufpool_blk *delist(struct bufpool_class *class,
 	spin_lock(&class->lock);
 	if (!waiter->blk)
 		list_del(&waiter->node);
-	/*
-	 * Only the first is ever told to try again. Who leaves passes it on:
-	 * it may not have tried, or left room for more than itself.
-	 */
-	tell_first(class);
 	spin_unlock(&class->lock);
 	atomic_dec(&class->pool->waiting);
+	if (waiter->drains)
+		bufpool_pool_stop_draining(class->pool);
+	/*
+	 * Only the first of a class is ever told to try again. Who leaves passes
+	 * it on: it may not have tried, or left room for more than itself; and
+	 * it may be another's turn now.
+	 */
+	bufpool_wait_retry(class->pool);
 	return waiter->blk;
 }
 
-/* Return: 0 as long as there is reason to wait on. */
-static int try_to_grow(struct bufpool_class *class)
+/* Hand out free blocks: there are some after draining, or over the limit. */
+static bool serve(struct bufpool_class *class)
 {
-	int err = mutex_lock_interruptible(&class->grow);
+	struct bufpool_blk *blk;
+	bool served = false;
 
-	if (err)
+	spin_lock(&class->lock);
+	while (first_waiter(class) && (blk = bufpool_class_take(class)))
+		served = bufpool_wait_hand_over(class, blk);
+	spin_unlock(&class->lock);
+	return served;
+}
+
+/* Return: 0 as long as there is reason to wait on. */
+static int try(struct bufpool_class *class, struct bufpool_waiter *waiter)
+{
+	size_t missing;
+	int err;
+
+	if (serve(class))
+		return 0;
+	if (mutex_lock_interruptible(&class->grow))
 		return -ERESTARTSYS;
-	err = bufpool_class_grow(class, NULL);
+	err = bufpool_rent_replenish(class, waiter->ticket, NULL);
 	mutex_unlock(&class->grow);
-	return err == -EAGAIN ? 0 : err;
+	if (err != -EAGAIN)
+		return err;
+
+	missing = bufpool_pool_missing(class->pool, class->slab_size);
+	if (!waiter->drains && bufpool_wait_is_turn(class, waiter->ticket)) {
+		waiter->drains = true;
+		bufpool_pool_start_draining(class, missing);
+	}
+	return 0;
 }
 
 /* Sleep until something happened. Return: 0 as long as there is time left. */
@@ -170,7 +237,7 @@ struct bufpool_blk *bufpool_wait(struct bufpool_request *request)
 	enlist(class, &waiter);
 	while (!err && !READ_ONCE(waiter.blk)) {
 		if (xchg(&waiter.retry, 0))
-			err = try_to_grow(class);
+			err = try(class, &waiter);
 		if (!err)
 			err = sleep_until(&waiter, deadline);
 	}

@@ -10,14 +10,16 @@
  *   SCM_RIGHTS are the same client, another open(2) is another one.
  *
  *   Every block has exactly one owner: the pool's *depot* of free blocks, or
- *   one client. Only its owner can reach its memory.
+ *   one client. Only its owner can reach its memory. A block that its client has
+ *   returned may stay with it for a while, *warm*: mapped, with what is in it.
  *
  * The life of a rental
  *
  *   BUFPOOL_IOC_RENT makes the caller's client the owner of a block of at least
  *   the size asked for, and says its *handle*, its *offset* and its *length*.
- *   Every byte of it is zero. The block does not move and is not swapped, for as
- *   long as it is rented.
+ *   A block from the depot is zero. A warm block has this client's own old bytes,
+ *   unless BUFPOOL_RENT_ZERO is given. The block does not move and is not
+ *   swapped, for as long as it is rented.
  *
  *   mmap(2) of the device with that offset, MAP_SHARED, makes it reachable. The
  *   offset of a block never changes, so a mapping may be made once and be used
@@ -29,12 +31,20 @@
  *   are refused (EINVAL). A child of fork(2) does not inherit the mapping, though
  *   it shares the client.
  *
- *   BUFPOOL_IOC_RETURN gives the block back. When it returns, no page-table
- *   entry of the client reaches the block any more, in any process.
+ *   BUFPOOL_IOC_RETURN gives the block back. It may stay warm: no more to be
+ *   used, but the client's next rental of that size needs neither zeroing nor
+ *   a page fault. When others need it, when it has not been used for long, with
+ *   BUFPOOL_RETURN_REVOKE, or by BUFPOOL_IOC_TRIM, it goes to the depot: no
+ *   page-table entry of the client, in any process, reaches it from then on.
  *
  *   A handle is valid for one rental only. When the last descriptor of a client
  *   is closed and its last mapping is gone, by whatever cause, its blocks
  *   go back to the depot.
+ *
+ * Polling
+ *
+ *   EPOLLIN: renting a block of the smallest size would not have to wait.
+ *   EPOLLPRI: somebody is waiting for a block; please return what is not needed.
  *
  * Structures
  *
@@ -58,8 +68,8 @@
  *   ETIMEDOUT  waited as long as was asked
  *   EINTR      a signal came while waiting; the call is restarted by itself where
  *              the handler was installed with SA_RESTART and no timeout was given
- *   EDQUOT     over the client's ceiling, or a slab larger than the whole
- *              pool's limit, where waiting cannot help
+ *   EDQUOT     over the client's ceiling or the user's quota, or a slab larger
+ *              than the whole pool's limit, where waiting cannot help
  *   ENOMEM     the kernel has no memory, although the limits would allow it
  *   EPERM      needs a capability
  *
@@ -87,6 +97,7 @@
 #define BUFPOOL_IOC_RETURN_MANY	_IO(BUFPOOL_IOC_TYPE, 0x04)
 #define BUFPOOL_IOC_LIMIT	_IO(BUFPOOL_IOC_TYPE, 0x05)
 #define BUFPOOL_IOC_STATS	_IO(BUFPOOL_IOC_TYPE, 0x06)
+#define BUFPOOL_IOC_TRIM	_IO(BUFPOOL_IOC_TYPE, 0x07)
 
 /**
  * struct bufpool_info - BUFPOOL_IOC_INFO: what this pool is
@@ -124,7 +135,7 @@ struct bufpool_info {
 	__u64 span;
 };
 
-/* Hand out zeroes. Blocks always are in this version. */
+/* Hand out zeroes, in a warm block too. */
 #define BUFPOOL_RENT_ZERO	(1U << 0)
 /* Do not wait: EAGAIN where the call would. The same as O_NONBLOCK. */
 #define BUFPOOL_RENT_NONBLOCK	(1U << 1)
@@ -140,8 +151,11 @@ struct bufpool_info {
  * @offset: (out) where to mmap the block
  * @length: (out) bytes in the block, at least @min_size
  *
- * Where nothing is free and the pool may not grow, the call waits, unless told
- * not to: first come, first served among those who ask for one size.
+ * Blocks are looked for in this order: warm ones of this client; free ones; new
+ * ones, within the limit; free ones of up to two larger sizes (@length says
+ * so); warm ones of others, the longest unused first. Where there is none the
+ * call waits, unless told not to: first come, first served among those who ask
+ * for one size, and nobody makes the pool grow before one who has waited longer.
  *
  * Errors: EFAULT, EINVAL, E2BIG, EMSGSIZE, EAGAIN, ETIMEDOUT, EINTR, EDQUOT,
  * ENOMEM.
@@ -156,9 +170,9 @@ struct bufpool_rent {
 	__u64 length;
 };
 
-/* Overwrite the block with zeroes before this call returns. */
+/* Zero the block before this call returns; it does not stay warm. */
 #define BUFPOOL_RETURN_CLEAR	(1U << 0)
-/* Take the block out of every mapping now. Always so in this version. */
+/* Take the block out of every mapping before this call returns. */
 #define BUFPOOL_RETURN_REVOKE	(1U << 1)
 
 /**
@@ -263,12 +277,22 @@ struct bufpool_limit {
  * @client_blocks: (out) blocks this client holds
  * @client_bytes: (out) bytes this client holds
  * @client_ceiling: (out) bytes this client may hold; all ones is no ceiling
+ * @client_warm_blocks: (out) blocks that are warm
+ * @client_warm_bytes: (out) bytes in them
+ * @client_warm_rents: (out) of @client_rents, those served by a warm block
+ * @user_held: (out) bytes that all clients of this client's user hold, rented
+ *	and warm
+ * @user_quota: (out) bytes that they may; all ones is no quota, or exempt
  * @rents: (out) blocks rented from the pool since it was made
  * @reused: (out) of these, blocks that had been rented before
  * @returns: (out) blocks that came back, by whatever way
  * @waits: (out) rents that had to wait
+ * @steals: (out) warm blocks taken from their client because others needed them
+ * @scrubs: (out) blocks zeroed in the background
  * @clients: (out) open clients
+ * @waiting: (out) rents that wait now
  * @in_use: (out) bytes in blocks that are rented
+ * @warm: (out) bytes in blocks that are warm
  * @pinned: (out) bytes in slabs that the pool holds
  * @limit: (out) bytes that the pool may hold
  * @slabs_created: (out) slabs taken from the system
@@ -286,16 +310,43 @@ struct bufpool_stats {
 	__u64 client_blocks;
 	__u64 client_bytes;
 	__u64 client_ceiling;
+	__u64 client_warm_blocks;
+	__u64 client_warm_bytes;
+	__u64 client_warm_rents;
+	__u64 user_held;
+	__u64 user_quota;
 	__u64 rents;
 	__u64 reused;
 	__u64 returns;
 	__u64 waits;
+	__u64 steals;
+	__u64 scrubs;
 	__u64 clients;
+	__u64 waiting;
 	__u64 in_use;
+	__u64 warm;
 	__u64 pinned;
 	__u64 limit;
 	__u64 slabs_created;
 	__u64 slabs_destroyed;
+};
+
+/**
+ * struct bufpool_trim - BUFPOOL_IOC_TRIM: give warm blocks to the depot
+ * @size: (in) sizeof(struct bufpool_trim)
+ * @flags: (in) must be 0
+ * @min_size: (in) only blocks of at least so many bytes; 0 is all
+ * @trimmed: (out) bytes given
+ *
+ * Having no warm block is no error.
+ *
+ * Errors: EFAULT, EINVAL, E2BIG.
+ */
+struct bufpool_trim {
+	__u32 size;
+	__u32 flags;
+	__u64 min_size;
+	__u64 trimmed;
 };
 
 #endif /* _UAPI_LINUX_BUFPOOL_H */

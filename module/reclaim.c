@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Giving memory back, and zeroing, in the background.
+ *
+ * Three works and a shrinker belong to a pool. *trim* runs periodically and gives
+ * up half of what nobody has needed for a period: idle slabs down to the floor, and
+ * warm blocks that were not used for two periods. *scrub* zeroes dirty free
+ * blocks, some at a time. *flush* has the slab caches let go of what was given
+ * back. The shrinker gives up idle slabs at once, and then warm blocks in two
+ * generations: those that were warm at the last call already, and not used since.
+ */
+#include <linux/jiffies.h>
+#include <linux/sizes.h>
+#include <linux/workqueue.h>
+#include "bufpool.h"
+
+/* Bytes that scrubbing zeroes before it lets others run for a tick. */
+#define SCRUB_BYTES	SZ_1M
+
+static size_t scrub_one(struct bufpool_pool *pool)
+{
+	struct bufpool_blk *blk = NULL;
+	unsigned int i;
+
+	for (i = 0; !blk && i < pool->nr_classes; i++)
+		blk = bufpool_class_take_dirty(&pool->classes[i]);
+	if (!blk)
+		return 0;
+	bufpool_blk_scrub(blk);
+	bufpool_count(pool, BUFPOOL_SCRUBS);
+	i = bufpool_class_block_size(bufpool_blk_class(blk));
+	bufpool_class_put_clean(blk);
+	return i;
+}
+
+static void scrub(struct work_struct *work)
+{
+	struct bufpool_pool *pool =
+		container_of(to_delayed_work(work), struct bufpool_pool, scrub);
+	size_t done = 0, bytes;
+
+	while (done < SCRUB_BYTES && (bytes = scrub_one(pool)))
+		done += bytes;
+	if (done >= SCRUB_BYTES)
+		bufpool_pool_scrub_later(pool);
+}
+
+/* Have dirty free blocks zeroed soon. */
+void bufpool_pool_scrub_later(struct bufpool_pool *pool)
+{
+	queue_delayed_work(system_unbound_wq, &pool->scrub, 1);
+}
+
+static void flush(struct work_struct *work)
+{
+	struct bufpool_pool *pool =
+		container_of(work, struct bufpool_pool, flush);
+
+	bufpool_pool_flush(pool);
+}
+
+/* Have the slab caches let go of what was given back, soon. */
+void bufpool_pool_flush_later(struct bufpool_pool *pool)
+{
+	queue_work(system_unbound_wq, &pool->flush);
+}
+
+/* Half of what nobody has needed since the last time, but not below the floor. */
+static void trim_class(struct bufpool_pool *pool, struct bufpool_class *class)
+{
+	unsigned long spare = DIV_ROUND_UP(bufpool_class_spare(class), 2);
+	unsigned long pinned = atomic_long_read(&pool->pinned);
+	unsigned long floor = READ_ONCE(pool->config.floor);
+	unsigned long over = pinned > floor ? pinned - floor : 0;
+
+	spare = min(spare, over / class->slab_size);
+	bufpool_class_drop_idle(class, spare * class->slab_size);
+	bufpool_class_flush(class);
+}
+
+static void trim(struct work_struct *work)
+{
+	struct bufpool_pool *pool =
+		container_of(to_delayed_work(work), struct bufpool_pool, trim);
+	unsigned long period = msecs_to_jiffies(READ_ONCE(pool->config.trim_ms));
+	unsigned int i;
+
+	bufpool_warm_age(pool, jiffies - 2 * period, SIZE_MAX);
+	for (i = pool->nr_classes; i--;)
+		trim_class(pool, &pool->classes[i]);
+	queue_delayed_work(system_unbound_wq, &pool->trim, period);
+}
+
+static unsigned long shrink_count(struct shrinker *shrinker,
+				  struct shrink_control *sc)
+{
+	struct bufpool_pool *pool = bufpool_shrinker_data(shrinker);
+	size_t bytes = bufpool_pool_idle(pool) + bufpool_pool_warm(pool);
+
+	return bytes >> PAGE_SHIFT ?: SHRINK_EMPTY;
+}
+
+static unsigned long shrink_scan(struct shrinker *shrinker,
+				 struct shrink_control *sc)
+{
+	struct bufpool_pool *pool = bufpool_shrinker_data(shrinker);
+	size_t wanted = sc->nr_to_scan << PAGE_SHIFT;
+	u32 now = jiffies;
+	size_t done;
+
+	done = bufpool_pool_drop_some(pool, wanted);
+	if (done < wanted) {
+		u32 since = READ_ONCE(pool->pressed);
+
+		WRITE_ONCE(pool->pressed, now);
+		done += bufpool_warm_age(pool, since, wanted - done);
+		done += bufpool_pool_drop_some(pool, wanted);
+	}
+	if (!done)
+		return SHRINK_STOP;
+	bufpool_pool_flush_later(pool);
+	return done >> PAGE_SHIFT;
+}
+
+/**
+ * bufpool_reclaim_start - begin to give memory of a pool back
+ * @pool: the pool, ready for everything else
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int bufpool_reclaim_start(struct bufpool_pool *pool)
+{
+	int err;
+
+	pool->pressed = jiffies;
+	INIT_DEFERRABLE_WORK(&pool->trim, trim);
+	INIT_DELAYED_WORK(&pool->scrub, scrub);
+	INIT_WORK(&pool->flush, flush);
+	err = bufpool_shrinker_register(&pool->shrinker, pool->name,
+					shrink_count, shrink_scan, pool);
+	if (err)
+		return err;
+	bufpool_reclaim_reschedule(pool);
+	return 0;
+}
+
+/* The period has changed. */
+void bufpool_reclaim_reschedule(struct bufpool_pool *pool)
+{
+	unsigned int period = READ_ONCE(pool->config.trim_ms);
+
+	mod_delayed_work(system_unbound_wq, &pool->trim,
+			 msecs_to_jiffies(period));
+}
+
+/**
+ * bufpool_reclaim_stop - undo bufpool_reclaim_start()
+ * @pool: has no client any more
+ */
+void bufpool_reclaim_stop(struct bufpool_pool *pool)
+{
+	bufpool_shrinker_unregister(&pool->shrinker);
+	cancel_delayed_work_sync(&pool->trim);
+	cancel_delayed_work_sync(&pool->scrub);
+	cancel_work_sync(&pool->flush);
+}

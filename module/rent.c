@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Finding a block for a renter whose client has no warm one.
+ *
+ * In this order: a free block of the class; a new slab within the limit; a free
+ * block of a larger class; the longest unused warm block of the class, whoever has
+ * it; a new slab in the place of warm blocks of any class; waiting.
+ */
+#include <linux/sched/signal.h>
+#include "bufpool.h"
+
+/* How much larger a block may be than was asked for, in doublings. */
+#define LARGER_CLASSES	2
+
+static struct bufpool_blk *take(struct bufpool_class *class)
+{
+	struct bufpool_blk *blk;
+
+	spin_lock(&class->lock);
+	blk = bufpool_class_take(class);
+	spin_unlock(&class->lock);
+	return blk;
+}
+
+static struct bufpool_blk *take_larger(struct bufpool_class *class)
+{
+	struct bufpool_pool *pool = class->pool;
+	struct bufpool_blk *blk = NULL;
+	unsigned int nr;
+
+	for (nr = class->nr + 1; !blk && nr <= class->nr + LARGER_CLASSES &&
+	     nr < pool->nr_classes; nr++)
+		blk = take(&pool->classes[nr]);
+	return blk;
+}
+
+/* Grow; where there is no room for it, warm blocks of any class give way. */
+static int grow_for_warm(struct bufpool_class *class, struct bufpool_blk **keep)
+{
+	struct bufpool_blk *blk;
+	int err = -EAGAIN;
+
+	while (err == -EAGAIN && !signal_pending(current)) {
+		blk = bufpool_warm_steal(class->pool, NULL, NULL);
+		if (!blk)
+			break;
+		bufpool_class_put(blk);
+		err = bufpool_class_grow(class, keep);
+	}
+	return err;
+}
+
+/**
+ * bufpool_rent_replenish - get blocks for a class that has none, from others
+ * @class: which; its grow mutex is held
+ * @ticket: whose turn it would be, see wait.c
+ * @keep: gets a block, in transit, if those who wait leave one; or NULL
+ *
+ * Those who wait for the class are served first. May sleep.
+ *
+ * Return: 0 if there was anything; -EAGAIN, -EDQUOT, -ENOMEM.
+ */
+int bufpool_rent_replenish(struct bufpool_class *class, u64 ticket,
+			   struct bufpool_blk **keep)
+{
+	struct bufpool_blk *blk;
+	int err = -EAGAIN;
+
+	lockdep_assert_held(&class->grow);
+	if (bufpool_wait_is_turn(class, ticket))
+		err = bufpool_class_grow(class, keep);
+	if (err != -EAGAIN)
+		return err;
+	blk = bufpool_warm_steal(class->pool, class, NULL);
+	if (blk) {
+		bufpool_class_offer(blk, keep);
+		return 0;
+	}
+	if (bufpool_wait_is_turn(class, ticket))
+		err = grow_for_warm(class, keep);
+	return err;
+}
+
+/* Grow if it is a newcomer's turn. */
+static int grow(struct bufpool_class *class, struct bufpool_blk **keep)
+{
+	if (!bufpool_wait_is_turn(class, BUFPOOL_NO_TICKET))
+		return -EAGAIN;
+	return bufpool_class_grow(class, keep);
+}
+
+static int replenish(struct bufpool_class *class, struct bufpool_blk **keep)
+{
+	return bufpool_rent_replenish(class, BUFPOOL_NO_TICKET, keep);
+}
+
+/* A way to make blocks for a class whose grow mutex is held. */
+typedef int make_fn(struct bufpool_class *class, struct bufpool_blk **keep);
+
+/* Have one task at a time make blocks. */
+static struct bufpool_blk *make(struct bufpool_class *class, make_fn *by)
+{
+	struct bufpool_blk *blk;
+	int err = 0;
+
+	if (mutex_lock_interruptible(&class->grow))
+		return ERR_PTR(-ERESTARTSYS);
+	/* who had the mutex before has often left blocks */
+	blk = take(class);
+	while (!blk && !err)
+		err = by(class, &blk);
+	mutex_unlock(&class->grow);
+	return blk ?: ERR_PTR(err);
+}
+
+/**
+ * bufpool_rent - get one block for a client to be
+ * @request: what is wanted
+ *
+ * May sleep.
+ *
+ * Return: a block, in transit and zero, maybe of a larger class, or ERR_PTR():
+ * -EAGAIN, -ETIMEDOUT, -EDQUOT, -ENOMEM, -ERESTARTSYS.
+ */
+struct bufpool_blk *bufpool_rent(struct bufpool_request *request)
+{
+	struct bufpool_class *class = request->class;
+	struct bufpool_blk *blk = take(class);
+
+	if (!blk)
+		blk = make(class, grow);
+	if (blk == ERR_PTR(-EAGAIN) && !request->exact)
+		blk = take_larger(class) ?: blk;
+	if (blk == ERR_PTR(-EAGAIN))
+		blk = make(class, replenish);
+	if (blk == ERR_PTR(-EAGAIN) && !request->nonblock)
+		blk = bufpool_wait(request);
+	if (!IS_ERR(blk))
+		bufpool_blk_scrub(blk);
+	return blk;
+}

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Warm blocks: returned, but still kept and mapped for the client that had them.
+ *
+ * A warm block keeps its owner and its page-table entries. What tells it from a
+ * rented one is blk->warm: it has no valid handle, and is not mapped anew. Its
+ * client rents it again under its own lock alone. It leaves the client in
+ * one of three ways, each of which revokes first: the client gives it up
+ * (trim, release), another renter needs it (steal), or it has not been used for
+ * long (age).
+ *
+ * A client's list is in the order of use, the latest first, so the longest
+ * unused block of all is the oldest of the lists' last ones.
+ *
+ * Nobody becomes warm while somebody waits: keeping looks at pool->waiting
+ * under client->lock, and who waits counts itself there before it looks through
+ * the lists under those locks. So it finds the block, or keeping finds it.
+ */
+#include <linux/jiffies.h>
+#include "bufpool.h"
+
+static struct bufpool_blk *oldest(struct bufpool_client *client, unsigned int nr)
+{
+	lockdep_assert_held(&client->lock);
+	if (list_empty(&client->warm[nr].blks))
+		return NULL;
+	return list_last_entry(&client->warm[nr].blks, struct bufpool_blk, node);
+}
+
+/* Count a block in or out of the client's warm ones. */
+static void count(struct bufpool_client *client, struct bufpool_blk *blk,
+		  int sign)
+{
+	struct bufpool_class *class = bufpool_blk_class(blk);
+	s64 bytes = sign * (s64)bufpool_class_block_size(class);
+
+	lockdep_assert_held(&client->lock);
+	client->warm[class->nr].nr += sign;
+	client->nr_warm += sign;
+	client->warm_bytes += bytes;
+	this_cpu_add(client->pool->counters->warm, bytes);
+}
+
+/**
+ * bufpool_warm_keep - keep a returned block warm, if that is within bounds
+ * @client: the owner; its lock is held
+ * @blk: on no list
+ *
+ * Return: whether it is kept.
+ */
+bool bufpool_warm_keep(struct bufpool_client *client, struct bufpool_blk *blk)
+{
+	struct bufpool_pool *pool = client->pool;
+	struct bufpool_class *class = bufpool_blk_class(blk);
+	struct bufpool_warm *warm = &client->warm[class->nr];
+	u64 bytes = (u64)(warm->nr + 1) << class->shift;
+
+	lockdep_assert_held(&client->lock);
+	if (!class->pooled || atomic_read(&pool->waiting) ||
+	    warm->nr >= READ_ONCE(pool->config.warm_blocks) ||
+	    bytes > READ_ONCE(pool->config.warm_bytes) ||
+	    bufpool_pool_missing(pool, 0))
+		return false;
+	blk->since = jiffies;
+	WRITE_ONCE(blk->warm, true);
+	list_add(&blk->node, &warm->blks);
+	count(client, blk, 1);
+	return true;
+}
+
+/**
+ * bufpool_warm_take - take the client's own warm blocks, the latest used first
+ * @client: whose lock is held
+ * @class: of which size
+ * @wanted: at most so many
+ * @batch: gets them; they stay warm until they are published
+ *
+ * Return: how many.
+ */
+unsigned int bufpool_warm_take(struct bufpool_client *client,
+			       struct bufpool_class *class, unsigned int wanted,
+			       struct list_head *batch)
+{
+	struct bufpool_warm *warm = &client->warm[class->nr];
+	struct bufpool_blk *blk;
+	unsigned int done = 0;
+
+	lockdep_assert_held(&client->lock);
+	while (done < wanted && !list_empty(&warm->blks)) {
+		blk = list_first_entry(&warm->blks, struct bufpool_blk, node);
+		count(client, blk, -1);
+		list_move_tail(&blk->node, batch);
+		done++;
+	}
+	return done;
+}
+
+/* Take a client's oldest block of a class out of it; it is in transit then. */
+static struct bufpool_blk *claim_oldest(struct bufpool_client *client,
+					unsigned int nr)
+{
+	struct bufpool_blk *blk;
+
+	spin_lock(&client->lock);
+	blk = oldest(client, nr);
+	if (blk) {
+		count(client, blk, -1);
+		list_del_init(&blk->node);
+		WRITE_ONCE(blk->owner, NULL);
+		WRITE_ONCE(blk->warm, false);
+	}
+	spin_unlock(&client->lock);
+	return blk;
+}
+
+/* Unmap a block that was claimed, after a fence. Return: its bytes. */
+static size_t part(struct bufpool_client *client, struct bufpool_blk *blk)
+{
+	size_t size = bufpool_class_block_size(bufpool_blk_class(blk));
+
+	bufpool_map_unmap(client, blk);
+	bufpool_blk_leave(blk);
+	bufpool_user_uncharge(client, size);
+	return size;
+}
+
+/**
+ * bufpool_warm_trim - give a client's warm blocks to the depot
+ * @client: whose
+ * @min_size: only blocks of at least so many bytes
+ *
+ * May sleep.
+ *
+ * Return: how many bytes.
+ */
+u64 bufpool_warm_trim(struct bufpool_client *client, u64 min_size)
+{
+	struct bufpool_pool *pool = client->pool;
+	struct bufpool_blk *blk;
+	unsigned int nr;
+	u64 bytes = 0;
+
+	for (nr = 0; nr < pool->nr_classes; nr++) {
+		if (bufpool_class_block_size(&pool->classes[nr]) < min_size)
+			continue;
+		while ((blk = claim_oldest(client, nr))) {
+			bufpool_map_fence(client);
+			bytes += part(client, blk);
+			bufpool_class_put(blk);
+			cond_resched();
+		}
+	}
+	return bytes;
+}
+
+/* What a search for the longest unused warm block looks at, and finds. */
+struct search {
+	struct bufpool_class *class;	/* NULL: any */
+	struct bufpool_user *user;	/* NULL: anybody's */
+	struct bufpool_client *client;	/* whose it is */
+	unsigned int nr;		/* of which class */
+	u32 since;			/* unused since then, in jiffies */
+};
+
+static void look_at_class(struct search *search, struct bufpool_client *client,
+			  unsigned int nr)
+{
+	struct bufpool_blk *blk = oldest(client, nr);
+
+	if (!blk || (search->client && (s32)(blk->since - search->since) >= 0))
+		return;
+	search->client = client;
+	search->nr = nr;
+	search->since = blk->since;
+}
+
+static void look_at_client(struct search *search, struct bufpool_client *client)
+{
+	unsigned int nr;
+
+	if (!READ_ONCE(client->nr_warm) ||
+	    (search->user && search->user != client->user))
+		return;
+	spin_lock(&client->lock);
+	if (search->class)
+		look_at_class(search, client, search->class->nr);
+	else
+		for (nr = 0; nr < client->pool->nr_classes; nr++)
+			look_at_class(search, client, nr);
+	spin_unlock(&client->lock);
+}
+
+/* Return: whether there is one; search->client has a reference then. */
+static bool look_at_all(struct search *search, struct bufpool_pool *pool)
+{
+	struct bufpool_client *client;
+
+	search->client = NULL;
+	mutex_lock(&pool->clients_lock);
+	list_for_each_entry(client, &pool->clients, node)
+		look_at_client(search, client);
+	if (search->client)
+		kref_get(&search->client->ref);
+	mutex_unlock(&pool->clients_lock);
+	return search->client;
+}
+
+/**
+ * bufpool_warm_steal - take the longest unused warm block from whoever has it
+ * @pool: where
+ * @class: of this size; NULL is any
+ * @user: from this user's clients; NULL is anybody's
+ *
+ * May sleep; the caller holds no client's lock or map_sem.
+ *
+ * Return: the block, in transit and maybe dirty, or NULL if there is none.
+ */
+struct bufpool_blk *bufpool_warm_steal(struct bufpool_pool *pool,
+				       struct bufpool_class *class,
+				       struct bufpool_user *user)
+{
+	struct search search = { .class = class, .user = user };
+	struct bufpool_blk *blk = NULL;
+
+	/* between finding and claiming, its client may have used it */
+	while (!blk && look_at_all(&search, pool)) {
+		blk = claim_oldest(search.client, search.nr);
+		if (blk) {
+			bufpool_map_fence(search.client);
+			part(search.client, blk);
+		}
+		bufpool_client_put(search.client);
+	}
+	if (blk)
+		bufpool_count(pool, BUFPOOL_STEALS);
+	return blk;
+}
+
+static bool is_older(struct bufpool_client *client, unsigned int nr, u32 since)
+{
+	struct bufpool_blk *blk;
+	bool ret;
+
+	spin_lock(&client->lock);
+	blk = oldest(client, nr);
+	ret = blk && (s32)(blk->since - since) < 0;
+	spin_unlock(&client->lock);
+	return ret;
+}
+
+/* Give blocks of one client up; never waits for a fault in progress. */
+static size_t age_client(struct bufpool_client *client, u32 since, size_t bytes)
+{
+	struct bufpool_pool *pool = client->pool;
+	struct bufpool_blk *blk;
+	size_t done = 0;
+	unsigned int nr;
+
+	for (nr = 0; nr < pool->nr_classes; nr++) {
+		while (done < bytes && is_older(client, nr, since)) {
+			/* a fence that does not wait, see map.c */
+			if (!down_write_trylock(&client->map_sem))
+				return done;
+			blk = claim_oldest(client, nr);
+			up_write(&client->map_sem);
+			if (!blk)
+				break;
+			done += part(client, blk);
+			bufpool_class_put(blk);
+		}
+	}
+	return done;
+}
+
+/**
+ * bufpool_warm_age - give up warm blocks that have not been used for long
+ * @pool: whose
+ * @since: those unused since before then, in jiffies
+ * @bytes: about so many
+ *
+ * Takes no lock that its caller may have to wait for, since that may be an
+ * allocation in the fault handler: clients who are busy are passed over.
+ *
+ * Return: how many bytes.
+ */
+size_t bufpool_warm_age(struct bufpool_pool *pool, u32 since, size_t bytes)
+{
+	struct bufpool_client *client;
+	size_t done = 0;
+
+	if (!mutex_trylock(&pool->clients_lock))
+		return 0;
+	list_for_each_entry(client, &pool->clients, node) {
+		if (done >= bytes)
+			break;
+		if (READ_ONCE(client->nr_warm))
+			done += age_client(client, since, bytes - done);
+	}
+	mutex_unlock(&pool->clients_lock);
+	return done;
+}
