@@ -84,9 +84,10 @@ struct bufpool_user;
  * @next: the next free block of the slab; class->lock, while free
  * @touched: somebody may have reached the memory during this rental; set under
  *	map_sem (shared), read and cleared in transit
+ * @warm: the owner has returned it; owner's lock
  * @dirty: the memory is not known to be zero; written in transit
  * @used: it has been rented before; written in transit
- * @warm: the owner has returned it; owner's lock
+ * @waited: who has just rented it waited for it; written in transit
  */
 struct bufpool_blk {
 	struct list_head node;
@@ -96,9 +97,10 @@ struct bufpool_blk {
 	u16 nr;
 	u16 next;
 	bool touched;
-	bool dirty;
-	bool used;
 	bool warm;
+	bool dirty : 1;
+	bool used : 1;
+	bool waited : 1;
 };
 
 /**
@@ -222,6 +224,13 @@ enum bufpool_event {
 	BUFPOOL_SLABS_CREATED,
 	BUFPOOL_SLABS_DESTROYED,
 	BUFPOOL_NR_EVENTS,
+};
+
+/* What may refuse bytes. */
+enum bufpool_bound {
+	BUFPOOL_BOUND_POOL,
+	BUFPOOL_BOUND_QUOTA,
+	BUFPOOL_BOUND_CEILING,
 };
 
 /* Each CPU has its own, readers add them up. */
@@ -389,6 +398,7 @@ struct bufpool_client {
  * @zero: warm ones shall be zero too
  * @nonblock: do not wait
  * @timeout_ns: wait at most so long; 0 is for ever
+ * @waited: (out) it did wait
  */
 struct bufpool_request {
 	struct bufpool_class *class;
@@ -397,6 +407,7 @@ struct bufpool_request {
 	bool zero;
 	bool nonblock;
 	s64 timeout_ns;
+	bool waited;
 };
 
 static inline void bufpool_count(struct bufpool_pool *pool,

@@ -14,6 +14,7 @@
 #include <linux/random.h>
 #include <linux/sched.h>
 #include "bufpool.h"
+#include "trace.h"
 
 #define HANDLE_CLASS_SHIFT	(BUFPOOL_INDEX_BITS + 32)
 
@@ -157,6 +158,7 @@ void bufpool_client_destroy(struct bufpool_client *client)
 	list_for_each_entry_safe(blk, next, &client->held, node) {
 		WRITE_ONCE(blk->owner, NULL);
 		bufpool_count(pool, BUFPOOL_RETURNS);
+		trace_bufpool_return(client, blk, 0);
 		put(client, blk, false);
 	}
 	bufpool_warm_trim(client, 0);
@@ -196,6 +198,9 @@ static unsigned int charge(struct bufpool_client *client, size_t size,
 	if (client->ceiling > client->charged)
 		room = div64_u64(client->ceiling - client->charged, size);
 	count = min_t(u64, count, room);
+	if (!count)
+		trace_bufpool_limit_hit(BUFPOOL_BOUND_CEILING, size,
+					client->charged, client->ceiling);
 	client->charged += (u64)count * size;
 	return count;
 }
@@ -303,6 +308,7 @@ static int rent_new(struct bufpool_client *client,
 		uncharge_all(client, size);
 		return PTR_ERR(blk);
 	}
+	blk->waited = request->waited;
 	list_add_tail(&blk->node, batch);
 	return 0;
 }
@@ -318,6 +324,7 @@ static int rent_more(struct bufpool_client *client,
 	while (done < request->count && !err) {
 		if (done)
 			request->nonblock = true;
+		request->waited = false;
 		err = rent_new(client, request, &fresh);
 		if (!err)
 			done++;
@@ -364,15 +371,25 @@ int bufpool_client_rent(struct bufpool_client *client,
 	return rent_more(client, request, done, batch);
 }
 
+static unsigned int rent_flags(const struct bufpool_blk *blk)
+{
+	return (blk->warm ? BUFPOOL_TRACE_WARM : 0) |
+	       (blk->used ? BUFPOOL_TRACE_REUSED : 0) |
+	       (blk->waited ? BUFPOOL_TRACE_WAITED : 0);
+}
+
 static void publish(struct bufpool_client *client, struct bufpool_blk *blk)
 {
 	lockdep_assert_held(&client->lock);
+	if (trace_bufpool_rent_enabled())
+		trace_bufpool_rent(client, blk, rent_flags(blk));
 	bufpool_count(client->pool, BUFPOOL_RENTS);
 	if (blk->used)
 		bufpool_count(client->pool, BUFPOOL_REUSED);
 	if (blk->warm)
 		client->warm_rents++;
 	blk->used = true;
+	blk->waited = false;
 	client->nr_held++;
 	client->held_bytes += blk_size(blk);
 	client->rents++;
@@ -472,8 +489,11 @@ static int end_rental(struct bufpool_client *client, u64 handle, bool keep,
 	client->charged -= blk_size(blk);
 	client->returns++;
 	list_del(&blk->node);
-	if (keep && bufpool_warm_keep(client, blk))
+	if (keep && bufpool_warm_keep(client, blk)) {
+		trace_bufpool_return(client, blk, BUFPOOL_TRACE_WARM);
 		return 0;
+	}
+	trace_bufpool_return(client, blk, 0);
 	WRITE_ONCE(blk->owner, NULL);
 	list_add_tail(&blk->node, batch);
 	return 0;

@@ -31,6 +31,7 @@
  */
 #include <linux/mm.h>
 #include "bufpool.h"
+#include "trace.h"
 
 static u64 blk_offset(struct bufpool_blk *blk)
 {
@@ -202,8 +203,9 @@ void bufpool_map_unmap(struct bufpool_client *client, struct bufpool_blk *blk)
 {
 	struct bufpool_class *class = bufpool_blk_class(blk);
 
-	if (READ_ONCE(blk->touched))
-		unmap_mapping_pages(&client->mapping,
-				    blk_offset(blk) >> PAGE_SHIFT,
-				    1UL << (class->shift - PAGE_SHIFT), true);
+	if (!READ_ONCE(blk->touched))
+		return;
+	unmap_mapping_pages(&client->mapping, blk_offset(blk) >> PAGE_SHIFT,
+			    1UL << (class->shift - PAGE_SHIFT), true);
+	trace_bufpool_revoke(client, blk);
 }

@@ -14,6 +14,7 @@
 #include <linux/poll.h>
 #include <linux/printk.h>
 #include "bufpool.h"
+#include "trace.h"
 
 /*
  * The largest object that a kmem_cache can be created for. Where the allocator
@@ -280,11 +281,12 @@ int bufpool_pool_charge(struct bufpool_pool *pool, size_t bytes)
 	unsigned long limit = READ_ONCE(pool->config.limit);
 	long old = atomic_long_read(&pool->pinned);
 
-	if (bytes > limit)
-		return -EDQUOT;
 	do {
-		if (old > limit - bytes)
-			return -EAGAIN;
+		if (bytes > limit || old > limit - bytes) {
+			trace_bufpool_limit_hit(BUFPOOL_BOUND_POOL, bytes, old,
+						limit);
+			return bytes > limit ? -EDQUOT : -EAGAIN;
+		}
 	} while (!atomic_long_try_cmpxchg(&pool->pinned, &old, old + bytes));
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include <linux/sizes.h>
 #include <linux/workqueue.h>
 #include "bufpool.h"
+#include "trace.h"
 
 /* Bytes that scrubbing zeroes before it lets others run for a tick. */
 #define SCRUB_BYTES	SZ_1M
@@ -28,6 +29,7 @@ static size_t scrub_one(struct bufpool_pool *pool)
 		return 0;
 	bufpool_blk_scrub(blk);
 	bufpool_count(pool, BUFPOOL_SCRUBS);
+	trace_bufpool_scrub(blk);
 	i = bufpool_class_block_size(bufpool_blk_class(blk));
 	bufpool_class_put_clean(blk);
 	return i;

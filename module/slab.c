@@ -6,6 +6,7 @@
  * free block: its memory may be zero, and has to stay so.
  */
 #include "bufpool.h"
+#include "trace.h"
 
 static void blk_init(struct bufpool_blk *blk, unsigned int nr)
 {
@@ -62,6 +63,7 @@ struct bufpool_slab *bufpool_slab_create(struct bufpool_class *class)
 		goto free_memory;
 
 	bufpool_count(class->pool, BUFPOOL_SLABS_CREATED);
+	trace_bufpool_slab_add(slab);
 	return slab;
 
 free_memory:
@@ -97,6 +99,7 @@ void bufpool_slab_destroy(struct bufpool_slab *slab)
 	xa_erase(&class->slabs, slab->id);
 	class->backing->free(class, slab->memory);
 	bufpool_count(class->pool, BUFPOOL_SLABS_DESTROYED);
+	trace_bufpool_slab_remove(slab);
 	call_rcu(&slab->rcu, free_table);
 }
 

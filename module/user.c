@@ -8,6 +8,7 @@
 #include <linux/capability.h>
 #include <linux/cred.h>
 #include "bufpool.h"
+#include "trace.h"
 
 /* Return: the user, or NULL; pool->clients_lock is held. */
 static struct bufpool_user *find(struct bufpool_pool *pool, kuid_t uid)
@@ -70,8 +71,11 @@ bool bufpool_user_charge(struct bufpool_client *client, size_t bytes)
 	long old = atomic_long_read(&client->user->held);
 
 	do {
-		if (bytes > quota || old > quota - bytes)
+		if (bytes > quota || old > quota - bytes) {
+			trace_bufpool_limit_hit(BUFPOOL_BOUND_QUOTA, bytes, old,
+						quota);
 			return false;
+		}
 	} while (!atomic_long_try_cmpxchg(&client->user->held, &old,
 					  old + bytes));
 	return true;

@@ -22,6 +22,7 @@
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include "bufpool.h"
+#include "trace.h"
 
 /**
  * struct bufpool_waiter - a task that waits, on that task's stack
@@ -225,16 +226,18 @@ struct bufpool_blk *bufpool_wait(struct bufpool_request *request)
 {
 	struct bufpool_class *class = request->class;
 	struct bufpool_waiter waiter = { .task = current, .retry = 1 };
-	ktime_t end = KTIME_MAX, *deadline = NULL;
+	ktime_t end = KTIME_MAX, *deadline = NULL, began = ktime_get();
 	struct bufpool_blk *blk;
 	int err = 0;
 
 	if (request->timeout_ns) {
-		end = ktime_add_safe(ktime_get(), request->timeout_ns);
+		end = ktime_add_safe(began, request->timeout_ns);
 		deadline = &end;
 	}
 	bufpool_count(class->pool, BUFPOOL_WAITS);
+	request->waited = true;
 	enlist(class, &waiter);
+	trace_bufpool_wait(class);
 	while (!err && !READ_ONCE(waiter.blk)) {
 		if (xchg(&waiter.retry, 0))
 			err = try(class, &waiter);
@@ -242,5 +245,7 @@ struct bufpool_blk *bufpool_wait(struct bufpool_request *request)
 			err = sleep_until(&waiter, deadline);
 	}
 	blk = delist(class, &waiter);
+	trace_bufpool_wait_end(class, blk ? 0 : err,
+			       ktime_sub(ktime_get(), began));
 	return blk ?: ERR_PTR(err);
 }

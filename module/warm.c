@@ -18,6 +18,7 @@
  */
 #include <linux/jiffies.h>
 #include "bufpool.h"
+#include "trace.h"
 
 static struct bufpool_blk *oldest(struct bufpool_client *client, unsigned int nr)
 {
@@ -228,6 +229,7 @@ struct bufpool_blk *bufpool_warm_steal(struct bufpool_pool *pool,
 		if (blk) {
 			bufpool_map_fence(search.client);
 			part(search.client, blk);
+			trace_bufpool_steal(search.client, blk);
 		}
 		bufpool_client_put(search.client);
 	}

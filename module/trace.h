@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Tracepoints. A block is told by its offset in the device and its length,
+ * a client by the pid that opened it; no kernel address is in any of them.
+ */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM bufpool
+
+#if !defined(_BUFPOOL_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define _BUFPOOL_TRACE_H
+
+#include <linux/tracepoint.h>
+#include "bufpool.h"
+
+#define BUFPOOL_TRACE_WARM	BIT(0)
+#define BUFPOOL_TRACE_REUSED	BIT(1)
+#define BUFPOOL_TRACE_WAITED	BIT(2)
+
+#define bufpool_trace_flags(flags)				\
+	__print_flags(flags, "|",				\
+		      { BUFPOOL_TRACE_WARM, "warm" },		\
+		      { BUFPOOL_TRACE_REUSED, "reused" },	\
+		      { BUFPOOL_TRACE_WAITED, "waited" })
+
+TRACE_DEFINE_ENUM(BUFPOOL_BOUND_POOL);
+TRACE_DEFINE_ENUM(BUFPOOL_BOUND_QUOTA);
+TRACE_DEFINE_ENUM(BUFPOOL_BOUND_CEILING);
+
+#define bufpool_trace_bound(bound)				\
+	__print_symbolic(bound,					\
+			 { BUFPOOL_BOUND_POOL, "pool" },	\
+			 { BUFPOOL_BOUND_QUOTA, "quota" },	\
+			 { BUFPOOL_BOUND_CEILING, "ceiling" })
+
+/* A rental of a client begins or ends. */
+DECLARE_EVENT_CLASS(bufpool_rental,
+		    TP_PROTO(struct bufpool_client *client, struct bufpool_blk *blk,
+			     unsigned int flags),
+		    TP_ARGS(client, blk, flags),
+		    TP_STRUCT__entry(__field(u64, handle)
+				     __field(u64, offset)
+				     __field(u64, length)
+				     __field(pid_t, client)
+				     __field(unsigned int, flags)),
+		    TP_fast_assign(struct bufpool_block report;
+
+				   bufpool_blk_report(blk, &report);
+				   __entry->handle = report.handle;
+				   __entry->offset = report.offset;
+				   __entry->length = report.length;
+				   __entry->client = client->pid;
+				   __entry->flags = flags),
+		    TP_printk("client=%d handle=0x%llx offset=0x%llx length=%llu flags=%s",
+			      __entry->client, __entry->handle, __entry->offset,
+			      __entry->length, bufpool_trace_flags(__entry->flags)));
+
+/* The client owns the block from here on. */
+DEFINE_EVENT(bufpool_rental, bufpool_rent,
+	     TP_PROTO(struct bufpool_client *client, struct bufpool_blk *blk,
+		      unsigned int flags),
+	     TP_ARGS(client, blk, flags));
+
+/* The handle is good no more; the block is kept warm or on its way out. */
+DEFINE_EVENT(bufpool_rental, bufpool_return,
+	     TP_PROTO(struct bufpool_client *client, struct bufpool_blk *blk,
+		      unsigned int flags),
+	     TP_ARGS(client, blk, flags));
+
+/* A block leaves a client. */
+DECLARE_EVENT_CLASS(bufpool_parting,
+		    TP_PROTO(struct bufpool_client *client, struct bufpool_blk *blk),
+		    TP_ARGS(client, blk),
+		    TP_STRUCT__entry(__field(u64, offset)
+				     __field(u64, length)
+				     __field(pid_t, client)),
+		    TP_fast_assign(struct bufpool_block report;
+
+				   bufpool_blk_report(blk, &report);
+				   __entry->offset = report.offset;
+				   __entry->length = report.length;
+				   __entry->client = client->pid),
+		    TP_printk("client=%d offset=0x%llx length=%llu", __entry->client,
+			      __entry->offset, __entry->length));
+
+/* No page-table entry of the client reaches the block any more. */
+DEFINE_EVENT(bufpool_parting, bufpool_revoke,
+	     TP_PROTO(struct bufpool_client *client, struct bufpool_blk *blk),
+	     TP_ARGS(client, blk));
+
+/* The client's warm block was taken for somebody in need. */
+DEFINE_EVENT(bufpool_parting, bufpool_steal,
+	     TP_PROTO(struct bufpool_client *client, struct bufpool_blk *blk),
+	     TP_ARGS(client, blk));
+
+/* A free block was zeroed in the background. */
+TRACE_EVENT(bufpool_scrub,
+	    TP_PROTO(struct bufpool_blk *blk),
+	    TP_ARGS(blk),
+	    TP_STRUCT__entry(__field(u64, offset)
+			     __field(u64, length)),
+	    TP_fast_assign(struct bufpool_block report;
+
+			   bufpool_blk_report(blk, &report);
+			   __entry->offset = report.offset;
+			   __entry->length = report.length),
+	    TP_printk("offset=0x%llx length=%llu", __entry->offset, __entry->length));
+
+/* Memory comes from the system or goes back to it. */
+DECLARE_EVENT_CLASS(bufpool_slab,
+		    TP_PROTO(struct bufpool_slab *slab),
+		    TP_ARGS(slab),
+		    TP_STRUCT__entry(__field(u64, offset)
+				     __field(u64, bytes)
+				     __field(u64, block_size)),
+		    TP_fast_assign(struct bufpool_block first;
+
+				   bufpool_blk_report(&slab->blks[0], &first);
+				   __entry->offset = first.offset;
+				   __entry->bytes = slab->class->slab_size;
+				   __entry->block_size = first.length),
+		    TP_printk("offset=0x%llx bytes=%llu block_size=%llu", __entry->offset,
+			      __entry->bytes, __entry->block_size));
+
+DEFINE_EVENT(bufpool_slab, bufpool_slab_add,
+	     TP_PROTO(struct bufpool_slab *slab),
+	     TP_ARGS(slab));
+
+DEFINE_EVENT(bufpool_slab, bufpool_slab_remove,
+	     TP_PROTO(struct bufpool_slab *slab),
+	     TP_ARGS(slab));
+
+/* The current task begins to wait for a block. */
+TRACE_EVENT(bufpool_wait,
+	    TP_PROTO(struct bufpool_class *class),
+	    TP_ARGS(class),
+	    TP_STRUCT__entry(__field(u64, block_size)
+			     __field(int, waiting)),
+	    TP_fast_assign(__entry->block_size = bufpool_class_block_size(class);
+			   __entry->waiting = atomic_read(&class->pool->waiting)),
+	    TP_printk("block_size=%llu waiting=%d", __entry->block_size,
+		      __entry->waiting));
+
+/* It has one, or has given up. */
+TRACE_EVENT(bufpool_wait_end,
+	    TP_PROTO(struct bufpool_class *class, int result, s64 waited_ns),
+	    TP_ARGS(class, result, waited_ns),
+	    TP_STRUCT__entry(__field(u64, block_size)
+			     __field(s64, waited_ns)
+			     __field(int, result)),
+	    TP_fast_assign(__entry->block_size = bufpool_class_block_size(class);
+			   __entry->waited_ns = waited_ns;
+			   __entry->result = result),
+	    TP_printk("block_size=%llu result=%d waited_ns=%lld",
+		      __entry->block_size, __entry->result, __entry->waited_ns));
+
+/* A bound refused bytes; whether room is made for them is yet to be seen. */
+TRACE_EVENT(bufpool_limit_hit,
+	    TP_PROTO(enum bufpool_bound bound, u64 wanted, u64 held, u64 most),
+	    TP_ARGS(bound, wanted, held, most),
+	    TP_STRUCT__entry(__field(u64, wanted)
+			     __field(u64, held)
+			     __field(u64, most)
+			     __field(unsigned int, bound)),
+	    TP_fast_assign(__entry->wanted = wanted;
+			   __entry->held = held;
+			   __entry->most = most;
+			   __entry->bound = bound),
+	    TP_printk("bound=%s wanted=%llu held=%llu most=%llu",
+		      bufpool_trace_bound(__entry->bound), __entry->wanted,
+		      __entry->held, __entry->most));
+
+#endif /* _BUFPOOL_TRACE_H */
+
+/* found by the -I that Kbuild gives to trace.c */
+#undef TRACE_INCLUDE_PATH
+#define TRACE_INCLUDE_PATH .
+#undef TRACE_INCLUDE_FILE
+#define TRACE_INCLUDE_FILE trace
+#include <trace/define_trace.h>
