@@ -52,11 +52,14 @@
 #include <uapi/linux/bufpool.h>
 #include "compat.h"
 
+struct attribute_group;
 struct bufpool_chardev;
 struct bufpool_class;
 struct bufpool_client;
 struct bufpool_pool;
+struct bufpool_sysfs;
 struct bufpool_user;
+struct device;
 
 /*
  * A handle is class (5 bits), index in the class (27), generation (32). The
@@ -185,6 +188,7 @@ extern const struct bufpool_backing bufpool_backing_slab;
  * @least_idle: the fewest idle slabs since bufpool_class_spare()
  * @nr_out: blocks that are not free
  * @nr_scrubbing: of these, blocks that are being zeroed in the background
+ * @nr_waiting: tasks in @waiters
  */
 struct bufpool_class {
 	struct bufpool_pool *pool;
@@ -211,6 +215,23 @@ struct bufpool_class {
 	unsigned long least_idle;
 	unsigned long nr_out;
 	unsigned long nr_scrubbing;
+	unsigned long nr_waiting;
+};
+
+/**
+ * struct bufpool_class_stats - a class at one instant
+ * @slabs: how many it has
+ * @idle_slabs: of these, slabs without a block that is out
+ * @free: blocks in the depot
+ * @out: blocks that are rented, warm, or on their way
+ * @waiting: tasks that wait for one
+ */
+struct bufpool_class_stats {
+	u64 slabs;
+	u64 idle_slabs;
+	u64 free;
+	u64 out;
+	u64 waiting;
 };
 
 /* What is counted, see struct bufpool_stats. */
@@ -459,6 +480,8 @@ size_t bufpool_class_start_draining(struct bufpool_class *class, size_t bytes);
 void bufpool_class_stop_draining(struct bufpool_class *class);
 size_t bufpool_class_drop_idle(struct bufpool_class *class, size_t bytes);
 void bufpool_class_drain(struct bufpool_class *class);
+void bufpool_class_stats(struct bufpool_class *class,
+			 struct bufpool_class_stats *stats);
 
 /* rent.c */
 struct bufpool_blk *bufpool_rent(struct bufpool_request *request);
@@ -551,5 +574,12 @@ void bufpool_map_unmap(struct bufpool_client *client, struct bufpool_blk *blk);
 /* chardev.c */
 struct bufpool_chardev *bufpool_chardev_create(struct bufpool_pool *pool);
 void bufpool_chardev_destroy(struct bufpool_chardev *chardev);
+struct bufpool_pool *bufpool_chardev_pool(struct device *dev);
+
+/* sysfs.c */
+extern const struct attribute_group *bufpool_sysfs_groups[];
+struct bufpool_sysfs *bufpool_sysfs_create(struct bufpool_pool *pool,
+					   struct device *dev);
+void bufpool_sysfs_destroy(struct bufpool_sysfs *sysfs);
 
 #endif /* _BUFPOOL_H */

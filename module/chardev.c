@@ -333,10 +333,12 @@ static int chardev_mmap(struct file *file, struct vm_area_struct *vma)
  * struct bufpool_chardev - the device of a pool
  * @misc: the device
  * @pool: the pool
+ * @sysfs: what is below the device in sysfs
  */
 struct bufpool_chardev {
 	struct miscdevice misc;
 	struct bufpool_pool *pool;
+	struct bufpool_sysfs *sysfs;
 };
 
 static int chardev_open(struct inode *inode, struct file *file)
@@ -410,11 +412,13 @@ struct bufpool_chardev *bufpool_chardev_create(struct bufpool_pool *pool)
 	chardev->misc.name = pool->name;
 	chardev->misc.fops = &chardev_fops;
 	chardev->misc.mode = 0660;
+	chardev->misc.groups = bufpool_sysfs_groups;
 	err = register_misc(&chardev->misc);
 	if (err) {
 		kfree(chardev);
 		return ERR_PTR(err);
 	}
+	chardev->sysfs = bufpool_sysfs_create(pool, chardev->misc.this_device);
 	return chardev;
 }
 
@@ -424,6 +428,15 @@ struct bufpool_chardev *bufpool_chardev_create(struct bufpool_pool *pool)
  */
 void bufpool_chardev_destroy(struct bufpool_chardev *chardev)
 {
+	bufpool_sysfs_destroy(chardev->sysfs);
 	misc_deregister(&chardev->misc);
 	kfree(chardev);
+}
+
+/* The pool that a device is for. */
+struct bufpool_pool *bufpool_chardev_pool(struct device *dev)
+{
+	struct miscdevice *misc = dev_get_drvdata(dev);
+
+	return container_of(misc, struct bufpool_chardev, misc)->pool;
 }

@@ -449,3 +449,17 @@ void bufpool_class_drain(struct bufpool_class *class)
 	if (class->pool)
 		bufpool_class_drop_idle(class, SIZE_MAX);
 }
+
+/* What a class has, at one instant. */
+void bufpool_class_stats(struct bufpool_class *class,
+			 struct bufpool_class_stats *stats)
+{
+	spin_lock(&class->lock);
+	stats->slabs = class->nr_slabs;
+	stats->idle_slabs = class->nr_idle;
+	/* what is being zeroed is free all the same */
+	stats->out = class->nr_out - class->nr_scrubbing;
+	stats->free = stats->slabs * class->per_slab - stats->out;
+	stats->waiting = class->nr_waiting;
+	spin_unlock(&class->lock);
+}

@@ -63,6 +63,7 @@ bool bufpool_wait_hand_over(struct bufpool_class *class, struct bufpool_blk *blk
 	if (!waiter)
 		return false;
 	list_del_init(&waiter->node);
+	class->nr_waiting--;
 	WRITE_ONCE(waiter->blk, blk);
 	wake_up_process(waiter->task);
 	return true;
@@ -136,8 +137,10 @@ static void enlist(struct bufpool_class *class, struct bufpool_waiter *waiter)
 	waiter->ticket = atomic64_inc_return(&class->pool->tickets);
 	if (!first_waiter(class))
 		waiter->blk = bufpool_class_take(class);
-	if (!waiter->blk)
+	if (!waiter->blk) {
 		list_add_tail(&waiter->node, &class->waiters);
+		class->nr_waiting++;
+	}
 	spin_unlock(&class->lock);
 	bufpool_poll_wake(class->pool);
 }
@@ -147,8 +150,10 @@ static struct bufpool_blk *delist(struct bufpool_class *class,
 				  struct bufpool_waiter *waiter)
 {
 	spin_lock(&class->lock);
-	if (!waiter->blk)
+	if (!waiter->blk) {
 		list_del(&waiter->node);
+		class->nr_waiting--;
+	}
 	spin_unlock(&class->lock);
 	atomic_dec(&class->pool->waiting);
 	if (waiter->drains)

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /sys/class/misc/bufpool: what STATS says of the pool, and more of each class;
+ * one value per file, read only. What can be changed is a module parameter.
+ *
+ * The pool's files are attributes of the device. A class has a directory of its
+ * own, a kobject below the device's. Nobody reads one of a pool that is being
+ * destroyed: taking a directory away waits for those who read in it just now,
+ * and whoever still has a file of it open gets ENODEV from then on. The kobject
+ * may live on for as long as the system has a use for it; unloading waits until
+ * it is released.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/completion.h>
+#include <linux/device.h>
+#include <linux/kobject.h>
+#include <linux/sysfs.h>
+#include "bufpool.h"
+
+/**
+ * struct pool_attr - a file that shows a number out of struct bufpool_stats
+ * @attr: the file
+ * @offset: where the number is
+ */
+struct pool_attr {
+	struct device_attribute attr;
+	size_t offset;
+};
+
+static ssize_t pool_attr_show(struct device *dev, struct device_attribute *attr,
+			      char *buf)
+{
+	struct pool_attr *shown = container_of(attr, struct pool_attr, attr);
+	struct bufpool_stats stats;
+
+	bufpool_pool_stats(bufpool_chardev_pool(dev), &stats);
+	return sysfs_emit(buf, "%llu\n",
+			  *(u64 *)((void *)&stats + shown->offset));
+}
+
+#define POOL_ATTR(_name)						\
+static struct pool_attr pool_attr_##_name = {				\
+	.attr = {							\
+		.attr = { .name = __stringify(_name), .mode = 0444 },	\
+		.show = pool_attr_show,					\
+	},								\
+	.offset = offsetof(struct bufpool_stats, _name),		\
+}
+
+POOL_ATTR(limit);
+POOL_ATTR(in_use);
+POOL_ATTR(warm);
+POOL_ATTR(pinned);
+POOL_ATTR(waiting);
+POOL_ATTR(clients);
+POOL_ATTR(rents);
+POOL_ATTR(reused);
+POOL_ATTR(returns);
+POOL_ATTR(waits);
+POOL_ATTR(steals);
+POOL_ATTR(scrubs);
+POOL_ATTR(slabs_created);
+POOL_ATTR(slabs_destroyed);
+
+/* STATS has the caller's, which is not what everybody may hold. */
+static ssize_t quota_show(struct device *dev, struct device_attribute *attr,
+			  char *buf)
+{
+	struct bufpool_pool *pool = bufpool_chardev_pool(dev);
+
+	return sysfs_emit(buf, "%lu\n", READ_ONCE(pool->config.quota));
+}
+
+static DEVICE_ATTR_RO(quota);
+
+static struct attribute *pool_attrs[] = {
+	&pool_attr_limit.attr.attr,
+	&dev_attr_quota.attr,
+	&pool_attr_in_use.attr.attr,
+	&pool_attr_warm.attr.attr,
+	&pool_attr_pinned.attr.attr,
+	&pool_attr_waiting.attr.attr,
+	&pool_attr_clients.attr.attr,
+	&pool_attr_rents.attr.attr,
+	&pool_attr_reused.attr.attr,
+	&pool_attr_returns.attr.attr,
+	&pool_attr_waits.attr.attr,
+	&pool_attr_steals.attr.attr,
+	&pool_attr_scrubs.attr.attr,
+	&pool_attr_slabs_created.attr.attr,
+	&pool_attr_slabs_destroyed.attr.attr,
+	NULL
+};
+
+static const struct attribute_group pool_group = {
+	.attrs = pool_attrs,
+};
+
+/* The files of the device. */
+const struct attribute_group *bufpool_sysfs_groups[] = {
+	&pool_group,
+	NULL
+};
+
+/**
+ * struct class_dir - the directory of a class
+ * @kobj: the directory
+ * @class: the class
+ * @released: nobody refers to @kobj any more
+ */
+struct class_dir {
+	struct kobject kobj;
+	struct bufpool_class *class;
+	struct completion released;
+};
+
+/**
+ * struct class_attr - a file that shows a number out of struct bufpool_class_stats
+ * @attr: the file
+ * @offset: where the number is
+ */
+struct class_attr {
+	struct attribute attr;
+	size_t offset;
+};
+
+static ssize_t class_attr_show(struct kobject *kobj, struct attribute *attr,
+			       char *buf)
+{
+	struct class_attr *shown = container_of(attr, struct class_attr, attr);
+	struct class_dir *dir = container_of(kobj, struct class_dir, kobj);
+	struct bufpool_class_stats stats;
+
+	bufpool_class_stats(dir->class, &stats);
+	return sysfs_emit(buf, "%llu\n",
+			  *(u64 *)((void *)&stats + shown->offset));
+}
+
+#define CLASS_ATTR(_name)						\
+static struct class_attr class_attr_##_name = {				\
+	.attr = { .name = __stringify(_name), .mode = 0444 },		\
+	.offset = offsetof(struct bufpool_class_stats, _name),		\
+}
+
+CLASS_ATTR(slabs);
+CLASS_ATTR(idle_slabs);
+CLASS_ATTR(free);
+CLASS_ATTR(out);
+CLASS_ATTR(waiting);
+
+static struct attribute *class_attrs[] = {
+	&class_attr_slabs.attr,
+	&class_attr_idle_slabs.attr,
+	&class_attr_free.attr,
+	&class_attr_out.attr,
+	&class_attr_waiting.attr,
+	NULL
+};
+ATTRIBUTE_GROUPS(class);
+
+static void class_dir_release(struct kobject *kobj)
+{
+	struct class_dir *dir = container_of(kobj, struct class_dir, kobj);
+
+	complete(&dir->released);
+}
+
+static const struct sysfs_ops class_sysfs_ops = {
+	.show = class_attr_show,
+};
+
+static const struct kobj_type class_ktype = {
+	.release = class_dir_release,
+	.sysfs_ops = &class_sysfs_ops,
+	.default_groups = class_groups,
+};
+
+/**
+ * struct bufpool_sysfs - the directories of a pool's classes
+ * @classes: has them in it, and is named so
+ * @nr: how many there are
+ * @dirs: they
+ */
+struct bufpool_sysfs {
+	struct kobject *classes;
+	unsigned int nr;
+	struct class_dir dirs[];
+};
+
+static int add_class(struct bufpool_sysfs *sysfs, struct bufpool_class *class)
+{
+	struct class_dir *dir = &sysfs->dirs[sysfs->nr++];
+
+	dir->class = class;
+	init_completion(&dir->released);
+	return kobject_init_and_add(&dir->kobj, &class_ktype, sysfs->classes,
+				    "%zu", bufpool_class_block_size(class));
+}
+
+static int add_classes(struct bufpool_sysfs *sysfs, struct bufpool_pool *pool,
+		       struct device *dev)
+{
+	int err = 0;
+
+	sysfs->classes = kobject_create_and_add("classes", &dev->kobj);
+	if (!sysfs->classes)
+		return -ENOMEM;
+	while (!err && sysfs->nr < pool->nr_classes)
+		err = add_class(sysfs, &pool->classes[sysfs->nr]);
+	return err;
+}
+
+/**
+ * bufpool_sysfs_create - make the directories of a pool's classes
+ * @pool: the pool; stays the caller's, who keeps it longer than this
+ * @dev: its device, which everybody can see already
+ *
+ * A pool is as good without them, so that they could not be made is said in
+ * the log and no error.
+ *
+ * Return: what bufpool_sysfs_destroy() takes; maybe NULL.
+ */
+struct bufpool_sysfs *bufpool_sysfs_create(struct bufpool_pool *pool,
+					   struct device *dev)
+{
+	struct bufpool_sysfs *sysfs;
+
+	sysfs = kzalloc(struct_size(sysfs, dirs, pool->nr_classes), GFP_KERNEL);
+	if (sysfs && !add_classes(sysfs, pool, dev))
+		return sysfs;
+	pr_warn("no memory for the classes' directories in sysfs: going on without\n");
+	bufpool_sysfs_destroy(sysfs);
+	return NULL;
+}
+
+/**
+ * bufpool_sysfs_destroy - undo bufpool_sysfs_create()
+ * @sysfs: what that returned; may be NULL, or half made
+ *
+ * The device is there still. Waits until nobody refers to the directories.
+ */
+void bufpool_sysfs_destroy(struct bufpool_sysfs *sysfs)
+{
+	unsigned int i;
+
+	if (!sysfs)
+		return;
+	/* the last reference takes the directory away before its release */
+	for (i = 0; i < sysfs->nr; i++)
+		kobject_put(&sysfs->dirs[i].kobj);
+	for (i = 0; i < sysfs->nr; i++)
+		wait_for_completion(&sysfs->dirs[i].released);
+	kobject_del(sysfs->classes);
+	kobject_put(sysfs->classes);
+	kfree(sysfs);
+}
