@@ -14,6 +14,7 @@
 #include <linux/module.h>
 #include <linux/nospec.h>
 #include <linux/poll.h>
+#include <linux/seq_file.h>
 #include <linux/uaccess.h>
 #include "bufpool.h"
 
@@ -329,6 +330,21 @@ static int chardev_mmap(struct file *file, struct vm_area_struct *vma)
 	return bufpool_map(file->private_data, vma);
 }
 
+/* For /proc/PID/fdinfo: what STATS says of the client. */
+static void chardev_show_fdinfo(struct seq_file *m, struct file *file)
+{
+	struct bufpool_stats stats;
+
+	bufpool_client_stats(file->private_data, &stats);
+	seq_printf(m, "bufpool-blocks:\t%llu\n", stats.client_blocks);
+	seq_printf(m, "bufpool-bytes:\t%llu\n", stats.client_bytes);
+	seq_printf(m, "bufpool-warm-blocks:\t%llu\n", stats.client_warm_blocks);
+	seq_printf(m, "bufpool-warm-bytes:\t%llu\n", stats.client_warm_bytes);
+	seq_printf(m, "bufpool-ceiling:\t%llu\n", stats.client_ceiling);
+	seq_printf(m, "bufpool-rents:\t%llu\n", stats.client_rents);
+	seq_printf(m, "bufpool-returns:\t%llu\n", stats.client_returns);
+}
+
 /**
  * struct bufpool_chardev - the device of a pool
  * @misc: the device
@@ -369,6 +385,7 @@ static const struct file_operations chardev_fops = {
 	.compat_ioctl = compat_ptr_ioctl,
 	.poll = chardev_poll,
 	.mmap = chardev_mmap,
+	.show_fdinfo = chardev_show_fdinfo,
 };
 
 /*
