@@ -59,6 +59,7 @@ struct bufpool_client;
 struct bufpool_pool;
 struct bufpool_sysfs;
 struct bufpool_user;
+struct dentry;
 struct device;
 
 /*
@@ -581,5 +582,9 @@ extern const struct attribute_group *bufpool_sysfs_groups[];
 struct bufpool_sysfs *bufpool_sysfs_create(struct bufpool_pool *pool,
 					   struct device *dev);
 void bufpool_sysfs_destroy(struct bufpool_sysfs *sysfs);
+
+/* debugfs.c */
+struct dentry *bufpool_debugfs_create(struct bufpool_pool *pool);
+void bufpool_debugfs_destroy(struct dentry *dir);
 
 #endif /* _BUFPOOL_H */

@@ -28,9 +28,10 @@ static struct bufpool_config config = {
 
 static bool limit_is_given;
 
-/* Both are there from the end of loading to the beginning of unloading. */
+/* All are there from the end of loading to the beginning of unloading. */
 static struct bufpool_pool *pool;
 static struct bufpool_chardev *chardev;
+static struct dentry *debugfs;
 
 /* Take the suffix off a number of bytes and say by how much it shifts. */
 static unsigned int cut_suffix(char *text)
@@ -162,11 +163,13 @@ static int start(void)
 		bufpool_pool_destroy(pool);
 		return PTR_ERR(chardev);
 	}
+	debugfs = bufpool_debugfs_create(pool);
 	return 0;
 }
 
 static void stop(void)
 {
+	bufpool_debugfs_destroy(debugfs);
 	bufpool_chardev_destroy(chardev);
 	bufpool_pool_destroy(pool);
 	pool = NULL;

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /sys/kernel/debug/bufpool: who holds what, for whoever runs the machine.
+ *
+ * An open file holds a reference to the module, and a read holds off the removal
+ * of the file. So nobody looks at a pool that is being destroyed.
+ */
+#include <linux/debugfs.h>
+#include <linux/seq_file.h>
+#include <linux/string_helpers.h>
+#include "bufpool.h"
+
+static void *clients_start(struct seq_file *m, loff_t *pos)
+{
+	struct bufpool_pool *pool = m->private;
+
+	mutex_lock(&pool->clients_lock);
+	/* the head itself stands for the header */
+	return seq_list_start_head(&pool->clients, *pos);
+}
+
+static void *clients_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	struct bufpool_pool *pool = m->private;
+
+	return seq_list_next(v, &pool->clients, pos);
+}
+
+static void clients_stop(struct seq_file *m, void *v)
+{
+	struct bufpool_pool *pool = m->private;
+
+	mutex_unlock(&pool->clients_lock);
+}
+
+static void show_header(struct seq_file *m)
+{
+	seq_printf(m, "%8s %-16s %10s %8s %12s %11s %12s %20s %12s %12s\n",
+		   "pid", "comm", "uid", "blocks", "bytes", "warm_blocks",
+		   "warm_bytes", "ceiling", "rents", "returns");
+}
+
+/* A name is whatever its owner wants, and still one word of the table. */
+static void show_comm(struct seq_file *m, const char *comm)
+{
+	char escaped[TASK_COMM_LEN * 4];
+	int length;
+
+	length = string_escape_str(comm, escaped, sizeof(escaped) - 1,
+				   ESCAPE_OCTAL | ESCAPE_NAP | ESCAPE_APPEND,
+				   " \\");
+	escaped[length] = '\0';
+	seq_printf(m, " %-16s", length ? escaped : "\\000");
+}
+
+static void show_client(struct seq_file *m, struct bufpool_client *client)
+{
+	struct bufpool_stats stats;
+
+	bufpool_client_stats(client, &stats);
+	seq_printf(m, "%8d", client->pid);
+	show_comm(m, client->comm);
+	seq_printf(m, " %10u %8llu %12llu %11llu %12llu %20llu %12llu %12llu\n",
+		   from_kuid_munged(seq_user_ns(m), client->user->uid),
+		   stats.client_blocks, stats.client_bytes,
+		   stats.client_warm_blocks, stats.client_warm_bytes,
+		   stats.client_ceiling, stats.client_rents,
+		   stats.client_returns);
+}
+
+static int clients_show(struct seq_file *m, void *v)
+{
+	struct bufpool_pool *pool = m->private;
+
+	if (v == &pool->clients)
+		show_header(m);
+	else
+		show_client(m, list_entry(v, struct bufpool_client, node));
+	return 0;
+}
+
+static const struct seq_operations clients_sops = {
+	.start = clients_start,
+	.next = clients_next,
+	.stop = clients_stop,
+	.show = clients_show,
+};
+
+DEFINE_SEQ_ATTRIBUTE(clients);
+
+/**
+ * bufpool_debugfs_create - show a pool to whoever debugs the system
+ * @pool: the pool; stays the caller's, who keeps it longer than this
+ *
+ * Return: what bufpool_debugfs_destroy() takes. That nothing could be made is no
+ * error, as it is everywhere with debugfs.
+ */
+struct dentry *bufpool_debugfs_create(struct bufpool_pool *pool)
+{
+	struct dentry *dir = debugfs_create_dir(pool->name, NULL);
+
+	debugfs_create_file("clients", 0400, dir, pool, &clients_fops);
+	return dir;
+}
+
+/**
+ * bufpool_debugfs_destroy - undo bufpool_debugfs_create()
+ * @dir: what that returned
+ */
+void bufpool_debugfs_destroy(struct dentry *dir)
+{
+	debugfs_remove(dir);
+}
