@@ -71,9 +71,13 @@ static_assert(offsetof(struct bufpool_return_many, handles) == 8, "handles");
 static_assert(offsetof(struct bufpool_return_many, count) == 16, "count");
 static_assert(sizeof(struct bufpool_limit) == 16, "bufpool_limit");
 static_assert(offsetof(struct bufpool_limit, ceiling) == 8, "ceiling");
-static_assert(sizeof(struct bufpool_stats) == 128, "bufpool_stats");
+static_assert(sizeof(struct bufpool_stats) == 200, "bufpool_stats");
 static_assert(offsetof(struct bufpool_stats, client_rents) == 8, "stats");
-static_assert(offsetof(struct bufpool_stats, slabs_destroyed) == 120, "stats");
+static_assert(offsetof(struct bufpool_stats, rents) == 88, "stats");
+static_assert(offsetof(struct bufpool_stats, slabs_destroyed) == 192, "stats");
+static_assert(sizeof(struct bufpool_trim) == 24, "bufpool_trim");
+static_assert(offsetof(struct bufpool_trim, min_size) == 8, "min_size");
+static_assert(offsetof(struct bufpool_trim, trimmed) == 16, "trimmed");
 
 /* Children of a test ---------------------------------------------------- */
 
