@@ -14,6 +14,7 @@ union argument {
 	struct bufpool_return_many give_many;
 	struct bufpool_limit limit;
 	struct bufpool_stats stats;
+	struct bufpool_trim trim;
 	struct {
 		__u32 size;
 		__u32 flags;
@@ -89,6 +90,13 @@ FIXTURE_VARIANT_ADD(call, stats)
 {
 	.cmd = BUFPOOL_IOC_STATS,
 	.size = sizeof(struct bufpool_stats),
+	.writes = true,
+};
+
+FIXTURE_VARIANT_ADD(call, trim)
+{
+	.cmd = BUFPOOL_IOC_TRIM,
+	.size = sizeof(struct bufpool_trim),
 	.writes = true,
 };
 
@@ -325,6 +333,9 @@ TEST_F(call, out_fields_are_not_read)
 		memset(self->arg, 0xff, variant->size);
 		self->arg->stats.flags = 0;
 		break;
+	case BUFPOOL_IOC_TRIM:
+		self->arg->trim.trimmed = NO_HANDLE;
+		break;
 	}
 	self->arg->head.size = variant->size;
 	EXPECT_EQ(variant->value,
@@ -406,7 +417,7 @@ TEST_F(client, unknown_command_is_enotty)
 	union argument arg = { .head.size = sizeof(struct bufpool_info) };
 	unsigned int nr;
 
-	for (nr = _IOC_NR(BUFPOOL_IOC_STATS) + 1; nr < 256; nr++)
+	for (nr = _IOC_NR(BUFPOOL_IOC_TRIM) + 1; nr < 256; nr++)
 		EXPECT_EQ(-ENOTTY,
 			  pool_ioctl(self->fd, _IO(BUFPOOL_IOC_TYPE, nr), &arg));
 	EXPECT_EQ(-ENOTTY, pool_ioctl(self->fd, 0, &arg));
@@ -445,8 +456,14 @@ TEST_F(client, stats_of_a_new_client)
 	EXPECT_EQ(0, stats->client_blocks);
 	EXPECT_EQ(0, stats->client_bytes);
 	EXPECT_EQ(~0ULL, stats->client_ceiling);
+	EXPECT_EQ(0, stats->client_warm_blocks);
+	EXPECT_EQ(0, stats->client_warm_bytes);
+	EXPECT_EQ(0, stats->client_warm_rents);
+	EXPECT_EQ(0, stats->user_held);
+	EXPECT_EQ(~0ULL, stats->user_quota);
 	EXPECT_LE(1, stats->clients);
-	EXPECT_LE(stats->in_use, stats->pinned);
+	EXPECT_EQ(0, stats->waiting);
+	EXPECT_LE(stats->in_use + stats->warm, stats->pinned);
 	EXPECT_LE(stats->pinned, stats->limit);
 	EXPECT_LE(stats->reused, stats->rents);
 	EXPECT_LE(stats->returns, stats->rents);
@@ -475,7 +492,11 @@ TEST_F(client, stats_are_exact)
 	EXPECT_EQ(30, after.rents - before->rents);
 	EXPECT_EQ(10, after.returns - before->returns);
 	EXPECT_EQ(20 * length, after.in_use - before->in_use);
-	EXPECT_LE(after.in_use, after.pinned);
+	EXPECT_EQ(10, after.client_warm_blocks);
+	EXPECT_EQ(10 * length, after.client_warm_bytes);
+	EXPECT_EQ(10 * length, after.warm - before->warm);
+	EXPECT_EQ(30 * length, after.user_held - before->user_held);
+	EXPECT_LE(after.in_use + after.warm, after.pinned);
 	EXPECT_LE(after.pinned, after.limit);
 
 	for (i = 10; i < 30; i++)

@@ -38,7 +38,8 @@
 #include "kselftest_harness.h"
 
 #define POOL_DEVICE	"/dev/bufpool"
-#define POOL_LIMIT	"/sys/module/bufpool/parameters/limit"
+#define POOL_PARAMETERS	"/sys/module/bufpool/parameters/"
+#define POOL_LIMIT	POOL_PARAMETERS "limit"
 
 /* A process that is executed with this set waits for the end of its input. */
 #define HOLD_ENV	"BUFPOOL_TEST_HOLD"
@@ -277,9 +278,16 @@ static inline int give_with(int fd, __u64 handle, __u32 flags)
 	return pool_ioctl(fd, BUFPOOL_IOC_RETURN, &give);
 }
 
+/* The block may stay warm: mapped, with what is in it. */
 static inline int give(int fd, __u64 handle)
 {
 	return give_with(fd, handle, 0);
+}
+
+/* Nothing of the client reaches the block any more when this returns. */
+static inline int give_up(int fd, __u64 handle)
+{
+	return give_with(fd, handle, BUFPOOL_RETURN_REVOKE);
 }
 
 static inline int rent_many(int fd, __u64 min_size, __u32 count,
@@ -296,15 +304,39 @@ static inline int rent_many(int fd, __u64 min_size, __u32 count,
 	return pool_ioctl(fd, BUFPOOL_IOC_RENT_MANY, &many);
 }
 
-static inline int give_many(int fd, const __u64 *handles, __u32 count)
+static inline int give_many_with(int fd, const __u64 *handles, __u32 count,
+				 __u32 flags)
 {
 	struct bufpool_return_many many = {
 		.size = sizeof(many),
+		.flags = flags,
 		.handles = (uintptr_t)handles,
 		.count = count,
 	};
 
 	return pool_ioctl(fd, BUFPOOL_IOC_RETURN_MANY, &many);
+}
+
+static inline int give_many(int fd, const __u64 *handles, __u32 count)
+{
+	return give_many_with(fd, handles, count, 0);
+}
+
+static inline int give_up_many(int fd, const __u64 *handles, __u32 count)
+{
+	return give_many_with(fd, handles, count, BUFPOOL_RETURN_REVOKE);
+}
+
+/* Give up warm blocks; how many bytes, or -errno. */
+static inline __s64 trim(int fd, __u64 min_size)
+{
+	struct bufpool_trim args = {
+		.size = sizeof(args),
+		.min_size = min_size,
+	};
+	int ret = pool_ioctl(fd, BUFPOOL_IOC_TRIM, &args);
+
+	return ret ? ret : (__s64)args.trimmed;
 }
 
 static inline int set_ceiling(int fd, __u64 ceiling)
@@ -461,6 +493,8 @@ static inline bool unchanged(int fd, const struct bufpool_stats *before)
 	       after.client_blocks == before->client_blocks &&
 	       after.client_bytes == before->client_bytes &&
 	       after.client_ceiling == before->client_ceiling &&
+	       after.client_warm_rents == before->client_warm_rents &&
+	       after.user_held == before->user_held &&
 	       after.in_use == before->in_use;
 }
 
@@ -484,7 +518,7 @@ static inline bool in_use_becomes(int fd, __u64 want)
 	return true;
 }
 
-/* The pool's limit --------------------------------------------------------- */
+/* The pool's parameters ----------------------------------------------------- */
 
 static inline int write_text(const char *path, const char *text)
 {
@@ -499,11 +533,18 @@ static inline int write_text(const char *path, const char *text)
 	return ret;
 }
 
-static inline __u64 limit_read(void)
-{
-	char text[32] = "";
-	int fd = open(POOL_LIMIT, O_RDONLY | O_CLOEXEC);
+/* Those that may change while the pool is in use. */
+static const char *const parameters[] = {
+	"limit", "quota", "floor", "warm_blocks", "warm_bytes", "trim_ms",
+};
 
+static inline __u64 parameter_read(const char *name)
+{
+	char path[64], text[32] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), POOL_PARAMETERS "%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
 	if (read(fd, text, sizeof(text) - 1) < 0)
@@ -512,12 +553,30 @@ static inline __u64 limit_read(void)
 	return strtoull(text, NULL, 0);
 }
 
-static inline int limit_write(__u64 bytes)
+static inline int parameter_write_text(const char *name, const char *text)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), POOL_PARAMETERS "%s", name);
+	return write_text(path, text);
+}
+
+static inline int parameter_write(const char *name, __u64 value)
 {
 	char text[32];
 
-	snprintf(text, sizeof(text), "%llu", bytes);
-	return write_text(POOL_LIMIT, text);
+	snprintf(text, sizeof(text), "%llu", value);
+	return parameter_write_text(name, text);
+}
+
+static inline __u64 limit_read(void)
+{
+	return parameter_read("limit");
+}
+
+static inline int limit_write(__u64 bytes)
+{
+	return parameter_write("limit", bytes);
 }
 
 /* Rent blocks of @min_size until none is left; how many, or -errno. */
@@ -542,12 +601,30 @@ static inline int drain(int fd, __u64 min_size, struct bufpool_block *blocks,
 
 /* Before the harness ------------------------------------------------------- */
 
-static __u64 limit_at_start;
+static __u64 parameters_at_start[ARRAY_SIZE(parameters)];
+
+static inline void parameters_save(void)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(parameters); i++)
+		parameters_at_start[i] = parameter_read(parameters[i]);
+}
+
+static inline void parameters_restore(void)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(parameters); i++) {
+		if (parameter_read(parameters[i]) != parameters_at_start[i])
+			parameter_write(parameters[i], parameters_at_start[i]);
+	}
+}
 
 static inline void limit_restore(void)
 {
-	if (limit_at_start && limit_read() != limit_at_start)
-		limit_write(limit_at_start);
+	if (limit_read() != parameters_at_start[0])
+		limit_write(parameters_at_start[0]);
 }
 
 /* End the program as skipped, before any test ran. */
@@ -578,9 +655,9 @@ static inline void __attribute__((constructor)) bufpool_test_start(void)
 	}
 	close(fd);
 
-	/* Also where a test was killed before it could put the limit back. */
-	limit_at_start = limit_read();
-	atexit(limit_restore);
+	/* Also where a test was killed before it could put them back. */
+	parameters_save();
+	atexit(parameters_restore);
 }
 
 #endif /* BUFPOOL_TEST_H */

@@ -605,22 +605,35 @@ TEST_F(pool, timed_out_waiter_leaves_no_hole)
 			      100 * NSEC_PER_MSEC);
 }
 
-/* A waiter for one size does not keep those of another from their blocks. */
+/*
+ * A waiter for one size keeps those of another from no more of their blocks than
+ * it needs room for: nine slabs of small ones and two large blocks leave one
+ * slab's size missing for a third.
+ */
 TEST_F(pool, sizes_do_not_disturb_each_other)
 {
-	struct bufpool_rent small[2];
+	int per_slab = self->info.slab_size / self->info.page_size;
+	int slabs = BLOCK / self->info.slab_size + 1, i;
+	struct bufpool_block *small;
+	struct bufpool_rent more;
 	pid_t pid;
-	int count;
 
-	ASSERT_EQ(0, rent(self->fd, 1, &small[0]));
-	count = drain(self->fd, BLOCK, self->blocks, MOST);
-	ASSERT_LT(0, count);
+	small = calloc(slabs * per_slab, sizeof(*small));
+	ASSERT_NE(NULL, small);
+	for (i = 0; i < slabs; i++)
+		ASSERT_EQ(per_slab, rent_many(self->fd, 1, per_slab,
+					      small + i * per_slab));
+	ASSERT_EQ(2, drain(self->fd, BLOCK, self->blocks, MOST));
+	/* A free small block in each of two slabs. */
+	ASSERT_EQ(0, give_up(self->fd, small[0].handle));
+	ASSERT_EQ(0, give_up(self->fd, small[per_slab].handle));
 	pid = enqueue(self->queue, 0, BLOCK, true);
 	ASSERT_LT(0, pid);
-	/* There are free small blocks, in the slab of the first one. */
-	EXPECT_EQ(0, rent(self->fd, 1, &small[1]));
-	EXPECT_EQ(0, give(self->fd, small[0].handle));
-	EXPECT_EQ(0, rent(self->fd, 1, &small[0]));
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(0, rent(self->fd, 1, &more));
+		EXPECT_EQ(-EAGAIN, rent_many(self->fd, 1, 1, small));
+		EXPECT_EQ(0, give(self->fd, more.handle));
+	}
 	EXPECT_EQ(0, self->queue->served);
 	ASSERT_EQ(0, give(self->fd, self->blocks[0].handle));
 	ASSERT_TRUE(word_reaches(&self->queue->served, 1));

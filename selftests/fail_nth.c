@@ -255,7 +255,7 @@ static bool empty_pool(int fd)
 		return false;
 	return !limit_write(info.max_pooled > info.slab_size ?
 			    info.max_pooled : info.slab_size) &&
-	       !limit_write(limit_at_start);
+	       !limit_write(parameters_at_start[0]);
 }
 
 FIXTURE(rent_nth)

@@ -320,7 +320,7 @@ TEST_F(library, blocks_are_large_enough_aligned_and_zero)
 		memset(block, 0xa5, block_size);
 		EXPECT_EQ(0, bufpool_return(self->pool, block, 0));
 
-		block = bufpool_rent(self->pool, size - 1, 0);
+		block = bufpool_rent(self->pool, size - 1, BUFPOOL_RENT_ZERO);
 		ASSERT_NE(NULL, block);
 		EXPECT_EQ(size, bufpool_block_size(self->pool, block));
 		EXPECT_TRUE(filled(block, 0, size));
@@ -853,7 +853,7 @@ static void *exchange(void *argument)
 
 	while (now_ms() < race->end) {
 		block = bufpool_rent(race->pool, 4096ULL << next_random(&seed) % 3,
-				     0);
+				     BUFPOOL_RENT_ZERO);
 		if (!block) {
 			__atomic_add_fetch(&race->failures, 1, __ATOMIC_RELAXED);
 			continue;

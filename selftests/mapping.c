@@ -96,7 +96,7 @@ TEST_F(mapping, read_only_descriptor)
 	EXPECT_EQ(SIGSEGV, poke(at, 1));
 	EXPECT_EQ(-1, mprotect(at, BLOCK, PROT_READ | PROT_WRITE));
 	EXPECT_EQ(EACCES, errno);
-	EXPECT_EQ(0, give(fd, rented.handle));
+	EXPECT_EQ(0, give_up(fd, rented.handle));
 	EXPECT_EQ(SIGBUS, touch(at));
 	munmap(at, BLOCK);
 	close(fd);
@@ -190,7 +190,7 @@ TEST_F(mapping, whole_span)
 	ASSERT_NE(MAP_FAILED, span);
 	EXPECT_EQ(0x5a, span[self->rent.offset - start]);
 	EXPECT_EQ(SIGBUS, touch(span + self->info.span - 1));
-	ASSERT_EQ(0, give(self->fd, self->rent.handle));
+	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
 	EXPECT_EQ(SIGBUS, touch(span + self->rent.offset - start));
 	munmap(span, self->info.span);
 }
@@ -236,7 +236,7 @@ TEST_F(mapping, several_blocks)
 	ASSERT_NE(MAP_FAILED, at);
 	for (i = 0; i < count; i++)
 		ASSERT_EQ(0, poke(at + blocks[i].offset - low, i + 1));
-	ASSERT_EQ(0, give(self->fd, blocks[7].handle));
+	ASSERT_EQ(0, give_up(self->fd, blocks[7].handle));
 	for (i = 0; i < count; i++) {
 		unsigned char value = 0;
 		int sig = peek(at + blocks[i].offset - low, &value);
@@ -254,7 +254,7 @@ TEST_F(mapping, may_be_made_before_renting)
 	struct bufpool_rent again;
 	int i;
 
-	ASSERT_EQ(0, give(self->fd, self->rent.handle));
+	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
 	ASSERT_EQ(0, munmap(self->at, BLOCK));
 	self->at = map_block(self->fd, &self->rent);
 	ASSERT_NE(MAP_FAILED, self->at);
@@ -341,7 +341,7 @@ TEST_F(mapping, touch_after_return_is_sigbus)
 	size_t i;
 
 	memset(self->at, 0x5a, BLOCK);
-	ASSERT_EQ(0, give(self->fd, self->rent.handle));
+	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
 	for (i = 0; i < BLOCK; i += self->page) {
 		EXPECT_EQ(SIGBUS, touch(self->at + i));
 		EXPECT_EQ(SIGBUS, poke(self->at + i, 1));
@@ -362,7 +362,7 @@ TEST_F(mapping, touch_after_return_many_is_sigbus)
 		ASSERT_NE(MAP_FAILED, at[i]);
 		ASSERT_EQ(0, poke(at[i], 1));
 	}
-	ASSERT_EQ(8, give_many(self->fd, handles, 8));
+	ASSERT_EQ(8, give_up_many(self->fd, handles, 8));
 	for (i = 0; i < 8; i++)
 		EXPECT_EQ(SIGBUS, touch(at[i]));
 }
@@ -378,7 +378,7 @@ TEST_F(mapping, touch_after_return_in_every_mapping)
 	ASSERT_EQ(0, poke(self->at, 0x5a));
 	EXPECT_EQ(0x5a, second[0]);
 	EXPECT_EQ(0x5a, third[0]);
-	ASSERT_EQ(0, give(self->fd, self->rent.handle));
+	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
 	EXPECT_EQ(SIGBUS, touch(self->at));
 	EXPECT_EQ(SIGBUS, touch(second));
 	EXPECT_EQ(SIGBUS, touch(third));
@@ -391,7 +391,7 @@ TEST_F(mapping, touch_after_somebody_else_rented)
 
 	ASSERT_LE(0, other);
 	memset(self->at, 0x5a, BLOCK);
-	ASSERT_EQ(0, give(self->fd, self->rent.handle));
+	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
 	for (i = 0; i < 256; i++) {
 		char *at = rent_mapped(other, BLOCK, &theirs);
 
@@ -487,7 +487,7 @@ TEST_F(mapping, child_with_dofork)
 	ASSERT_EQ(0, madvise(self->at, BLOCK, MADV_DOFORK));
 	pid = spawn(see_until_returned, shared);
 	ASSERT_TRUE(word_reaches(&shared->step, 1));
-	ASSERT_EQ(0, give(self->fd, self->rent.handle));
+	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
 	word_set(&shared->step, 2);
 	EXPECT_EQ(0, reap(pid));
 }
@@ -510,7 +510,7 @@ TEST_F(mapping, child_maps_by_itself)
 	memset(self->at, 0x5a, BLOCK);
 	pid = spawn(map_and_see_until_returned, shared);
 	ASSERT_TRUE(word_reaches(&shared->step, 1));
-	ASSERT_EQ(0, give(self->fd, self->rent.handle));
+	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
 	word_set(&shared->step, 2);
 	EXPECT_EQ(0, reap(pid));
 }
@@ -578,7 +578,7 @@ TEST_F(hole, after_touch)
 	for (i = 0; i < 16; i++)
 		EXPECT_EQ(i == variant->start ? SIGSEGV : 0,
 			  touch(self->at + i * page));
-	ASSERT_EQ(0, give(self->fd, self->rent.handle));
+	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
 	for (i = 0; i < 16; i++)
 		EXPECT_EQ(i == variant->start ? SIGSEGV : SIGBUS,
 			  touch(self->at + i * page));
@@ -593,7 +593,7 @@ TEST_F(hole, before_touch)
 	for (i = 0; i < 16; i++)
 		EXPECT_EQ(i == variant->start ? SIGSEGV : 0,
 			  poke(self->at + i * page, i));
-	ASSERT_EQ(0, give(self->fd, self->rent.handle));
+	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
 	for (i = 0; i < 16; i++)
 		EXPECT_EQ(i == variant->start ? SIGSEGV : SIGBUS,
 			  touch(self->at + i * page));
@@ -609,7 +609,7 @@ TEST_F(hole, filled_with_other_memory)
 	ASSERT_EQ(other, mmap(other, page, PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
 	memset(other, 0x6b, page);
-	ASSERT_EQ(0, give(self->fd, self->rent.handle));
+	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
 	for (i = 0; i < 16; i++)
 		EXPECT_EQ(i == variant->start ? 0 : SIGBUS,
 			  touch(self->at + i * page));
@@ -630,7 +630,7 @@ TEST_F(hole, moved_elsewhere)
 	EXPECT_EQ(0x6b, moved[0]);
 	EXPECT_EQ(0x5a, moved[1]);
 	EXPECT_EQ(SIGSEGV, touch(from));
-	ASSERT_EQ(0, give(self->fd, self->rent.handle));
+	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
 	EXPECT_EQ(SIGBUS, touch(moved));
 	munmap(moved, page);
 }
@@ -645,7 +645,7 @@ TEST_F(mapping, mremap_moves)
 	ASSERT_EQ(to, moved);
 	EXPECT_TRUE(filled(moved, 0x5a, BLOCK));
 	EXPECT_EQ(SIGSEGV, touch(self->at));
-	ASSERT_EQ(0, give(self->fd, self->rent.handle));
+	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
 	EXPECT_EQ(SIGBUS, touch(moved));
 	munmap(moved, BLOCK);
 }
@@ -659,7 +659,7 @@ TEST_F(mapping, mremap_moves_untouched)
 		       to);
 	ASSERT_EQ(to, moved);
 	EXPECT_EQ(0, poke(moved, 1));
-	ASSERT_EQ(0, give(self->fd, self->rent.handle));
+	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
 	EXPECT_EQ(SIGBUS, touch(moved));
 	munmap(moved, BLOCK);
 }
@@ -725,7 +725,7 @@ TEST_F(mapping, protected_mapping_is_revoked_too)
 {
 	memset(self->at, 0x5a, BLOCK);
 	ASSERT_EQ(0, mprotect(self->at, BLOCK, PROT_NONE));
-	ASSERT_EQ(0, give(self->fd, self->rent.handle));
+	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
 	ASSERT_EQ(0, mprotect(self->at, BLOCK, PROT_READ | PROT_WRITE));
 	EXPECT_EQ(SIGBUS, touch(self->at));
 }
@@ -777,7 +777,7 @@ TEST_F(mapping, advice_takes_nothing_away)
 			TH_LOG("advice %d", optional[i]);
 		}
 	}
-	ASSERT_EQ(0, give(self->fd, self->rent.handle));
+	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
 	EXPECT_EQ(SIGBUS, touch(self->at));
 }
 
@@ -786,7 +786,7 @@ TEST_F(mapping, mlock_is_harmless)
 	memset(self->at, 0x5a, BLOCK);
 	EXPECT_EQ(0, mlock(self->at, BLOCK));
 	EXPECT_TRUE(filled(self->at, 0x5a, BLOCK));
-	ASSERT_EQ(0, give(self->fd, self->rent.handle));
+	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
 	EXPECT_EQ(SIGBUS, touch(self->at));
 	EXPECT_EQ(0, munlock(self->at, BLOCK));
 }
@@ -799,7 +799,7 @@ TEST_F(mapping, mlockall_future_is_harmless)
 	at = map_block(self->fd, &self->rent);
 	ASSERT_NE(MAP_FAILED, at);
 	EXPECT_EQ(0, poke(at, 0x5a));
-	ASSERT_EQ(0, give(self->fd, self->rent.handle));
+	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
 	EXPECT_EQ(SIGBUS, touch(at));
 	munlockall();
 }
@@ -809,7 +809,7 @@ TEST_F(mapping, populate_is_harmless)
 {
 	char *at;
 
-	ASSERT_EQ(0, give(self->fd, self->rent.handle));
+	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
 	at = mmap(NULL, BLOCK, PROT_READ | PROT_WRITE,
 		  MAP_SHARED | MAP_POPULATE, self->fd, self->rent.offset);
 	ASSERT_NE(MAP_FAILED, at);
@@ -857,7 +857,7 @@ TEST_F(mapping, file_calls_on_the_descriptor)
 	EXPECT_EQ(-1, splice(ends[0], NULL, fd, NULL, 1, SPLICE_F_NONBLOCK));
 	EXPECT_EQ(EINVAL, errno);
 	EXPECT_TRUE(filled(self->at, 0x5a, BLOCK));
-	EXPECT_EQ(0, give(fd, self->rent.handle));
+	EXPECT_EQ(0, give_up(fd, self->rent.handle));
 }
 
 /* What the kernel itself reads and writes --------------------------------- */
@@ -895,7 +895,7 @@ TEST_F(mapping, read_into_a_returned_block_is_efault)
 
 	ASSERT_EQ(0, poke(self->at, 1));
 	ASSERT_EQ(0, pipe(ends));
-	ASSERT_EQ(0, give(self->fd, self->rent.handle));
+	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
 	EXPECT_EQ(-1, write(ends[1], self->at, 1));
 	EXPECT_EQ(EFAULT, errno);
 	ASSERT_EQ(1, write(ends[1], "x", 1));
@@ -910,9 +910,10 @@ TEST_F(mapping, argument_in_a_block)
 	struct bufpool_return *back = (void *)(self->at + self->page);
 
 	ASSERT_EQ(0, rent(self->fd, 1, rented));
-	ASSERT_EQ(0, give(self->fd, rented->handle));
+	ASSERT_EQ(0, give_up(self->fd, rented->handle));
 	/* A block that is given back by what is written in it. */
 	back->size = sizeof(*back);
+	back->flags = BUFPOOL_RETURN_REVOKE;
 	back->handle = self->rent.handle;
 	EXPECT_EQ(0, pool_ioctl(self->fd, BUFPOOL_IOC_RETURN, back));
 	EXPECT_EQ(-EFAULT, pool_ioctl(self->fd, BUFPOOL_IOC_RETURN, back));
@@ -1043,7 +1044,7 @@ TEST_F(mapping, debugger_peeks)
 	EXPECT_EQ(word, ptrace(PTRACE_PEEKDATA, pid,
 			       shared->at + BLOCK - sizeof(word), NULL));
 
-	ASSERT_EQ(0, give(self->fd, self->rent.handle));
+	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
 	errno = 0;
 	EXPECT_EQ(-1, ptrace(PTRACE_PEEKDATA, pid, shared->at, NULL));
 	EXPECT_EQ(EIO, errno);
@@ -1068,7 +1069,7 @@ TEST_F(mapping, debugger_reads_memory)
 					(uintptr_t)shared->at));
 	EXPECT_TRUE(filled(seen, 0x5a, BLOCK));
 
-	ASSERT_EQ(0, give(self->fd, self->rent.handle));
+	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
 	EXPECT_EQ(-1, pread(fd, seen, BLOCK, (uintptr_t)shared->at));
 	EXPECT_EQ(EIO, errno);
 	end_traced(pid);

@@ -58,7 +58,7 @@ TEST_F(owners, second_return_is_estale_when_another_has_it)
 	struct bufpool_stats stats;
 	int got;
 
-	ASSERT_EQ(0, give(self->one, self->rent.handle));
+	ASSERT_EQ(0, give_up(self->one, self->rent.handle));
 	got = rent_until(self->other, self->rent.offset, blocks, 256);
 	if (got < 0)
 		SKIP(return, "the block did not come back");
@@ -304,7 +304,7 @@ static int return_what_was_sent(void *arg)
 	at = map_block(fd, &sent->rent);
 	CHECK(at != MAP_FAILED);
 	CHECK(filled(at, 0x5a, sent->rent.length));
-	CHECK(!give(fd, sent->rent.handle));
+	CHECK(!give_up(fd, sent->rent.handle));
 	CHECK(touch(at) == SIGBUS);
 	return 0;
 }

@@ -41,7 +41,7 @@ struct worker {
 	__u64 seed;
 	unsigned int stop;	/* set by the test */
 	unsigned int rounds;
-	__u64 id;
+	__u64 id;		/* not that of any client before */
 	int fd;
 	bool alone;		/* nobody else is the same client */
 	struct holding held[HELD];
@@ -141,14 +141,28 @@ static void check_holding(struct worker *worker, struct holding *holding)
 			 holding->block.handle));
 }
 
-/* Take over what was rented: it has to be empty. */
+/*
+ * What may be in a block that was just rented: nothing, or where that was not
+ * asked for, what the same client has left in it.
+ */
+static bool is_own_or_empty(const struct worker *worker, char *at, __u64 length,
+			    bool zero)
+{
+	struct stamp old = *stamp_at(at, 0);
+
+	if (!zero && (old.owner == worker->id ||
+		      (!worker->alone && old.owner >> 32 == worker->id >> 32)))
+		return is_stamped(at, length, old.owner, old.handle);
+	return is_stamped(at, length, 0, 0);
+}
+
 static void take(struct worker *worker, struct holding *holding,
-		 const struct bufpool_block *block)
+		 const struct bufpool_block *block, bool zero)
 {
 	CHECK(!holding->block.length);
 	holding->block = *block;
 	map_holding(worker, holding);
-	CHECK(is_stamped(holding->at, block->length, 0, 0));
+	CHECK(is_own_or_empty(worker, holding->at, block->length, zero));
 	put_stamp(holding->at, block->length, worker->id, block->handle);
 }
 
@@ -178,12 +192,14 @@ static void do_rent(struct worker *worker)
 	struct bufpool_rent rented;
 	struct bufpool_block block;
 	bool waits = next_random(&worker->seed) % 8 == 0;
+	bool zero = next_random(&worker->seed) % 4 == 0;
 	int ret;
 
 	if (holding->block.length)
 		return;
 	ret = rent_with(worker->fd, random_size(worker),
-			waits ? 0 : BUFPOOL_RENT_NONBLOCK,
+			(waits ? 0 : BUFPOOL_RENT_NONBLOCK) |
+			(zero ? BUFPOOL_RENT_ZERO : 0),
 			waits ? 2 * NSEC_PER_MSEC : 0, &rented);
 	CHECK(!ret || may_fail(ret));
 	if (ret)
@@ -191,7 +207,7 @@ static void do_rent(struct worker *worker)
 	block.handle = rented.handle;
 	block.offset = rented.offset;
 	block.length = rented.length;
-	take(worker, holding, &block);
+	take(worker, holding, &block, zero);
 }
 
 static void do_rent_many(struct worker *worker)
@@ -208,21 +224,23 @@ static void do_rent_many(struct worker *worker)
 	CHECK(ret > 0 || may_fail(ret));
 	for (i = 0; i < HELD && next < ret; i++) {
 		if (!worker->held[i].block.length)
-			take(worker, &worker->held[i], &blocks[next++]);
+			take(worker, &worker->held[i], &blocks[next++], false);
 	}
 }
 
 static void do_return(struct worker *worker)
 {
 	struct holding *holding = random_holding(worker);
-	bool clear = next_random(&worker->seed) & 1;
+	__u32 flags = next_random(&worker->seed) % 8;
 
+	/* Mostly none. */
+	if (flags & ~(BUFPOOL_RETURN_CLEAR | BUFPOOL_RETURN_REVOKE))
+		flags = 0;
 	if (!holding->block.length)
 		return;
 	check_holding(worker, holding);
-	CHECK(!give_with(worker->fd, holding->block.handle,
-			 clear ? BUFPOOL_RETURN_CLEAR : 0));
-	if (worker->alone)
+	CHECK(!give_with(worker->fd, holding->block.handle, flags));
+	if (worker->alone && flags)
 		CHECK(touch(holding->at) == SIGBUS);
 	unmap_holding(holding);
 	CHECK(give(worker->fd, holding->block.handle) == -ESTALE);
@@ -278,7 +296,7 @@ static int child_of_worker(void *arg)
 	check_holding(&worker, holding);
 	at = rent_mapped(worker.fd, 1, &rented);
 	if (at) {
-		CHECK(is_stamped(at, rented.length, 0, 0));
+		CHECK(is_own_or_empty(&worker, at, rented.length, false));
 		put_stamp(at, rented.length, worker.id, rented.handle);
 		CHECK(!give(worker.fd, rented.handle));
 	}
@@ -303,6 +321,7 @@ static void do_close(struct worker *worker)
 	CHECK(!close(worker->fd));
 	worker->fd = pool_open();
 	CHECK(worker->fd >= 0);
+	worker->id++;
 }
 
 struct action {
@@ -524,7 +543,7 @@ static void rent_and_return(struct worker *worker, struct toucher *toucher,
 	__atomic_store_n(&toucher->target, at, __ATOMIC_RELEASE);
 	while (spins--)
 		(void)__atomic_load_n(&toucher->target, __ATOMIC_RELAXED);
-	CHECK(!give(worker->fd, rented.handle));
+	CHECK(!give_up(worker->fd, rented.handle));
 	for (i = 1; i <= 4; i++)
 		CHECK(touch(at + i * LARGE / 4 - 1) == SIGBUS);
 	__atomic_store_n(&toucher->target, NULL, __ATOMIC_RELEASE);
@@ -549,7 +568,7 @@ static int rent_under_a_toucher(void *arg)
 	CHECK(worker->fd >= 0);
 	CHECK(!pool_info(worker->fd, &info));
 	CHECK(!rent(worker->fd, LARGE, &rented));
-	CHECK(!give(worker->fd, rented.handle));
+	CHECK(!give_up(worker->fd, rented.handle));
 	start = rented.offset - rented.offset % info.span;
 	span = map_at(worker->fd, start, LIMIT);
 	CHECK(span != MAP_FAILED);

@@ -188,7 +188,7 @@ TEST_F(resident, returned_block_has_no_frame)
 {
 	if (self->probe < 0)
 		SKIP(return, NO_PROBE);
-	ASSERT_EQ(0, give(self->fd, self->rent[0].handle));
+	ASSERT_EQ(0, give_up(self->fd, self->rent[0].handle));
 	EXPECT_EQ(0, pfn_of(self->probe, self->at[0]));
 	EXPECT_EQ(0, pfn_of(self->probe, self->at[0] + BLOCK - 1));
 }

@@ -172,21 +172,31 @@ TEST_F(secrecy, from_class_to_class)
 	limit_restore();
 }
 
-/* The same client finds its own blocks empty as well. */
+/* The same client finds its own blocks empty as well, if it says so. */
 TEST(own_blocks_are_zero_again)
 {
 	struct bufpool_rent rented;
 	int fd = pool_open(), i;
+	char *at;
 
 	ASSERT_LE(0, fd);
-	for (i = 0; i < 8; i++) {
-		char *at = rent_mapped(fd, 64 * KIB, &rented);
+	for (i = 0; i < 12; i++) {
+		__u32 give_flags = i % 4, rent_flags = BUFPOOL_RENT_NONBLOCK;
 
-		ASSERT_NE(NULL, at);
-		EXPECT_TRUE(filled(at, 0, rented.length));
+		ASSERT_EQ(0, rent_with(fd, 64 * KIB, rent_flags, 0, &rented));
+		at = map_block(fd, &rented);
+		ASSERT_NE(MAP_FAILED, at);
 		memset(at, 0xff, rented.length);
-		ASSERT_EQ(0, give(fd, rented.handle));
+		ASSERT_EQ(0, give_with(fd, rented.handle, give_flags));
 		munmap(at, rented.length);
+
+		if (!give_flags)
+			rent_flags |= BUFPOOL_RENT_ZERO;
+		ASSERT_EQ(0, rent_with(fd, 64 * KIB, rent_flags, 0, &rented));
+		EXPECT_TRUE(block_is_zero(fd, rented.offset, rented.length)) {
+			TH_LOG("returned with %#x", give_flags);
+		}
+		ASSERT_EQ(0, give(fd, rented.handle));
 	}
 }
 
