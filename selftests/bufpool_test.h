@@ -31,9 +31,11 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <linux/bufpool.h>
+#include <linux/capability.h>
 
 #include "kselftest_harness.h"
 
@@ -122,6 +124,26 @@ static inline int in_child(int (*body)(void *arg), void *arg)
 {
 	return reap(spawn(body, arg));
 }
+
+/* Become another user, with no more than these capabilities (CAP_TO_MASK()). */
+static inline bool become(uid_t uid, __u32 capabilities)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[2] = {
+		{ .effective = capabilities, .permitted = capabilities },
+	};
+
+	if (prctl(PR_SET_KEEPCAPS, 1) || setresuid(uid, uid, uid) ||
+	    syscall(SYS_capset, &header, data))
+		return false;
+	/* A change of user forgets it. */
+	return !prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+/* Enough to open the device, and nothing that the pool cares for. */
+#define ONLY_OPEN	CAP_TO_MASK(CAP_DAC_OVERRIDE)
 
 /* Time ------------------------------------------------------------------- */
 
