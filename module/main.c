@@ -89,7 +89,7 @@ static int bytes_set(const char *val, const struct kernel_param *kp)
 
 static int parse_number(const char *val, unsigned long *number)
 {
-	return kstrtoul(val, 10, number);
+	return kstrtoul(val, 10, number) ? -EINVAL : 0;
 }
 
 static int number_set(const char *val, const struct kernel_param *kp)
