@@ -575,7 +575,10 @@ void bufpool_client_stats(struct bufpool_client *client,
 	stats->client_warm_bytes = client->warm_bytes;
 	stats->client_warm_rents = client->warm_rents;
 	stats->user_held = atomic_long_read(&client->user->held);
-	stats->user_quota = client->exempt ? U64_MAX :
-			    bufpool_user_quota(client);
+	stats->user_quota = bufpool_user_quota(client);
 	spin_unlock(&client->lock);
+
+	/* the largest that can be counted is none */
+	if (stats->user_quota == LONG_MAX)
+		stats->user_quota = U64_MAX;
 }
