@@ -59,6 +59,7 @@ struct bufpool_client;
 struct bufpool_pool;
 struct bufpool_sysfs;
 struct bufpool_user;
+struct bufpool_waiter;
 struct dentry;
 struct device;
 
@@ -90,6 +91,7 @@ struct device;
  *	map_sem (shared), read and cleared in transit
  * @warm: the owner has returned it; owner's lock
  * @dirty: the memory is not known to be zero; written in transit
+ * @scrubbing: counted in class->nr_scrubbing; written in transit
  * @used: it has been rented before; written in transit
  * @waited: who has just rented it waited for it; written in transit
  */
@@ -103,6 +105,7 @@ struct bufpool_blk {
 	bool touched;
 	bool warm;
 	bool dirty : 1;
+	bool scrubbing : 1;
 	bool used : 1;
 	bool waited : 1;
 };
@@ -203,7 +206,7 @@ struct bufpool_class {
 	size_t slab_size;
 	struct mutex grow;		/* making slabs */
 	struct xarray slabs;
-	bool stale;
+	int stale;
 	spinlock_t lock ____cacheline_aligned;
 	struct list_head partial;
 	struct list_head idle;
@@ -298,12 +301,15 @@ struct bufpool_config {
  * @uncharges: how often @pinned has become less
  * @waiting: tasks that wait, in all classes
  * @tickets: see wait.c
+ * @drain_lock: guards @drains_for
+ * @drains_for: the waiter that slabs are being drained for, or NULL
  * @poll: who polls the device
  * @clients_lock: guards @clients, @users, @nr_clients
  * @clients: open clients
  * @users: who they belong to
  * @nr_clients: how many
  * @shrinker: see reclaim.c, as for the rest up to @pressed
+ * @wq: for the works that follow
  * @trim: periodic
  * @scrub: zeroes free blocks
  * @flush: see bufpool_class_flush()
@@ -320,12 +326,15 @@ struct bufpool_pool {
 	atomic_long_t uncharges;
 	atomic_t waiting;
 	atomic64_t tickets;
+	struct mutex drain_lock;	/* for whom slabs are drained */
+	struct bufpool_waiter *drains_for;
 	wait_queue_head_t poll;
 	struct mutex clients_lock;	/* who the clients are */
 	struct list_head clients;
 	struct list_head users;
 	unsigned int nr_clients;
 	struct bufpool_shrinker shrinker;
+	struct workqueue_struct *wq;
 	struct delayed_work trim;
 	struct delayed_work scrub;
 	struct work_struct flush;
@@ -366,7 +375,6 @@ struct bufpool_warm {
  * @comm: the name of that; constant
  * @ref: the file holds one, and who takes a warm block away
  * @node: in pool->clients; pool->clients_lock
- * @polled: somebody polls it; set once
  * @mapping: every mapping of this file and no other, so that revoking looks
  *	at this client only
  * @map_sem: see map.c
@@ -389,7 +397,6 @@ struct bufpool_client {
 	struct bufpool_pool *pool;
 	struct bufpool_user *user;
 	bool exempt;
-	bool polled;
 	pid_t pid;
 	char comm[TASK_COMM_LEN];
 	struct kref ref;
@@ -470,8 +477,8 @@ int bufpool_class_init(struct bufpool_class *class, struct bufpool_pool *pool,
 		       unsigned int nr);
 void bufpool_class_exit(struct bufpool_class *class);
 struct bufpool_blk *bufpool_class_take(struct bufpool_class *class);
+bool bufpool_class_has_free(struct bufpool_class *class);
 struct bufpool_blk *bufpool_class_take_dirty(struct bufpool_class *class);
-void bufpool_class_put_clean(struct bufpool_blk *blk);
 int bufpool_class_grow(struct bufpool_class *class, struct bufpool_blk **keep);
 void bufpool_class_offer(struct bufpool_blk *blk, struct bufpool_blk **keep);
 void bufpool_class_put(struct bufpool_blk *blk);
@@ -486,6 +493,8 @@ void bufpool_class_stats(struct bufpool_class *class,
 
 /* rent.c */
 struct bufpool_blk *bufpool_rent(struct bufpool_request *request);
+struct bufpool_blk *bufpool_rent_larger(struct bufpool_class *class);
+bool bufpool_rent_could(struct bufpool_class *class);
 int bufpool_rent_replenish(struct bufpool_class *class, u64 ticket,
 			   struct bufpool_blk **keep);
 
@@ -516,7 +525,6 @@ void bufpool_pool_start_draining(struct bufpool_class *but, size_t bytes);
 void bufpool_pool_stop_draining(struct bufpool_pool *pool);
 void bufpool_pool_configure(struct bufpool_pool *pool,
 			    const struct bufpool_config *config);
-bool bufpool_pool_could_rent(struct bufpool_pool *pool);
 void bufpool_poll_wake(struct bufpool_pool *pool);
 void bufpool_pool_info(struct bufpool_pool *pool, struct bufpool_info *info);
 void bufpool_pool_stats(struct bufpool_pool *pool, struct bufpool_stats *stats);
@@ -544,6 +552,7 @@ u64 bufpool_warm_trim(struct bufpool_client *client, u64 min_size);
 struct bufpool_blk *bufpool_warm_steal(struct bufpool_pool *pool,
 				       struct bufpool_class *class,
 				       struct bufpool_user *user);
+bool bufpool_warm_any(struct bufpool_pool *pool, struct bufpool_class *class);
 size_t bufpool_warm_age(struct bufpool_pool *pool, u32 since, size_t bytes);
 
 /* client.c */

@@ -316,9 +316,8 @@ static __poll_t chardev_poll(struct file *file, poll_table *table)
 	struct bufpool_pool *pool = client->pool;
 	__poll_t mask = 0;
 
-	WRITE_ONCE(client->polled, true);
 	poll_wait(file, &pool->poll, table);
-	if (bufpool_pool_could_rent(pool))
+	if (bufpool_rent_could(&pool->classes[0]))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (atomic_read(&pool->waiting))
 		mask |= EPOLLPRI;

@@ -125,7 +125,7 @@ struct bufpool_blk *bufpool_class_take(struct bufpool_class *class)
  * bufpool_class_take_dirty - take a dirty block out of the depot, to scrub it
  * @class: whose
  *
- * Return: the block, in transit; it still counts as free. Or NULL.
+ * Return: the block, in transit; it counts as free until it is put back. Or NULL.
  */
 struct bufpool_blk *bufpool_class_take_dirty(struct bufpool_class *class)
 {
@@ -138,21 +138,23 @@ struct bufpool_blk *bufpool_class_take_dirty(struct bufpool_class *class)
 	if (slab) {
 		blk = bufpool_slab_pop_dirty(slab);
 		take_out(class, slab);
+		blk->scrubbing = true;
 		class->nr_scrubbing++;
 	}
 	spin_unlock(&class->lock);
 	return blk;
 }
 
-/* Put a block back that bufpool_class_take_dirty() took. May sleep. */
-void bufpool_class_put_clean(struct bufpool_blk *blk)
+/* Whether a rent would find a free block here. */
+bool bufpool_class_has_free(struct bufpool_class *class)
 {
-	struct bufpool_class *class = bufpool_blk_class(blk);
+	bool ret;
 
 	spin_lock(&class->lock);
-	class->nr_scrubbing--;
+	ret = list_empty(&class->waiters) &&
+	      (!list_empty(&class->partial) || !list_empty(&class->idle));
 	spin_unlock(&class->lock);
-	bufpool_class_put(blk);
+	return ret;
 }
 
 /* Tell those who care that there are free blocks. */
@@ -201,8 +203,9 @@ static int charge(struct bufpool_class *class)
 	do {
 		err = bufpool_pool_charge(pool, class->slab_size);
 		missing = bufpool_pool_missing(pool, class->slab_size);
-	} while (err == -EAGAIN && !signal_pending(current) &&
-		 bufpool_pool_drop_idle(pool, missing));
+		if (err == -EAGAIN && signal_pending(current))
+			return -ERESTARTSYS;
+	} while (err == -EAGAIN && bufpool_pool_drop_idle(pool, missing));
 	return err;
 }
 
@@ -266,8 +269,8 @@ static struct bufpool_slab *unlink_idle(struct bufpool_class *class)
 /* Give an unlinked slab to the system, in part: bufpool_class_flush() is due. */
 static void give_back(struct bufpool_class *class, struct bufpool_slab *slab)
 {
-	WRITE_ONCE(class->stale, true);
 	bufpool_slab_destroy(slab);
+	WRITE_ONCE(class->stale, 1);
 	bufpool_pool_uncharge(class->pool, class->slab_size);
 }
 
@@ -279,9 +282,8 @@ static void give_back(struct bufpool_class *class, struct bufpool_slab *slab)
  */
 void bufpool_class_flush(struct bufpool_class *class)
 {
-	if (!READ_ONCE(class->stale))
+	if (!READ_ONCE(class->stale) || !xchg(&class->stale, 0))
 		return;
-	WRITE_ONCE(class->stale, false);
 	class->backing->shrink(class);
 }
 
@@ -324,7 +326,10 @@ void bufpool_class_offer(struct bufpool_blk *blk, struct bufpool_blk **keep)
 	struct bufpool_class *class = slab->class;
 
 	spin_lock(&class->lock);
-	if (!is_wanted(slab) && class->pooled) {
+	if (blk->scrubbing)
+		class->nr_scrubbing--;
+	blk->scrubbing = false;
+	if (slab->draining || bufpool_pool_missing(class->pool, 0)) {
 		unwanted = put_free(class, blk);
 	} else if (!bufpool_wait_hand_over(class, blk)) {
 		if (keep)
@@ -418,8 +423,6 @@ static void drain_list(struct bufpool_class *class, struct list_head *slabs,
  */
 size_t bufpool_class_start_draining(struct bufpool_class *class, size_t bytes)
 {
-	if (!class->pooled)
-		return bytes;
 	spin_lock(&class->lock);
 	drain_list(class, &class->partial, &bytes);
 	drain_list(class, &class->full, &bytes);

@@ -230,7 +230,10 @@ static int charge_all(struct bufpool_client *client, size_t size)
 	if (!charge_one(client, size))
 		return -EDQUOT;
 	while (!bufpool_user_charge(client, size)) {
-		blk = bufpool_warm_steal(client->pool, NULL, client->user);
+		blk = NULL;
+		if (size <= bufpool_user_quota(client))
+			blk = bufpool_warm_steal(client->pool, NULL,
+						 client->user);
 		if (!blk) {
 			uncharge_one(client, size);
 			return -EDQUOT;
@@ -436,11 +439,17 @@ static void give_up(struct bufpool_client *client, struct list_head *batch,
 void bufpool_client_abort(struct bufpool_client *client,
 			  struct list_head *batch)
 {
-	struct bufpool_blk *blk;
+	struct bufpool_blk *blk, *next;
 
 	spin_lock(&client->lock);
-	list_for_each_entry(blk, batch, node) {
+	list_for_each_entry_safe(blk, next, batch, node) {
 		client->charged -= blk_size(blk);
+		if (blk->warm) {
+			list_del(&blk->node);
+			if (bufpool_warm_keep(client, blk))
+				continue;
+			list_add(&blk->node, batch);
+		}
 		WRITE_ONCE(blk->owner, NULL);
 		WRITE_ONCE(blk->warm, false);
 	}
@@ -529,8 +538,11 @@ int bufpool_client_return(struct bufpool_client *client, const u64 *handles,
 
 	if (!list_empty(&batch))
 		give_up(client, &batch, flags & BUFPOOL_RETURN_CLEAR);
-	else if (done && READ_ONCE(client->polled))
+	if (done && !flags) {
+		/* warm blocks can be had, too, and by now somebody may wait */
+		bufpool_wait_retry(client->pool);
 		bufpool_poll_wake(client->pool);
+	}
 	return done ?: err;
 }
 

@@ -170,6 +170,7 @@ static void destroy(struct bufpool_pool *pool)
 	if (pool->counters)
 		account(pool);
 	free_percpu(pool->counters);
+	mutex_destroy(&pool->drain_lock);
 	mutex_destroy(&pool->clients_lock);
 	kfree(pool);
 }
@@ -200,6 +201,7 @@ struct bufpool_pool *bufpool_pool_create(const char *name,
 	pool->config = *config;
 	init_waitqueue_head(&pool->poll);
 	mutex_init(&pool->clients_lock);
+	mutex_init(&pool->drain_lock);
 	INIT_LIST_HEAD(&pool->clients);
 	INIT_LIST_HEAD(&pool->users);
 	err = -ENOMEM;
@@ -278,10 +280,11 @@ struct bufpool_blk *bufpool_pool_find_offset(struct bufpool_pool *pool,
  */
 int bufpool_pool_charge(struct bufpool_pool *pool, size_t bytes)
 {
-	unsigned long limit = READ_ONCE(pool->config.limit);
 	long old = atomic_long_read(&pool->pinned);
+	unsigned long limit;
 
 	do {
+		limit = READ_ONCE(pool->config.limit);
 		if (bytes > limit || old > limit - bytes) {
 			trace_bufpool_limit_hit(BUFPOOL_BOUND_POOL, bytes, old,
 						limit);
@@ -445,27 +448,6 @@ void bufpool_pool_configure(struct bufpool_pool *pool,
 	bufpool_poll_wake(pool);
 }
 
-/**
- * bufpool_pool_could_rent - whether a block of the smallest size can be had now
- * @pool: where
- *
- * Without taking it, and without asking whose quota it would be.
- */
-bool bufpool_pool_could_rent(struct bufpool_pool *pool)
-{
-	struct bufpool_class *class = &pool->classes[0];
-	size_t missing = bufpool_pool_missing(pool, class->slab_size);
-	bool is_free;
-
-	if (bufpool_pool_missing(pool, 0))
-		return false;
-	spin_lock(&class->lock);
-	is_free = !list_empty(&class->partial) || !list_empty(&class->idle);
-	spin_unlock(&class->lock);
-	return is_free || bufpool_pool_warm(pool) ||
-	       bufpool_pool_idle(pool) >= missing;
-}
-
 /* Whoever polls the device shall look again. */
 void bufpool_poll_wake(struct bufpool_pool *pool)
 {
@@ -538,8 +520,8 @@ void bufpool_pool_stats(struct bufpool_pool *pool, struct bufpool_stats *stats)
 	stats->scrubs = sum.of[BUFPOOL_SCRUBS];
 	stats->clients = READ_ONCE(pool->nr_clients);
 	stats->waiting = atomic_read(&pool->waiting);
-	stats->limit = READ_ONCE(pool->config.limit);
 	stats->slabs_created = sum.of[BUFPOOL_SLABS_CREATED];
 	stats->slabs_destroyed = sum.of[BUFPOOL_SLABS_DESTROYED];
 	look(pool, stats);
+	stats->limit = READ_ONCE(pool->config.limit);
 }

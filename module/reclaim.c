@@ -31,7 +31,7 @@ static size_t scrub_one(struct bufpool_pool *pool)
 	bufpool_count(pool, BUFPOOL_SCRUBS);
 	trace_bufpool_scrub(blk);
 	i = bufpool_class_block_size(bufpool_blk_class(blk));
-	bufpool_class_put_clean(blk);
+	bufpool_class_put(blk);
 	return i;
 }
 
@@ -50,7 +50,7 @@ static void scrub(struct work_struct *work)
 /* Have dirty free blocks zeroed soon. */
 void bufpool_pool_scrub_later(struct bufpool_pool *pool)
 {
-	queue_delayed_work(system_unbound_wq, &pool->scrub, 1);
+	queue_delayed_work(pool->wq, &pool->scrub, 1);
 }
 
 static void flush(struct work_struct *work)
@@ -64,7 +64,7 @@ static void flush(struct work_struct *work)
 /* Have the slab caches let go of what was given back, soon. */
 void bufpool_pool_flush_later(struct bufpool_pool *pool)
 {
-	queue_work(system_unbound_wq, &pool->flush);
+	queue_work(pool->wq, &pool->flush);
 }
 
 /* Half of what nobody has needed since the last time, but not below the floor. */
@@ -87,10 +87,12 @@ static void trim(struct work_struct *work)
 	unsigned long period = msecs_to_jiffies(READ_ONCE(pool->config.trim_ms));
 	unsigned int i;
 
-	bufpool_warm_age(pool, jiffies - 2 * period, SIZE_MAX);
+	/* in portions, between which others get at the clients */
+	while (bufpool_warm_age(pool, jiffies - 2 * period, SZ_1M) >= SZ_1M)
+		cond_resched();
 	for (i = pool->nr_classes; i--;)
 		trim_class(pool, &pool->classes[i]);
-	queue_delayed_work(system_unbound_wq, &pool->trim, period);
+	queue_delayed_work(pool->wq, &pool->trim, period);
 }
 
 static unsigned long shrink_count(struct shrinker *shrinker,
@@ -114,7 +116,9 @@ static unsigned long shrink_scan(struct shrinker *shrinker,
 	if (done < wanted) {
 		u32 since = READ_ONCE(pool->pressed);
 
-		WRITE_ONCE(pool->pressed, now);
+		/* a generation is no shorter than a second */
+		if ((s32)(now - since) >= HZ)
+			WRITE_ONCE(pool->pressed, now);
 		done += bufpool_warm_age(pool, since, wanted - done);
 		done += bufpool_pool_drop_some(pool, wanted);
 	}
@@ -135,13 +139,19 @@ int bufpool_reclaim_start(struct bufpool_pool *pool)
 	int err;
 
 	pool->pressed = jiffies;
-	INIT_DEFERRABLE_WORK(&pool->trim, trim);
+	pool->wq = alloc_workqueue("%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 0,
+				   pool->name);
+	if (!pool->wq)
+		return -ENOMEM;
+	INIT_DELAYED_WORK(&pool->trim, trim);
 	INIT_DELAYED_WORK(&pool->scrub, scrub);
 	INIT_WORK(&pool->flush, flush);
 	err = bufpool_shrinker_register(&pool->shrinker, pool->name,
 					shrink_count, shrink_scan, pool);
-	if (err)
+	if (err) {
+		destroy_workqueue(pool->wq);
 		return err;
+	}
 	bufpool_reclaim_reschedule(pool);
 	return 0;
 }
@@ -151,7 +161,7 @@ void bufpool_reclaim_reschedule(struct bufpool_pool *pool)
 {
 	unsigned int period = READ_ONCE(pool->config.trim_ms);
 
-	mod_delayed_work(system_unbound_wq, &pool->trim,
+	mod_delayed_work(pool->wq, &pool->trim,
 			 msecs_to_jiffies(period));
 }
 
@@ -165,4 +175,5 @@ void bufpool_reclaim_stop(struct bufpool_pool *pool)
 	cancel_delayed_work_sync(&pool->trim);
 	cancel_delayed_work_sync(&pool->scrub);
 	cancel_work_sync(&pool->flush);
+	destroy_workqueue(pool->wq);
 }

@@ -14,15 +14,23 @@
 
 static struct bufpool_blk *take(struct bufpool_class *class)
 {
-	struct bufpool_blk *blk;
+	struct bufpool_blk *blk = NULL;
 
 	spin_lock(&class->lock);
-	blk = bufpool_class_take(class);
+	/* what is free while somebody waits is about to be that one's */
+	if (list_empty(&class->waiters))
+		blk = bufpool_class_take(class);
 	spin_unlock(&class->lock);
 	return blk;
 }
 
-static struct bufpool_blk *take_larger(struct bufpool_class *class)
+/**
+ * bufpool_rent_larger - take a free block of a larger class
+ * @class: has none itself
+ *
+ * Return: the block, in transit and maybe dirty, or NULL.
+ */
+struct bufpool_blk *bufpool_rent_larger(struct bufpool_class *class)
 {
 	struct bufpool_pool *pool = class->pool;
 	struct bufpool_blk *blk = NULL;
@@ -37,9 +45,14 @@ static struct bufpool_blk *take_larger(struct bufpool_class *class)
 /* Grow; where there is no room for it, warm blocks of any class give way. */
 static int grow_for_warm(struct bufpool_class *class, struct bufpool_blk **keep)
 {
+	struct bufpool_pool *pool = class->pool;
 	struct bufpool_blk *blk;
 	int err = -EAGAIN;
 
+	/* not in vain */
+	if (bufpool_pool_idle(pool) + bufpool_pool_warm(pool) <
+	    bufpool_pool_missing(pool, class->slab_size))
+		return err;
 	while (err == -EAGAIN && !signal_pending(current)) {
 		blk = bufpool_warm_steal(class->pool, NULL, NULL);
 		if (!blk)
@@ -69,16 +82,40 @@ int bufpool_rent_replenish(struct bufpool_class *class, u64 ticket,
 	lockdep_assert_held(&class->grow);
 	if (bufpool_wait_is_turn(class, ticket))
 		err = bufpool_class_grow(class, keep);
-	if (err != -EAGAIN)
+	if (!err || err == -EDQUOT)
 		return err;
 	blk = bufpool_warm_steal(class->pool, class, NULL);
 	if (blk) {
 		bufpool_class_offer(blk, keep);
 		return 0;
 	}
-	if (bufpool_wait_is_turn(class, ticket))
+	if (err == -EAGAIN && bufpool_wait_is_turn(class, ticket))
 		err = grow_for_warm(class, keep);
 	return err;
+}
+
+/**
+ * bufpool_rent_could - whether a block of a class can be had now
+ * @class: which
+ *
+ * Without taking it, and without asking whose quota it would be. May sleep.
+ */
+bool bufpool_rent_could(struct bufpool_class *class)
+{
+	struct bufpool_pool *pool = class->pool;
+	unsigned int nr;
+
+	if (bufpool_pool_missing(pool, 0))
+		return false;
+	for (nr = class->nr; nr <= class->nr + LARGER_CLASSES; nr++)
+		if (nr < pool->nr_classes &&
+		    bufpool_class_has_free(&pool->classes[nr]))
+			return true;
+	if (bufpool_wait_is_turn(class, BUFPOOL_NO_TICKET) &&
+	    bufpool_pool_idle(pool) + bufpool_pool_warm(pool) >=
+	    bufpool_pool_missing(pool, class->slab_size))
+		return true;
+	return bufpool_warm_any(pool, class);
 }
 
 /* Grow if it is a newcomer's turn. */
@@ -113,6 +150,27 @@ static struct bufpool_blk *make(struct bufpool_class *class, make_fn *by)
 	return blk ?: ERR_PTR(err);
 }
 
+static bool nobody_waits(struct bufpool_class *class)
+{
+	return list_empty_careful(&class->waiters);
+}
+
+/* Look everywhere, without waiting. */
+static struct bufpool_blk *look(struct bufpool_request *request)
+{
+	struct bufpool_class *class = request->class;
+	struct bufpool_blk *blk = take(class), *larger = NULL;
+
+	if (blk)
+		return blk;
+	blk = make(class, grow);
+	if (!IS_ERR(blk) || blk == ERR_PTR(-ERESTARTSYS))
+		return blk;
+	if (!request->exact && nobody_waits(class))
+		larger = bufpool_rent_larger(class);
+	return larger ?: make(class, replenish);
+}
+
 /**
  * bufpool_rent - get one block for a client to be
  * @request: what is wanted
@@ -125,14 +183,13 @@ static struct bufpool_blk *make(struct bufpool_class *class, make_fn *by)
 struct bufpool_blk *bufpool_rent(struct bufpool_request *request)
 {
 	struct bufpool_class *class = request->class;
-	struct bufpool_blk *blk = take(class);
+	struct bufpool_blk *blk = look(request);
 
-	if (!blk)
-		blk = make(class, grow);
-	if (blk == ERR_PTR(-EAGAIN) && !request->exact)
-		blk = take_larger(class) ?: blk;
-	if (blk == ERR_PTR(-EAGAIN))
-		blk = make(class, replenish);
+	/* what is being zeroed just now counts as free */
+	if (blk == ERR_PTR(-EAGAIN) && request->nonblock) {
+		flush_work(&class->pool->scrub.work);
+		blk = look(request);
+	}
 	if (blk == ERR_PTR(-EAGAIN) && !request->nonblock)
 		blk = bufpool_wait(request);
 	if (!IS_ERR(blk))

@@ -16,9 +16,11 @@
  * waiters of the pool, and a class may grow only for one that no older waiter of
  * another class precedes. So that small blocks that keep being reused do not keep
  * a large request waiting, the oldest waiter has as many slabs drained as it
- * needs room for; the rest of the pool goes on.
+ * needs room for, and the same again after ever longer times if blocks in those do
+ * not come back; the rest of the pool goes on.
  */
 #include <linux/hrtimer.h>
+#include <linux/jiffies.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include "bufpool.h"
@@ -30,7 +32,9 @@
  * @task: the task
  * @ticket: less than that of everybody who came later; class->lock
  * @blk: what was handed over; written once, under class->lock
- * @drains: slabs are being drained for it; its own task's
+ * @exact: wants no larger block; its own task's, as the rest
+ * @drain_at: when to have more slabs drained, if it is the one they are for
+ * @drain_wait: how long to wait then, in jiffies
  * @retry: growing may succeed now; an int, which every machine can exchange
  */
 struct bufpool_waiter {
@@ -38,7 +42,9 @@ struct bufpool_waiter {
 	struct task_struct *task;
 	u64 ticket;
 	struct bufpool_blk *blk;
-	bool drains;
+	bool exact;
+	unsigned long drain_at;
+	unsigned long drain_wait;
 	int retry;
 };
 
@@ -138,11 +144,60 @@ static void enlist(struct bufpool_class *class, struct bufpool_waiter *waiter)
 	if (!first_waiter(class))
 		waiter->blk = bufpool_class_take(class);
 	if (!waiter->blk) {
+		/* who is behind another is told when that one leaves */
+		waiter->retry = list_empty(&class->waiters);
 		list_add_tail(&waiter->node, &class->waiters);
 		class->nr_waiting++;
 	}
 	spin_unlock(&class->lock);
 	bufpool_poll_wake(class->pool);
+}
+
+static bool is_first(struct bufpool_class *class, struct bufpool_waiter *waiter)
+{
+	bool ret;
+
+	spin_lock(&class->lock);
+	ret = first_waiter(class) == waiter;
+	spin_unlock(&class->lock);
+	return ret;
+}
+
+/* Have slabs drained for the oldest waiter, and after a while more of them. */
+static void start_draining(struct bufpool_class *class,
+			   struct bufpool_waiter *waiter)
+{
+	struct bufpool_pool *pool = class->pool;
+
+	if (!is_first(class, waiter) ||
+	    !bufpool_wait_is_turn(class, waiter->ticket))
+		return;
+	mutex_lock(&pool->drain_lock);
+	if (!pool->drains_for) {
+		pool->drains_for = waiter;
+		waiter->drain_at = jiffies;
+		waiter->drain_wait = HZ / 10;
+	}
+	if (pool->drains_for == waiter &&
+	    time_after_eq(jiffies, waiter->drain_at)) {
+		bufpool_pool_start_draining(class,
+					    bufpool_pool_missing(pool, class->slab_size));
+		waiter->drain_at = jiffies + waiter->drain_wait;
+		waiter->drain_wait *= 2;
+	}
+	mutex_unlock(&pool->drain_lock);
+}
+
+static void stop_draining(struct bufpool_pool *pool,
+			  struct bufpool_waiter *waiter)
+{
+	mutex_lock(&pool->drain_lock);
+	if (pool->drains_for == waiter) {
+		pool->drains_for = NULL;
+		bufpool_pool_stop_draining(pool);
+		bufpool_poll_wake(pool);
+	}
+	mutex_unlock(&pool->drain_lock);
 }
 
 /* Return: what was handed over up to the end, or NULL. */
@@ -156,8 +211,7 @@ static struct bufpool_blk *delist(struct bufpool_class *class,
 	}
 	spin_unlock(&class->lock);
 	atomic_dec(&class->pool->waiting);
-	if (waiter->drains)
-		bufpool_pool_stop_draining(class->pool);
+	stop_draining(class->pool, waiter);
 	/*
 	 * Only the first of a class is ever told to try again. Who leaves passes
 	 * it on: it may not have tried, or left room for more than itself; and
@@ -180,42 +234,75 @@ static bool serve(struct bufpool_class *class)
 	return served;
 }
 
+/* A larger block that became free is for the first waiter, too. */
+static bool serve_larger(struct bufpool_class *class,
+			 struct bufpool_waiter *waiter)
+{
+	struct bufpool_blk *blk = NULL;
+	bool served = false;
+
+	if (!waiter->exact && is_first(class, waiter))
+		blk = bufpool_rent_larger(class);
+	if (!blk)
+		return false;
+	spin_lock(&class->lock);
+	if (first_waiter(class) == waiter)
+		served = bufpool_wait_hand_over(class, blk);
+	spin_unlock(&class->lock);
+	if (!served)
+		bufpool_class_put(blk);
+	return served;
+}
+
 /* Return: 0 as long as there is reason to wait on. */
 static int try(struct bufpool_class *class, struct bufpool_waiter *waiter)
 {
-	size_t missing;
 	int err;
 
-	if (serve(class))
+	if (serve(class) || serve_larger(class, waiter))
 		return 0;
 	if (mutex_lock_interruptible(&class->grow))
 		return -ERESTARTSYS;
 	err = bufpool_rent_replenish(class, waiter->ticket, NULL);
 	mutex_unlock(&class->grow);
-	if (err != -EAGAIN)
-		return err;
-
-	missing = bufpool_pool_missing(class->pool, class->slab_size);
-	if (!waiter->drains && bufpool_wait_is_turn(class, waiter->ticket)) {
-		waiter->drains = true;
-		bufpool_pool_start_draining(class, missing);
+	/* without memory, there are still the blocks that others have */
+	if (err == -ENOMEM && READ_ONCE(class->nr_out))
+		return 0;
+	if (err == -EAGAIN) {
+		start_draining(class, waiter);
+		return 0;
 	}
-	return 0;
+	return err;
+}
+
+/* When a waiter is to look again by itself. */
+static ktime_t next_look(struct bufpool_pool *pool,
+			 const struct bufpool_waiter *waiter, ktime_t deadline)
+{
+	ktime_t look;
+
+	if (READ_ONCE(pool->drains_for) != waiter)
+		return deadline;
+	look = ktime_add_ms(ktime_get(), jiffies_to_msecs(waiter->drain_wait));
+	return ktime_before(look, deadline) ? look : deadline;
 }
 
 /* Sleep until something happened. Return: 0 as long as there is time left. */
-static int sleep_until(const struct bufpool_waiter *waiter, ktime_t *deadline)
+static int sleep_until(struct bufpool_pool *pool, struct bufpool_waiter *waiter,
+		       ktime_t deadline)
 {
+	ktime_t look = next_look(pool, waiter, deadline);
+
 	set_current_state(TASK_INTERRUPTIBLE);
-	if (!READ_ONCE(waiter->blk) && !READ_ONCE(waiter->retry))
-		schedule_hrtimeout(deadline, HRTIMER_MODE_ABS);
+	if (!READ_ONCE(waiter->blk) && !READ_ONCE(waiter->retry) &&
+	    !schedule_hrtimeout(&look, HRTIMER_MODE_ABS))
+		WRITE_ONCE(waiter->retry, 1);
 	__set_current_state(TASK_RUNNING);
+	cond_resched();
 
 	if (signal_pending(current))
 		return -ERESTARTSYS;
-	if (deadline && ktime_after(ktime_get(), *deadline))
-		return -ETIMEDOUT;
-	return 0;
+	return ktime_after(ktime_get(), deadline) ? -ETIMEDOUT : 0;
 }
 
 /**
@@ -230,15 +317,16 @@ static int sleep_until(const struct bufpool_waiter *waiter, ktime_t *deadline)
 struct bufpool_blk *bufpool_wait(struct bufpool_request *request)
 {
 	struct bufpool_class *class = request->class;
-	struct bufpool_waiter waiter = { .task = current, .retry = 1 };
-	ktime_t end = KTIME_MAX, *deadline = NULL, began = ktime_get();
+	struct bufpool_waiter waiter = {
+		.task = current,
+		.exact = request->exact,
+	};
+	ktime_t deadline = KTIME_MAX, began = ktime_get();
 	struct bufpool_blk *blk;
 	int err = 0;
 
-	if (request->timeout_ns) {
-		end = ktime_add_safe(began, request->timeout_ns);
-		deadline = &end;
-	}
+	if (request->timeout_ns)
+		deadline = ktime_add_safe(began, request->timeout_ns);
 	bufpool_count(class->pool, BUFPOOL_WAITS);
 	request->waited = true;
 	enlist(class, &waiter);
@@ -247,7 +335,7 @@ struct bufpool_blk *bufpool_wait(struct bufpool_request *request)
 		if (xchg(&waiter.retry, 0))
 			err = try(class, &waiter);
 		if (!err)
-			err = sleep_until(&waiter, deadline);
+			err = sleep_until(class->pool, &waiter, deadline);
 	}
 	blk = delist(class, &waiter);
 	trace_bufpool_wait_end(class, blk ? 0 : err,

@@ -12,9 +12,8 @@
  * A client's list is in the order of use, the latest first, so the longest
  * unused block of all is the oldest of the lists' last ones.
  *
- * Nobody becomes warm while somebody waits: keeping looks at pool->waiting
- * under client->lock, and who waits counts itself there before it looks through
- * the lists under those locks. So it finds the block, or keeping finds it.
+ * Nothing is kept warm while somebody waits. Whoever begins to wait just then
+ * is told when the block is warm, and takes it away again.
  */
 #include <linux/jiffies.h>
 #include "bufpool.h"
@@ -60,6 +59,8 @@ bool bufpool_warm_keep(struct bufpool_client *client, struct bufpool_blk *blk)
 	if (!class->pooled || atomic_read(&pool->waiting) ||
 	    warm->nr >= READ_ONCE(pool->config.warm_blocks) ||
 	    bytes > READ_ONCE(pool->config.warm_bytes) ||
+	    atomic_long_read(&client->user->held) >
+	    (long)bufpool_user_quota(client) ||
 	    bufpool_pool_missing(pool, 0))
 		return false;
 	blk->since = jiffies;
@@ -137,14 +138,16 @@ static size_t part(struct bufpool_client *client, struct bufpool_blk *blk)
 u64 bufpool_warm_trim(struct bufpool_client *client, u64 min_size)
 {
 	struct bufpool_pool *pool = client->pool;
+	u64 bytes = 0, left = READ_ONCE(client->nr_warm);
 	struct bufpool_blk *blk;
 	unsigned int nr;
-	u64 bytes = 0;
 
 	for (nr = 0; nr < pool->nr_classes; nr++) {
 		if (bufpool_class_block_size(&pool->classes[nr]) < min_size)
 			continue;
-		while ((blk = claim_oldest(client, nr))) {
+		/* others may keep blocks warm meanwhile, without an end */
+		while (left && (blk = claim_oldest(client, nr))) {
+			left--;
 			bufpool_map_fence(client);
 			bytes += part(client, blk);
 			bufpool_class_put(blk);
@@ -236,6 +239,17 @@ struct bufpool_blk *bufpool_warm_steal(struct bufpool_pool *pool,
 	if (blk)
 		bufpool_count(pool, BUFPOOL_STEALS);
 	return blk;
+}
+
+/* Whether anybody has a warm block of a class. May sleep. */
+bool bufpool_warm_any(struct bufpool_pool *pool, struct bufpool_class *class)
+{
+	struct search search = { .class = class };
+
+	if (!look_at_all(&search, pool))
+		return false;
+	bufpool_client_put(search.client);
+	return true;
 }
 
 static bool is_older(struct bufpool_client *client, unsigned int nr, u32 since)
