@@ -714,7 +714,7 @@ TEST_F(line, killed_with_a_block_on_its_way)
 /* The large ones ------------------------------------------------------------------ */
 
 #define CHURNERS	3
-#define HELD		20
+#define HELD		48
 
 /*
  * Rent and return small blocks all the time, so that each comes back after some
@@ -803,7 +803,7 @@ static bool is_not_starved(struct line *line, unsigned int from,
 		sleep_ms(1);
 		now = __atomic_load_n(&line->small, __ATOMIC_RELAXED);
 		if (__atomic_load_n(&line->served, __ATOMIC_ACQUIRE) >= served)
-			return line->small_when_served - from <= PATIENCE;
+			return (int)(line->small_when_served - from) <= PATIENCE;
 	} while (now - from <= PATIENCE);
 	return false;
 }
