@@ -22,7 +22,7 @@ static int rent_each(char **sizes)
 		CHECK(filled(at, 0, rented.length));
 		memset(at, 0xff, rented.length);
 		CHECK(filled(at, 0xff, rented.length));
-		CHECK(!give(fd, rented.handle));
+		CHECK(!give_up(fd, rented.handle));
 		CHECK(touch(at) == SIGBUS);
 		munmap(at, rented.length);
 	}
