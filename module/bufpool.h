@@ -494,6 +494,7 @@ void bufpool_class_stats(struct bufpool_class *class,
 /* rent.c */
 struct bufpool_blk *bufpool_rent(struct bufpool_request *request);
 struct bufpool_blk *bufpool_rent_larger(struct bufpool_class *class);
+struct bufpool_blk *bufpool_rent_larger_warm(struct bufpool_class *class);
 bool bufpool_rent_could(struct bufpool_class *class);
 int bufpool_rent_replenish(struct bufpool_class *class, u64 ticket,
 			   struct bufpool_blk **keep);

@@ -4,7 +4,8 @@
  *
  * In this order: a free block of the class; a new slab within the limit; a free
  * block of a larger class; the longest unused warm block of the class, whoever has
- * it; a new slab in the place of warm blocks of any class; waiting.
+ * it; a new slab in the place of warm blocks of any class; a warm block of a
+ * larger class; waiting.
  */
 #include <linux/sched/signal.h>
 #include "bufpool.h"
@@ -39,6 +40,26 @@ struct bufpool_blk *bufpool_rent_larger(struct bufpool_class *class)
 	for (nr = class->nr + 1; !blk && nr <= class->nr + LARGER_CLASSES &&
 	     nr < pool->nr_classes; nr++)
 		blk = take(&pool->classes[nr]);
+	return blk;
+}
+
+/**
+ * bufpool_rent_larger_warm - take a warm block of a larger class from whoever has it
+ * @class: can get none itself
+ *
+ * May sleep.
+ *
+ * Return: the block, in transit and maybe dirty, or NULL.
+ */
+struct bufpool_blk *bufpool_rent_larger_warm(struct bufpool_class *class)
+{
+	struct bufpool_pool *pool = class->pool;
+	struct bufpool_blk *blk = NULL;
+	unsigned int nr;
+
+	for (nr = class->nr + 1; !blk && nr <= class->nr + LARGER_CLASSES &&
+	     nr < pool->nr_classes; nr++)
+		blk = bufpool_warm_steal(pool, &pool->classes[nr], NULL);
 	return blk;
 }
 
@@ -107,15 +128,16 @@ bool bufpool_rent_could(struct bufpool_class *class)
 
 	if (bufpool_pool_missing(pool, 0))
 		return false;
-	for (nr = class->nr; nr <= class->nr + LARGER_CLASSES; nr++)
-		if (nr < pool->nr_classes &&
-		    bufpool_class_has_free(&pool->classes[nr]))
-			return true;
 	if (bufpool_wait_is_turn(class, BUFPOOL_NO_TICKET) &&
 	    bufpool_pool_idle(pool) + bufpool_pool_warm(pool) >=
 	    bufpool_pool_missing(pool, class->slab_size))
 		return true;
-	return bufpool_warm_any(pool, class);
+	for (nr = class->nr; nr <= class->nr + LARGER_CLASSES &&
+	     nr < pool->nr_classes; nr++)
+		if (bufpool_class_has_free(&pool->classes[nr]) ||
+		    bufpool_warm_any(pool, &pool->classes[nr]))
+			return true;
+	return false;
 }
 
 /* Grow if it is a newcomer's turn. */
@@ -168,7 +190,12 @@ static struct bufpool_blk *look(struct bufpool_request *request)
 		return blk;
 	if (!request->exact && nobody_waits(class))
 		larger = bufpool_rent_larger(class);
-	return larger ?: make(class, replenish);
+	if (larger)
+		return larger;
+	blk = make(class, replenish);
+	if (IS_ERR(blk) && !request->exact && nobody_waits(class))
+		larger = bufpool_rent_larger_warm(class);
+	return larger ?: blk;
 }
 
 /**

@@ -234,15 +234,16 @@ static bool serve(struct bufpool_class *class)
 	return served;
 }
 
-/* A larger block that became free is for the first waiter, too. */
+/* A larger block that can be had is for the first waiter, too. */
 static bool serve_larger(struct bufpool_class *class,
-			 struct bufpool_waiter *waiter)
+			 struct bufpool_waiter *waiter,
+			 struct bufpool_blk *(*find)(struct bufpool_class *class))
 {
 	struct bufpool_blk *blk = NULL;
 	bool served = false;
 
 	if (!waiter->exact && is_first(class, waiter))
-		blk = bufpool_rent_larger(class);
+		blk = find(class);
 	if (!blk)
 		return false;
 	spin_lock(&class->lock);
@@ -259,12 +260,15 @@ static int try(struct bufpool_class *class, struct bufpool_waiter *waiter)
 {
 	int err;
 
-	if (serve(class) || serve_larger(class, waiter))
+	if (serve(class) || serve_larger(class, waiter, bufpool_rent_larger))
 		return 0;
 	if (mutex_lock_interruptible(&class->grow))
 		return -ERESTARTSYS;
 	err = bufpool_rent_replenish(class, waiter->ticket, NULL);
 	mutex_unlock(&class->grow);
+	if ((err == -EAGAIN || err == -ENOMEM) &&
+	    serve_larger(class, waiter, bufpool_rent_larger_warm))
+		return 0;
 	/* without memory, there are still the blocks that others have */
 	if (err == -ENOMEM && READ_ONCE(class->nr_out))
 		return 0;
