@@ -18,7 +18,8 @@ help:
 #: On this machine
 #:   make module         build/module/bufpool.ko, for KDIR (the running kernel)
 #:   make userlib        libbufpool, shared and static, in build/userlib
-#:   make install        both, with header, man pages and udev rule; DESTDIR=, PREFIX=
+#:   make tools          bufpoolctl, in build/tools
+#:   make install        all of it, with header, man pages and udev rule; DESTDIR=, PREFIX=
 #:   make clean          forget build/; the kernels' cache stays
 #:
 #: In a virtual machine, which needs no root and touches nothing here
@@ -53,10 +54,15 @@ userlib:
 	@mkdir -p build/userlib
 	$(MAKE) -C userlib O=$(CURDIR)/build/userlib PREFIX=$(PREFIX)
 
-install: module userlib
+tools:
+	@mkdir -p build/tools
+	$(MAKE) -C tools O=$(CURDIR)/build/tools PREFIX=$(PREFIX)
+
+install: module userlib tools
 	$(MAKE) -C $(KDIR) M=$(CURDIR)/build/module INSTALL_MOD_DIR=extra \
 		INSTALL_MOD_PATH=$(DESTDIR) modules_install
 	$(MAKE) -C userlib O=$(CURDIR)/build/userlib DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) install
+	$(MAKE) -C tools O=$(CURDIR)/build/tools DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) install
 	install -D -m 644 module/60-bufpool.rules $(DESTDIR)$(UDEVDIR)/60-bufpool.rules
 
 packages:
@@ -83,5 +89,5 @@ lint: packages
 clean:
 	rm -rf build
 
-.PHONY: help module kernel-headers userlib install packages check check-stock check-debug \
+.PHONY: help module kernel-headers userlib tools install packages check check-stock check-debug \
 	check-harness check-mutants demo vm lint clean

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "device.h"
+
+int device_open(void)
+{
+	int fd = open(DEVICE_PATH, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		fail_access(DEVICE_PATH);
+	return fd;
+}
+
+void device_info(int fd, struct bufpool_info *info)
+{
+	*info = (struct bufpool_info){ .size = sizeof(*info) };
+	if (ioctl(fd, BUFPOOL_IOC_INFO, info))
+		fail_access(DEVICE_PATH);
+}
+
+void device_stats(int fd, struct bufpool_stats *stats)
+{
+	*stats = (struct bufpool_stats){ .size = sizeof(*stats) };
+	if (ioctl(fd, BUFPOOL_IOC_STATS, stats))
+		fail_access(DEVICE_PATH);
+	stats->clients--;
+}
+
+__u64 device_trim(int fd, __u64 min_size)
+{
+	struct bufpool_trim trim = {
+		.size = sizeof(trim),
+		.min_size = min_size,
+	};
+
+	if (!ioctl(fd, BUFPOOL_IOC_TRIM, &trim))
+		return trim.trimmed;
+	if (errno == ENOTTY || errno == EBADF)
+		fail(STATUS_FAILED, "descriptor %d is no open %s", fd,
+		     DEVICE_PATH);
+	fail_access(DEVICE_PATH);
+}
+
+int device_rent(int fd, __u64 size, __u32 count, __u64 timeout_ms,
+		struct bufpool_block *blocks)
+{
+	struct bufpool_rent_many many = {
+		.size = sizeof(many),
+		.flags = timeout_ms ? 0 : BUFPOOL_RENT_NONBLOCK,
+		.min_size = size,
+		.count = count,
+		.blocks = (uintptr_t)blocks,
+	};
+	int ret;
+
+	if (timeout_ms != UINT64_MAX)
+		many.timeout_ns = timeout_ms * 1000000;
+	ret = ioctl(fd, BUFPOOL_IOC_RENT_MANY, &many);
+	return ret < 0 ? -errno : ret;
+}
+
+static int attribute_open(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC);
+
+	if (fd < 0)
+		fail_access(path);
+	return fd;
+}
+
+__u64 attribute_read(const char *path)
+{
+	int fd = attribute_open(path, O_RDONLY);
+	char text[32], *end;
+	__u64 value;
+	ssize_t length;
+
+	length = read(fd, text, sizeof(text) - 1);
+	if (length < 0)
+		fail_access(path);
+	close(fd);
+	text[length] = '\0';
+	value = strtoull(text, &end, 10);
+	if (end == text)
+		fail(STATUS_FAILED, "%s has no number: '%s'", path, text);
+	return value;
+}
+
+int attribute_write(const char *path, __u64 value)
+{
+	int fd = attribute_open(path, O_WRONLY);
+	char text[32];
+	int length;
+
+	length = snprintf(text, sizeof(text), "%llu\n", value);
+	if (write(fd, text, length) < 0) {
+		if (errno != EINVAL)
+			fail_access(path);
+		close(fd);
+		return -EINVAL;
+	}
+	close(fd);
+	return 0;
+}
+
+static void parameter_path(char *path, const char *name)
+{
+	snprintf(path, PATH_MAX, MODULE_PATH "/parameters/%s", name);
+}
+
+__u64 parameter_read(const char *name)
+{
+	char path[PATH_MAX];
+
+	parameter_path(path, name);
+	return attribute_read(path);
+}
+
+int parameter_write(const char *name, __u64 value)
+{
+	char path[PATH_MAX];
+
+	parameter_path(path, name);
+	return attribute_write(path, value);
+}

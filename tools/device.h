@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The module as programs meet it: the device and the files in /sys.
+ *
+ * What cannot be had ends the program with a message that says what to do.
+ */
+#ifndef BUFPOOLCTL_DEVICE_H
+#define BUFPOOLCTL_DEVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <linux/bufpool.h>
+
+#define DEVICE_PATH	"/dev/bufpool"
+#define MODULE_PATH	"/sys/module/bufpool"
+#define CLASS_PATH	"/sys/class/misc/bufpool"
+#define CLIENTS_PATH	"/sys/kernel/debug/bufpool/clients"
+
+int device_open(void);
+void device_info(int fd, struct bufpool_info *info);
+/* The pool's numbers, without the client that @fd itself is. */
+void device_stats(int fd, struct bufpool_stats *stats);
+/* Bytes that the client @fd gave to the depot. */
+__u64 device_trim(int fd, __u64 min_size);
+/*
+ * Rent up to @count blocks into @blocks; @timeout_ms of 0 is not to wait, and
+ * UINT64_MAX for ever. Return: how many, at least 1, or -errno.
+ */
+int device_rent(int fd, __u64 size, __u32 count, __u64 timeout_ms,
+		struct bufpool_block *blocks);
+
+__u64 attribute_read(const char *path);
+/* Return: 0 or -EINVAL, where the module does not accept the value. */
+int attribute_write(const char *path, __u64 value);
+
+__u64 parameter_read(const char *name);
+int parameter_write(const char *name, __u64 value);
+
+#endif

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+/* What the pool is, and how it is set up. */
+#include "budget.h"
+#include "cli.h"
+#include "commands.h"
+#include "device.h"
+#include "out.h"
+
+struct info {
+	__u64 abi_version;
+	__u64 page_size;
+	__u64 slab_size;
+	__u64 max_pooled;
+	__u64 max_rent;
+	__u64 limit;
+	__u64 quota;
+	__u64 floor;
+	__u64 warm_blocks;
+	__u64 warm_bytes;
+	__u64 trim_ms;
+	struct sizes block_sizes;
+};
+
+#define COLUMN(_kind, _name)	\
+	{ #_name, NULL, _kind, offsetof(struct info, _name) }
+
+static const struct column columns[] = {
+	COLUMN(KIND_COUNT, abi_version),
+	COLUMN(KIND_SIZES, block_sizes),
+	COLUMN(KIND_BYTES, page_size),
+	COLUMN(KIND_BYTES, slab_size),
+	COLUMN(KIND_BYTES, max_pooled),
+	COLUMN(KIND_BYTES, max_rent),
+	COLUMN(KIND_BYTES, limit),
+	COLUMN(KIND_BYTES, quota),
+	COLUMN(KIND_BYTES, floor),
+	COLUMN(KIND_COUNT, warm_blocks),
+	COLUMN(KIND_BYTES, warm_bytes),
+	COLUMN(KIND_COUNT, trim_ms),
+};
+
+static void fill_device(struct info *info, const struct bufpool_info *from)
+{
+	struct sizes *sizes = &info->block_sizes;
+
+	info->abi_version = from->abi_version;
+	info->page_size = from->page_size;
+	info->slab_size = from->slab_size;
+	info->max_pooled = from->max_pooled;
+	info->max_rent = from->max_rent;
+	info->limit = from->limit;
+	while (sizes->count < from->nr_classes &&
+	       sizes->count < ARRAY_SIZE(sizes->bytes)) {
+		sizes->bytes[sizes->count] = info->page_size << sizes->count;
+		sizes->count++;
+	}
+}
+
+static void fill_parameters(struct info *info)
+{
+	info->quota = quota_read();
+	info->floor = parameter_read("floor");
+	info->warm_blocks = parameter_read("warm_blocks");
+	info->warm_bytes = parameter_read("warm_bytes");
+	info->trim_ms = parameter_read("trim_ms");
+}
+
+void info_run(int argc, char **argv)
+{
+	struct bufpool_info from;
+	struct info info = { };
+
+	cli_option(argc, argv, "");
+	cli_arguments(argc, 0);
+	device_info(device_open(), &from);
+	fill_device(&info, &from);
+	fill_parameters(&info);
+	out_record(columns, ARRAY_SIZE(columns), &info);
+}

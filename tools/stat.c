@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+/* The pool's numbers, once or again and again. */
+#include <getopt.h>
+
+#include "cli.h"
+#include "clock.h"
+#include "commands.h"
+#include "device.h"
+#include "out.h"
+
+/* Lines for people between two headers. */
+#define LINES_PER_HEADER	20
+
+#define MEMBER(_kind, _name)	\
+	{ #_name, NULL, _kind, offsetof(struct bufpool_stats, _name) }
+
+static const struct column once_columns[] = {
+	MEMBER(KIND_BYTES, in_use),
+	MEMBER(KIND_BYTES, warm),
+	MEMBER(KIND_BYTES, pinned),
+	MEMBER(KIND_BYTES, limit),
+	MEMBER(KIND_COUNT, clients),
+	MEMBER(KIND_COUNT, waiting),
+	MEMBER(KIND_COUNT, rents),
+	MEMBER(KIND_COUNT, reused),
+	MEMBER(KIND_COUNT, returns),
+	MEMBER(KIND_COUNT, waits),
+	MEMBER(KIND_COUNT, steals),
+	MEMBER(KIND_COUNT, scrubs),
+	MEMBER(KIND_COUNT, slabs_created),
+	MEMBER(KIND_COUNT, slabs_destroyed),
+	MEMBER(KIND_BYTES, user_held),
+	MEMBER(KIND_BYTES, user_quota),
+};
+
+/**
+ * struct sample - one line of many
+ * @level: how it is at its end
+ * @rate: of what only grows: thousandths per second, since the line before
+ */
+struct sample {
+	struct bufpool_stats level;
+	struct bufpool_stats rate;
+};
+
+#define LEVEL(_kind, _name, _label)	\
+	{ #_name, _label, _kind, offsetof(struct sample, level._name) }
+#define RATE(_name, _label)	\
+	{ #_name, _label, KIND_RATE, offsetof(struct sample, rate._name) }
+
+static const char group_header[] =
+	"------- bytes -------- clients ------------------ per second ------------------\n";
+
+static const struct column sample_columns[] = {
+	LEVEL(KIND_BYTES, in_use, "in-use"),
+	LEVEL(KIND_BYTES, warm, "warm"),
+	LEVEL(KIND_BYTES, pinned, "pinned"),
+	LEVEL(KIND_COUNT, clients, "all"),
+	LEVEL(KIND_COUNT, waiting, "wait"),
+	RATE(rents, "rent"),
+	RATE(reused, "reuse"),
+	RATE(returns, "back"),
+	RATE(waits, "wait"),
+	RATE(steals, "steal"),
+	RATE(scrubs, "scrub"),
+	RATE(slabs_created, "slab+"),
+	RATE(slabs_destroyed, "slab-"),
+};
+
+static __u64 per_second(__u64 before, __u64 after, __u64 ms)
+{
+	return (after - before) * 1000000 / ms;
+}
+
+static void measure(struct sample *sample, const struct bufpool_stats *before,
+		    __u64 ms)
+{
+	const struct bufpool_stats *after = &sample->level;
+	struct bufpool_stats *rate = &sample->rate;
+
+	rate->rents = per_second(before->rents, after->rents, ms);
+	rate->reused = per_second(before->reused, after->reused, ms);
+	rate->returns = per_second(before->returns, after->returns, ms);
+	rate->waits = per_second(before->waits, after->waits, ms);
+	rate->steals = per_second(before->steals, after->steals, ms);
+	rate->scrubs = per_second(before->scrubs, after->scrubs, ms);
+	rate->slabs_created = per_second(before->slabs_created,
+					 after->slabs_created, ms);
+	rate->slabs_destroyed = per_second(before->slabs_destroyed,
+					   after->slabs_destroyed, ms);
+}
+
+static void print_header(struct list *list)
+{
+	if (out_format == FORMAT_PEOPLE)
+		fputs(group_header, out_file);
+	out_list_begin(list);
+}
+
+static void print_sample(struct list *list, const struct sample *sample)
+{
+	if (out_format == FORMAT_PEOPLE && list->rows == LINES_PER_HEADER)
+		print_header(list);
+	out_list_row(list, sample);
+	fflush(out_file);
+}
+
+static void watch(int fd, __u64 period, __u64 count)
+{
+	struct list list = {
+		.columns = sample_columns,
+		.count = ARRAY_SIZE(sample_columns),
+		.width = 5,
+	};
+	__u64 then = clock_now(), now, i;
+	struct bufpool_stats before;
+	struct sample sample;
+
+	device_stats(fd, &before);
+	print_header(&list);
+	fflush(out_file);
+	for (i = 0; !count || i < count; i++) {
+		clock_sleep_until(then + period);
+		now = clock_now();
+		device_stats(fd, &sample.level);
+		measure(&sample, &before, now - then);
+		print_sample(&list, &sample);
+		before = sample.level;
+		then = now;
+	}
+}
+
+void stat_run(int argc, char **argv)
+{
+	__u64 period = 0, count = 0;
+	struct bufpool_stats stats;
+
+	cli_option(argc, argv, "");
+	cli_arguments(argc, 2);
+	if (optind < argc) {
+		period = cli_milliseconds("SECONDS", argv[optind]);
+		if (!period)
+			fail_usage("SECONDS is more than 0");
+	}
+	if (optind + 1 < argc)
+		count = cli_number("COUNT", argv[optind + 1], 1, MAX_COUNT);
+	if (period) {
+		watch(device_open(), period, count);
+	} else {
+		device_stats(device_open(), &stats);
+		out_record(once_columns, ARRAY_SIZE(once_columns), &stats);
+	}
+}
