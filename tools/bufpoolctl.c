@@ -14,6 +14,8 @@ static const struct command commands[] = {
 	  "block sizes, limits and parameters of the pool", info_run },
 	{ "stat", "[SECONDS [COUNT]]",
 	  "the pool's numbers, once or every so many seconds", stat_run },
+	{ "rent", "[-n COUNT] [-s SIZE] [-t SECONDS] [-w SECONDS]",
+	  "hold blocks until the time is over or a signal comes", rent_run },
 	{ "limit", "[BYTES]",
 	  "show or set what the pool may hold", limit_run },
 	{ "quota", "[BYTES | none]",

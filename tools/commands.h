@@ -5,6 +5,7 @@
 
 void info_run(int argc, char **argv);
 void stat_run(int argc, char **argv);
+void rent_run(int argc, char **argv);
 /* both in budget.c */
 void limit_run(int argc, char **argv);
 void quota_run(int argc, char **argv);
