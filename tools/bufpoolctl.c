@@ -14,12 +14,16 @@ static const struct command commands[] = {
 	  "block sizes, limits and parameters of the pool", info_run },
 	{ "stat", "[SECONDS [COUNT]]",
 	  "the pool's numbers, once or every so many seconds", stat_run },
+	{ "classes", "",
+	  "slabs and blocks of each block size", classes_run },
 	{ "rent", "[-n COUNT] [-s SIZE] [-t SECONDS] [-w SECONDS]",
 	  "hold blocks until the time is over or a signal comes", rent_run },
 	{ "limit", "[BYTES]",
 	  "show or set what the pool may hold", limit_run },
 	{ "quota", "[BYTES | none]",
 	  "show or set what each user may hold", quota_run },
+	{ "trim", "[-f FD [-s SIZE]]",
+	  "give back now what nobody needs", trim_run },
 };
 
 void cli_help(void)

@@ -4,7 +4,9 @@
 #define BUFPOOLCTL_COMMANDS_H
 
 void info_run(int argc, char **argv);
+void classes_run(int argc, char **argv);
 void stat_run(int argc, char **argv);
+void trim_run(int argc, char **argv);
 void rent_run(int argc, char **argv);
 /* both in budget.c */
 void limit_run(int argc, char **argv);
