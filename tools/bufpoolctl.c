@@ -16,6 +16,8 @@ static const struct command commands[] = {
 	  "the pool's numbers, once or every so many seconds", stat_run },
 	{ "classes", "",
 	  "slabs and blocks of each block size", classes_run },
+	{ "top", "[-b] [-d SECONDS] [-n COUNT]",
+	  "who holds how much, live; q ends it", top_run },
 	{ "rent", "[-n COUNT] [-s SIZE] [-t SECONDS] [-w SECONDS]",
 	  "hold blocks until the time is over or a signal comes", rent_run },
 	{ "limit", "[BYTES]",

@@ -6,6 +6,7 @@
 void info_run(int argc, char **argv);
 void classes_run(int argc, char **argv);
 void stat_run(int argc, char **argv);
+void top_run(int argc, char **argv);
 void trim_run(int argc, char **argv);
 void rent_run(int argc, char **argv);
 /* both in budget.c */

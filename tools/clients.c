@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "clients.h"
+#include "device.h"
+#include "text.h"
+
+/* Columns of the module's table that may come to be. */
+#define MAX_FIELDS	32
+#define BLANKS		" \t\n"
+
+#define COLUMN(_kind, _name, _label)	\
+	{ #_name, _label, _kind, offsetof(struct client, _name) }
+
+const struct column client_columns[CLIENT_COLUMNS] = {
+	COLUMN(KIND_COUNT, pid, "pid"),
+	COLUMN(KIND_COUNT, uid, "uid"),
+	COLUMN(KIND_COUNT, blocks, "blocks"),
+	COLUMN(KIND_BYTES, bytes, "bytes"),
+	COLUMN(KIND_COUNT, warm_blocks, "warm"),
+	COLUMN(KIND_BYTES, warm_bytes, "bytes"),
+	COLUMN(KIND_BYTES, ceiling, "ceiling"),
+	COLUMN(KIND_COUNT, rents, "rents"),
+	COLUMN(KIND_COUNT, returns, "returns"),
+	COLUMN(KIND_TEXT, comm, "command"),
+};
+
+/* Which column each field of a line is; NULL is one we do not know. */
+struct layout {
+	const struct column *fields[MAX_FIELDS];
+	size_t count;
+};
+
+static const struct column *find_column(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < CLIENT_COLUMNS; i++)
+		if (!strcmp(client_columns[i].name, name))
+			return &client_columns[i];
+	return NULL;
+}
+
+static void read_layout(struct layout *layout, char *line)
+{
+	char *name = strtok(line, BLANKS);
+
+	layout->count = 0;
+	for (; name && layout->count < MAX_FIELDS; name = strtok(NULL, BLANKS))
+		layout->fields[layout->count++] = find_column(name);
+}
+
+/* Anything but a number is the absence of one. */
+static __u64 parse_number(const char *text)
+{
+	__u64 number;
+	char *end;
+
+	number = strtoull(text, &end, 10);
+	return end == text ? NO_LIMIT : number;
+}
+
+static void set_field(struct client *client, const struct column *column,
+		      const char *text)
+{
+	char *at = (char *)client + column->offset;
+	__u64 number;
+
+	if (column->kind == KIND_TEXT) {
+		snprintf(at, sizeof(client->comm), "%s", text);
+		text_unescape(at);
+	} else {
+		number = parse_number(text);
+		memcpy(at, &number, sizeof(number));
+	}
+}
+
+/* The last field goes to the end of the line, whatever is in it. */
+static char *next_field(char **rest, bool last)
+{
+	char *field = *rest + strspn(*rest, BLANKS);
+	size_t length = strcspn(field, last ? "\n" : BLANKS);
+
+	*rest = field + length;
+	if (**rest)
+		*(*rest)++ = '\0';
+	return field;
+}
+
+static void read_client(struct client *client, const struct layout *layout,
+			char *line)
+{
+	char *field;
+	size_t i;
+
+	*client = (struct client){ };
+	for (i = 0; i < layout->count; i++) {
+		field = next_field(&line, i + 1 == layout->count);
+		if (layout->fields[i])
+			set_field(client, layout->fields[i], field);
+	}
+}
+
+static struct client *next_free(struct clients *clients)
+{
+	size_t room = clients->room ? 2 * clients->room : 64;
+	struct client *list;
+
+	if (clients->count == clients->room) {
+		list = reallocarray(clients->list, room, sizeof(*list));
+		if (!list)
+			fail_memory();
+		clients->list = list;
+		clients->room = room;
+	}
+	return &clients->list[clients->count];
+}
+
+static __u64 held(const struct client *client)
+{
+	return client->bytes + client->warm_bytes;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct client *left = a, *right = b;
+
+	if (held(left) != held(right))
+		return held(left) > held(right) ? -1 : 1;
+	return left->pid < right->pid ? -1 : left->pid > right->pid;
+}
+
+static FILE *open_table(void)
+{
+	FILE *file = fopen(CLIENTS_PATH, "re");
+
+	if (!file && errno == ENOENT && !access(MODULE_PATH, F_OK))
+		fail(STATUS_FAILED,
+		     "there is no %s: is debugfs mounted? If not, as root, run 'mount -t debugfs none /sys/kernel/debug'",
+		     CLIENTS_PATH);
+	if (!file)
+		fail_access(CLIENTS_PATH);
+	return file;
+}
+
+void clients_read(struct clients *clients)
+{
+	FILE *file = open_table();
+	struct layout layout = { };
+	struct client *client;
+	char *line = NULL;
+	size_t room = 0;
+
+	clients->count = 0;
+	if (getline(&line, &room, file) > 0)
+		read_layout(&layout, line);
+	while (getline(&line, &room, file) > 0) {
+		client = next_free(clients);
+		read_client(client, &layout, line);
+		clients->count += client->pid != (__u64)getpid();
+	}
+	if (ferror(file))
+		fail_access(CLIENTS_PATH);
+	free(line);
+	fclose(file);
+	if (clients->count)
+		qsort(clients->list, clients->count, sizeof(*client), compare);
+}
+
+void clients_free(struct clients *clients)
+{
+	free(clients->list);
+	*clients = (struct clients){ };
+}

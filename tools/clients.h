@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* The pool's clients, as the module lists them for root. */
+#ifndef BUFPOOLCTL_CLIENTS_H
+#define BUFPOOLCTL_CLIENTS_H
+
+#include "out.h"
+
+struct client {
+	__u64 pid;
+	__u64 uid;
+	__u64 blocks;
+	__u64 bytes;
+	__u64 warm_blocks;
+	__u64 warm_bytes;
+	__u64 ceiling;
+	__u64 rents;
+	__u64 returns;
+	char comm[64];
+};
+
+#define CLIENT_COLUMNS	10
+
+extern const struct column client_columns[CLIENT_COLUMNS];
+
+/* All but this process itself, those who hold most first. */
+struct clients {
+	struct client *list;
+	size_t count;
+	size_t room;
+};
+
+/* Replaces what is in @clients, which begins as all zero. */
+void clients_read(struct clients *clients);
+void clients_free(struct clients *clients);
+
+#endif

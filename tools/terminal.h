@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The terminal, while one program has all of its screen.
+ *
+ * However the program ends, by exit(3) or by a signal that can be caught, the
+ * terminal is left as it was found. Signals are not delivered but read, so
+ * nothing happens between two instructions.
+ */
+#ifndef BUFPOOLCTL_TERMINAL_H
+#define BUFPOOLCTL_TERMINAL_H
+
+#include <stdbool.h>
+#include <linux/types.h>
+
+enum terminal_event {
+	TERMINAL_TIMEOUT,
+	TERMINAL_REDRAW,
+	TERMINAL_QUIT,
+};
+
+/* Whether there is one, for input and for output, that has a cursor. */
+bool terminal_is_there(void);
+
+void terminal_open(void);
+void terminal_close(void);
+
+/* Show a text of lines; what does not fit is cut off. */
+void terminal_draw(const char *frame);
+
+/* Until clock_now() is @when, or something happens. */
+enum terminal_event terminal_wait(__u64 when);
+
+#endif
