@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# Completion of bufpoolctl for bash.
+
+_bufpoolctl_options() {
+	case $1 in
+	top) echo "-b -d -n --batch --delay --count" ;;
+	rent) echo "-n -s -t -w --count --size --time --wait" ;;
+	trim) echo "-f -s --fd --size" ;;
+	esac
+	echo "--json --tab --help"
+	[ -n "$1" ] || echo "--version"
+}
+
+_bufpoolctl_values() {
+	case $1:$2 in
+	*:-s | *:--size) echo "4K 64K 1M" ;;
+	*:-[dnftw] | *:--delay | *:--count | *:--fd | *:--time | *:--wait) ;;
+	:*) echo "info stat classes top rent limit quota trim" ;;
+	quota:quota) echo "none" ;;
+	esac
+}
+
+_bufpoolctl() {
+	local word command='' i
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		-*) ;;
+		*)
+			command=${COMP_WORDS[i]}
+			break
+			;;
+		esac
+	done
+	word=${COMP_WORDS[COMP_CWORD]}
+	case $word in
+	-*) mapfile -t COMPREPLY < <(compgen -W "$(_bufpoolctl_options "$command")" -- "$word") ;;
+	*) mapfile -t COMPREPLY < <(compgen -W "$(_bufpoolctl_values "$command" "${COMP_WORDS[COMP_CWORD - 1]}")" -- "$word") ;;
+	esac
+}
+
+complete -F _bufpoolctl bufpoolctl
