@@ -71,6 +71,7 @@ build_user() {
 	ksft=$("$qemu_dir/kernel.sh" source)/tools/testing/selftests
 	mkdir -p "$build/userlib" "$build/tools" "$build/objects" "$build/selftests"
 	submake userlib O="$build/userlib"
+	submake tools O="$build/tools"
 	build_examples
 	submake selftests KSFT="$ksft" OUTPUT="$build/objects" USERLIB_A="$userlib_a" \
 		INSTALL_PATH="$build/selftests" install
