@@ -47,7 +47,7 @@ shell_scripts() {
 	files | while read -r file; do
 		case $file in
 		*.awk) ;;
-		*.sh) echo "$file" ;;
+		*.sh | *.bash) echo "$file" ;;
 		*) head -n 1 "$file" | grep -qE '^#! ?/bin/(ba|da)?sh' && echo "$file" ;;
 		esac || true
 	done
@@ -85,6 +85,10 @@ version() {
 
 library() {
 	[ ! -e userlib/Makefile ] || make -s --no-print-directory -C userlib O="$objects/userlib-gcc" check
+}
+
+tools() {
+	[ ! -e tools/Makefile ] || make -s --no-print-directory -C tools O="$objects/tools-gcc" check
 }
 
 # --- the others
@@ -141,6 +145,10 @@ kernel_doc() {
 	files 'uapi/*.h' 'module/*.h' | xargs -r perl "$source_dir/scripts/kernel-doc" -none -Werror
 }
 
+tools_clang() {
+	[ ! -e tools/Makefile ] || make -s --no-print-directory -C tools O="$objects/tools-clang" CC=clang
+}
+
 library_clang() {
 	[ ! -e userlib/Makefile ] ||
 		make -s --no-print-directory -C userlib O="$objects/userlib-clang" CC=clang CFLAGS="-O2 -Wall -Wextra -Werror"
@@ -166,6 +174,7 @@ quick_checks() {
 	check 'the uapi header compiles alone, as C and as C++' uapi_alone
 	check 'man pages' man_pages
 	check 'one version' version
+	check 'the tools, their pages and completion' tools
 	check 'the library, its header, map, pages and installed tree' library
 }
 
@@ -180,6 +189,7 @@ slow_checks() {
 	check 'checkpatch --strict, user code' style_user
 	check 'kernel-doc' kernel_doc
 	check 'library with clang' library_clang
+	check 'tools with clang' tools_clang
 	check 'selftests with gcc' selftests_gcc
 	check 'selftests with clang' selftests_clang
 }
