@@ -43,6 +43,15 @@ copy_libraries() {
 		done
 }
 
+# So that a test can be somebody else.
+write_users() {
+	cat >"$root/etc/passwd" <<-'EOF'
+		root:x:0:0:root:/:/bin/sh
+		nobody:x:65534:65534:nobody:/:/bin/sh
+	EOF
+	chmod 755 "$root"
+}
+
 # The shell reads these as assignments.
 write_run() {
 	local pair
@@ -65,6 +74,7 @@ chmod +x "$root/init"
 cp "$qemu_dir"/guest/*.sh "$qemu_dir"/guest/*.awk "$root/guest"
 copy_busybox
 copy_modules
+write_users
 [ ! -d "$tests" ] || cp -rL "$tests/." "$root/tests"
 [ ! -d "$build/tools" ] || find "$build/tools" -maxdepth 1 -type f -perm -u+x -exec cp -t "$root/tools" {} +
 [ "$mode" != demo ] || cp "$kernel_dir/bzImage" "$root/data/vmlinuz"

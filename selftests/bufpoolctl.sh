@@ -1,0 +1,589 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# bufpoolctl: what it says, in each of its forms, and how it ends.
+#
+# bufpoolctl is on the PATH, ./pty is built beside this. Needs root, and the
+# module loaded and not in use; where BUFPOOL_KO says what to load again, it is
+# unloaded for the case that it is not there.
+
+parameters=/sys/module/bufpool/parameters
+work=$(mktemp -d)
+count=0
+failed=0
+
+# skip_all WHY: none of this can be done here
+skip_all() {
+	rm -rf "$work"
+	echo "TAP version 13"
+	echo "1..0 # SKIP $*"
+	exit 4
+}
+
+say() {
+	echo "# $*"
+}
+
+# test_case NAME COMMAND...: one line of the result
+test_case() {
+	title=$1
+	shift
+	count=$((count + 1))
+	if "$@"; then
+		echo "ok $count $title"
+	else
+		echo "not ok $count $title"
+		failed=$((failed + 1))
+	fi
+	end_renter
+}
+
+# same WHAT VALUE EXPECTED
+same() {
+	[ "$2" = "$3" ] && return
+	say "$1 is '$2', not '$3'"
+	return 1
+}
+
+# soon COMMAND...: becomes true, if not at once
+soon() {
+	tries=0
+	until "$@"; do
+		tries=$((tries + 1))
+		[ $tries -lt 200 ] || {
+			say "does not happen: $*"
+			return 1
+		}
+		sleep 0.1
+	done
+}
+
+# ctl STATUS ARGUMENT...: its exit status is that; what it said is in $work/out and
+# $work/err
+ctl() {
+	expected=$1
+	shift
+	timeout 60 bufpoolctl "$@" >"$work/out" 2>"$work/err" </dev/null
+	status=$?
+	[ $status -eq "$expected" ] && return
+	say "bufpoolctl $*: exit status $status, not $expected: $(cat "$work/err")"
+	return 1
+}
+
+# value NAME COMMAND...: of one line of the tab form
+value() {
+	wanted=$1
+	shift
+	bufpoolctl --tab "$@" | awk -F '\t' -v name="$wanted" '$1 == name { print $2 }'
+}
+
+# stat_is NAME VALUE
+stat_is() {
+	[ "$(value "$1" stat)" = "$2" ]
+}
+
+# Every line of a file is one JSON object, and there is one.
+is_json() {
+	[ -s "$1" ] || return
+	same "what is no JSON" "$(awk -f "$work/json.awk" "$1")" ""
+}
+
+# Prints the lines that are none.
+write_json_parser() {
+	cat >"$work/json.awk" <<'AWK'
+function take(pattern) {
+	if (!match(text, "^(" pattern ")"))
+		return 0
+	text = substr(text, RLENGTH + 1)
+	return 1
+}
+function string() {
+	return take("\"([^\"\\\\\001-\037]|\\\\[\"\\\\/bfnrt]|\\\\u[0-9a-fA-F][0-9a-fA-F][0-9a-fA-F][0-9a-fA-F])*\"")
+}
+function list() {
+	if (take("\\]"))
+		return 1
+	do {
+		if (!json())
+			return 0
+	} while (take(","))
+	return take("\\]")
+}
+function object() {
+	if (take("}"))
+		return 1
+	do {
+		if (!string() || !take(":") || !json())
+			return 0
+	} while (take(","))
+	return take("}")
+}
+function json() {
+	if (take("\\["))
+		return list()
+	if (take("[{]"))
+		return object()
+	return string() || take("-?(0|[1-9][0-9]*)([.][0-9]+)?") || take("true|false|null")
+}
+{
+	text = $0
+	if (substr(text, 1, 1) != "{" || !json() || text != "")
+		print
+}
+AWK
+}
+
+# The parser above has to tell good from bad, or its word is worth nothing.
+knows_json() {
+	cat >"$work/good" <<'END'
+{}
+{"a":[]}
+{"a":[1,{"b":"\u00e9\"x"}],"c":null,"d":-1.5}
+END
+	cat >"$work/bad" <<'END'
+
+[]
+{
+{"a"}
+{"a":1,}
+{"a":[1,]}
+{a:1}
+{"a":01}
+{"a":"\x"}
+{"a":"	"}
+{}{}
+{"a":1}}
+END
+	is_json "$work/good" || return
+	same "what is no JSON" "$(awk -f "$work/json.awk" "$work/bad"; echo .)" "$(cat "$work/bad"; echo .)"
+}
+
+# start_renter ARGUMENT...: rent in the background, until end_renter
+start_renter() {
+	: >"$work/rented"
+	"${renter:-bufpoolctl}" --tab rent "$@" >"$work/rented" 2>"$work/renter" </dev/null &
+	renter_pid=$!
+	soon test -s "$work/rented"
+}
+
+end_renter() {
+	[ -n "$renter_pid" ] || return 0
+	kill "$renter_pid" 2>/dev/null
+	wait "$renter_pid" 2>/dev/null
+	renter_pid=
+}
+
+# --- what it says
+
+helps() {
+	ctl 0 --help || return
+	for command in info stat classes top rent limit quota trim; do
+		grep -q "^  $command " "$work/out" || return
+		bufpoolctl $command --help | grep -q "bufpoolctl .* $command" || return
+	done
+}
+
+has_version() {
+	ctl 0 --version && grep -qE '^bufpoolctl [0-9]+\.[0-9]+\.[0-9]+$' "$work/out"
+}
+
+says_info() {
+	same limit "$(value limit info)" "$(cat $parameters/limit)" || return
+	same abi_version "$(value abi_version info)" 1 || return
+	size=$(value page_size info)
+	for listed in $(value block_sizes info | tr , ' '); do
+		same "a block size" "$listed" "$size" || return
+		size=$((size * 2))
+	done
+	same max_rent "$(value max_rent info)" "$((size / 2))"
+}
+
+# in_all_forms COMMAND...: for people, in JSON and with the same names in tab form
+in_all_forms() {
+	ctl 0 "$@" && [ -s "$work/out" ] || return
+	! grep -q '	' "$work/out" || return
+	ctl 0 --json "$@" && is_json "$work/out" || return
+	cp "$work/out" "$work/json"
+	ctl 0 --tab "$@" || return
+	while read -r name _; do
+		grep -q "[{,]\"$name\":" "$work/json" && continue
+		say "$name is not in: $(cat "$work/json")"
+		return 1
+	done <"$work/out"
+}
+
+# The options may stand after the command too.
+takes_options_anywhere() {
+	ctl 0 info --json && is_json "$work/out" && ctl 0 stat 0.1 --json 1 && is_json "$work/out"
+}
+
+counts() {
+	rents=$(value rents stat)
+	returns=$(value returns stat)
+	same clients "$(value clients stat)" 0 || return
+	start_renter -n 3 -s 5000 || return
+	same rents "$(value rents stat)" $((rents + 3)) || return
+	same in_use "$(value in_use stat)" $((3 * 8192)) || return
+	same clients "$(value clients stat)" 1 || return
+	end_renter
+	soon stat_is in_use 0 || return
+	same returns "$(value returns stat)" $((returns + 3))
+}
+
+repeats() {
+	ctl 0 --tab stat 0.1 3 || return
+	same "lines" "$(wc -l <"$work/out")" 4 || return
+	same "fields" "$(awk -F '\t' '{ print NF }' "$work/out" | sort -u)" 13 || return
+	ctl 0 stat 0.02 21 || return
+	same "headers" "$(grep -c pinned "$work/out")" 2 || return
+	ctl 0 --json stat 0.1 3 || return
+	same "objects" "$(wc -l <"$work/out")" 3 || return
+	is_json "$work/out"
+}
+
+# What happens meanwhile is in the next line.
+measures() {
+	: >"$work/stat"
+	bufpoolctl --tab stat 2 1 >"$work/stat" &
+	pid=$!
+	soon test -s "$work/stat" || return
+	while kill -0 $pid 2>/dev/null; do
+		bufpoolctl rent -n 5 -t 0 >"$work/out" || return
+	done
+	wait $pid || return
+	awk -F '\t' '
+		NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i }
+		NR == 2 { good = $at["rents_per_s"] > 0 && $at["returns_per_s"] > 0 && $at["waits_per_s"] == 0 }
+		END { exit !good }' "$work/stat"
+}
+
+# --- budgets
+
+sets_limit() {
+	before=$(value limit limit)
+	for pair in 33554432=33554432 32768K=33554432 16M=16777216; do
+		ctl 0 limit "${pair%=*}" || return
+		same limit "$(value limit limit)" "${pair#*=}" || return
+		same "the parameter" "$(cat $parameters/limit)" "${pair#*=}" || return
+	done
+	ctl 1 limit 1 && grep -q dmesg "$work/err" || return
+	same limit "$(value limit limit)" 16777216 || return
+	ctl 0 limit "$before"
+}
+
+sets_quota() {
+	same quota "$(value quota quota)" none || return
+	ctl 0 quota 1M || return
+	same quota "$(value quota quota)" 1048576 || return
+	same "quota in info" "$(value quota info)" 1048576 || return
+	ctl 0 --json quota && same JSON "$(cat "$work/out")" '{"quota":1048576}' || return
+	ctl 0 quota none || return
+	ctl 0 --json quota && same JSON "$(cat "$work/out")" '{"quota":null}'
+}
+
+# --- rent
+
+rents() {
+	start_renter -n 300 -s 4K || return
+	same blocks "$(tail -n +2 "$work/rented" | wc -l)" 300 || return
+	same "different handles" "$(tail -n +2 "$work/rented" | cut -f 1 | sort -u | wc -l)" 300 || return
+	same in_use "$(value in_use stat)" $((300 * 4096))
+}
+
+ends_by_signal() {
+	for signal in TERM INT HUP; do
+		start_renter -n 2 || return
+		kill -$signal $renter_pid
+		wait $renter_pid
+		status=$?
+		renter_pid=
+		# a shell may have told its children to ignore it
+		[ $signal = INT ] && [ $status -ne 0 ] && return 1
+		same "status after $signal" $status 0 || return
+		soon stat_is in_use 0 || return
+	done
+}
+
+ends_by_time() {
+	ctl 0 --json rent -n 2 -s 64K -t 0.1 && is_json "$work/out" || return
+	soon stat_is in_use 0
+}
+
+says_what_is_wrong() {
+	ctl 1 rent -s 1G && grep -q 'bufpoolctl info' "$work/err" || return
+	before=$(value limit limit)
+	bufpoolctl limit 4M || return
+	ctl 1 rent -n 2000 -w 0 -t 0
+	result=$?
+	grep -q 'got [0-9]* of 2000' "$work/err" || result=1
+	ctl 1 rent -n 2000 -w 0.1 -t 0 || result=1
+	grep -q 'waiting for' "$work/err" || result=1
+	bufpoolctl limit "$before"
+	return $result
+}
+
+# Blocks that come back go to the one who waits.
+waits() {
+	before=$(value limit limit)
+	bufpoolctl limit 2M || return
+	start_renter -n 2 -s 1M || return
+	bufpoolctl rent -s 1M -t 0 >"$work/out" 2>"$work/err" </dev/null &
+	pid=$!
+	soon grep -q 'waiting for 1' "$work/err" && soon stat_is waiting 1
+	result=$?
+	end_renter
+	wait $pid || result=1
+	bufpoolctl limit "$before"
+	return $result
+}
+
+# --- top
+
+# The first lines of the list, without the title.
+listed() {
+	bufpoolctl --tab top | tail -n +2
+}
+
+lists_clients() {
+	start_renter -n 3 -s 64K || return
+	bufpoolctl rent -n 9 -s 64K >"$work/more" &
+	more=$!
+	soon test -s "$work/more"
+	listed >"$work/list"
+	kill $more
+	wait $more
+	awk -F '\t' -v pid=$renter_pid -v more=$more '
+		NR == 1 && $1 == more && $3 == 9 && $4 == 9 * 65536 { good++ }
+		NR == 2 && $1 == pid && $2 == 0 && $3 == 3 && $4 == 3 * 65536 && $7 == "none" && $8 == 3 && $10 ~ /^bufpoolctl/ { good++ }
+		END { exit !(good == 2 && NR == 2) }' "$work/list" && return
+	say "$(cat "$work/list")"
+	return 1
+}
+
+# People can choose the names of their processes.
+copes_with_names() {
+	renter=$work/$(printf 'a"b \\c\033[\303\251')
+	cp "$(command -v bufpoolctl)" "$renter"
+	start_renter
+	result=$?
+	renter=
+	[ $result -eq 0 ] || return
+	ctl 0 --json top && is_json "$work/out" || return
+	grep -q "\"comm\":\"a\\\\\"b \\\\\\\\c\\\\u001b\[$(printf '\303\251')\"" "$work/out" || {
+		say "$(cat "$work/out")"
+		return 1
+	}
+	ctl 0 --tab top || return
+	same "the name" "$(tail -n 1 "$work/out" | cut -f 10)" "$(printf 'a"b \\c?[\303\251')"
+}
+
+is_batch_without_terminal() {
+	start_renter -n 2 || return
+	ctl 0 top && grep -q '^ *pid ' "$work/out" || return
+	! grep -q "$(printf '\033')" "$work/out" || return
+	ctl 0 --json top -n 3 -d 0.1 && is_json "$work/out" || return
+	same "objects" "$(wc -l <"$work/out")" 3
+}
+
+# on_terminal ACTION...: run top on a terminal, and do something to it once it is
+# there. The terminal is as before, and was not meanwhile.
+on_terminal() {
+	cat >"$work/session" <<END
+stty -g >"$work/before"
+bufpoolctl top -d 0.2
+echo \$? >"$work/status"
+stty -g >"$work/after"
+END
+	rm -f "$work/before" "$work/after" "$work/during" "$work/status"
+	: >"$work/screen"
+	mkfifo "$work/keys" 2>/dev/null
+	TERM=linux ./pty sh "$work/session" <"$work/keys" >"$work/screen" &
+	pty=$!
+	exec 9>"$work/keys"
+	soon grep -q ceiling "$work/screen" && "$@"
+	result=$?
+	exec 9>&-
+	[ $result -eq 0 ] || kill $pty 2>/dev/null
+	wait $pty
+	[ $result -eq 0 ] || return
+	same "exit status" "$(cat "$work/status")" 0 || return
+	same "the terminal" "$(cat "$work/after")" "$(cat "$work/before")" || return
+	# cursor and screen, too
+	tail -c 40 "$work/screen" | grep -q "$(printf '\033')\[?25h$(printf '\033')\[?1049l"
+}
+
+top_pid() {
+	pidof bufpoolctl
+}
+
+type_key() {
+	printf '%b' "$1" >&9
+}
+
+send() {
+	kill -"$1" "$(top_pid)"
+}
+
+# The mode of the terminal that top is on.
+mode() {
+	stty -g <"/proc/$(top_pid)/fd/0"
+}
+
+quits_raw() {
+	mode >"$work/during" && type_key q
+	! cmp -s "$work/before" "$work/during"
+}
+
+# Resized, it goes on.
+resizes() {
+	stty rows 10 cols 20 <"/proc/$(top_pid)/fd/0" && send WINCH || return
+	: >"$work/screen"
+	soon grep -q pid "$work/screen" && type_key Q
+}
+
+# Stopped, it gives the terminal back, and takes it again.
+stops() {
+	pid=$(top_pid)
+	send TSTP
+	soon grep -q '^State:.T' "/proc/$pid/status" || return
+	same "the terminal when stopped" "$(mode)" "$(cat "$work/before")"
+	result=$?
+	send CONT
+	soon grep -q '^State:.S' "/proc/$pid/status" && send TERM
+	return $result
+}
+
+# --- trim and classes
+
+trims_client() {
+	ctl 1 trim --fd 0 && ctl 1 trim --fd 77 || return
+	bufpoolctl --tab trim --fd 8 -s 64K 8<>/dev/bufpool >"$work/out" || return
+	same "of nothing" "$(cat "$work/out")" "trimmed	0"
+}
+
+# Not by its own worker meanwhile.
+trims_pool() {
+	trim_ms=$(cat $parameters/trim_ms)
+	echo 3600000 >$parameters/trim_ms
+	trims_all
+	result=$?
+	echo "$trim_ms" >$parameters/trim_ms
+	return $result
+}
+
+trims_all() {
+	bufpoolctl rent -n 16 -s 1M -t 0 >"$work/out" || return
+	soon stat_is in_use 0 || return
+	pinned=$(value pinned stat)
+	ctl 0 --tab trim || return
+	trimmed=$(cut -f 2 "$work/out")
+	[ "$trimmed" -gt 0 ] || return
+	same pinned "$(value pinned stat)" $((pinned - trimmed))
+}
+
+shows_classes() {
+	start_renter -n 5 -s 16K || return
+	ctl 0 --json classes && is_json "$work/out" || return
+	same "classes" "$(bufpoolctl --tab classes | tail -n +2 | cut -f 1 | tr '\n' ,)" \
+		"$(value block_sizes info)," || return
+	same "blocks out" "$(bufpoolctl --tab classes | awk '$1 == 16384 { print $5 }')" 5
+}
+
+# --- how it ends
+
+refuses() {
+	for arguments in "" nothing "info 1" "info --batch" "stat 0" "stat -1" "stat x" "stat 1 0" "stat 1 2 3" \
+		"stat 0.x" "stat 1e3" "stat 99999999999" "rent -n" "rent -n 0" "rent -n 1x" "rent -s 0" "rent -s 4Q" \
+		"rent -s 4KK" "rent -s 99999999999G" "rent -t -1" "rent -w x" "rent 1" "top -d 0" "top -n x" "top 1" \
+		"limit 1 2" "limit x" "limit -1" "quota some" "trim 1" "trim -f x" "trim -s 4K" "classes 1" "--tab" "-n 1"; do
+		# shellcheck disable=SC2086 # several arguments
+		ctl 2 $arguments && grep -q '^usage: bufpoolctl' "$work/err" && [ ! -s "$work/out" ] && continue
+		say "bufpoolctl $arguments: $(cat "$work/out" "$work/err")"
+		return 1
+	done
+}
+
+notices_full_disk() {
+	bufpoolctl info 2>"$work/err" >/dev/full
+	same "exit status" $? 1 && grep -q 'could not write' "$work/err"
+}
+
+as_nobody() {
+	for arguments in info stat top "rent -t 0" "limit 64M" "quota 64M" trim; do
+		su -s /bin/sh nobody -c "PATH=$PATH bufpoolctl $arguments" >"$work/out" 2>"$work/err" </dev/null
+		status=$?
+		[ $status -eq 4 ] && grep -qE 'group bufpool|root' "$work/err" && continue
+		say "bufpoolctl $arguments: exit status $status: $(cat "$work/err")"
+		return 1
+	done
+	# reading them is for everybody
+	su -s /bin/sh nobody -c "PATH=$PATH bufpoolctl --tab limit" >"$work/out" &&
+		same limit "$(cat "$work/out")" "limit	$(cat $parameters/limit)"
+}
+
+without_module() {
+	soon rmmod bufpool 2>"$work/err" || return
+	result=0
+	for arguments in info stat classes top "rent -t 0" limit "limit 64M" quota trim; do
+		# shellcheck disable=SC2086 # several arguments
+		ctl 3 $arguments && grep -q 'modprobe bufpool' "$work/err" || result=1
+	done
+	ctl 0 --help || result=1
+	insmod "$BUFPOOL_KO" || result=1
+	return $result
+}
+
+# shellcheck disable=SC2317,SC2329 # called by the trap
+clean_up() {
+	end_renter
+	rm -rf "$work"
+}
+
+command -v bufpoolctl >/dev/null || skip_all "there is no bufpoolctl on the PATH"
+[ -c /dev/bufpool ] || skip_all "there is no /dev/bufpool"
+[ "$(id -u)" = 0 ] || skip_all "this needs root"
+[ -x ./pty ] || skip_all "there is no ./pty"
+renter=
+renter_pid=
+trap clean_up EXIT
+chmod 755 "$work"
+write_json_parser
+
+echo "TAP version 13"
+echo "1..35"
+test_case "the parser of this test" knows_json
+test_case "help" helps
+test_case "version" has_version
+test_case "info" says_info
+test_case "info in all forms" in_all_forms info
+test_case "stat in all forms" in_all_forms stat
+test_case "limit in all forms" in_all_forms limit
+test_case "quota in all forms" in_all_forms quota
+test_case "options before and after the command" takes_options_anywhere
+test_case "stat counts exactly" counts
+test_case "stat again and again" repeats
+test_case "stat measures what happens" measures
+test_case "limit" sets_limit
+test_case "quota" sets_quota
+test_case "rent more than one call takes" rents
+test_case "rent until a signal" ends_by_signal
+test_case "rent until the time is over" ends_by_time
+test_case "rent says what is wrong" says_what_is_wrong
+test_case "rent waits, and says so" waits
+test_case "top lists who holds most, first" lists_clients
+test_case "top and names of processes" copes_with_names
+test_case "top without a terminal" is_batch_without_terminal
+test_case "top leaves the terminal as it was: q" on_terminal quits_raw
+test_case "top leaves the terminal as it was: ^C" on_terminal type_key '\003'
+test_case "top leaves the terminal as it was: SIGTERM" on_terminal send TERM
+test_case "top leaves the terminal as it was: SIGHUP" on_terminal send HUP
+test_case "top on a terminal that is resized" on_terminal resizes
+test_case "top stopped and continued" on_terminal stops
+test_case "trim of a client" trims_client
+test_case "trim of the pool" trims_pool
+test_case "classes" shows_classes
+test_case "bad arguments: 2" refuses
+test_case "a full disk: 1" notices_full_disk
+test_case "no permission: 4" as_nobody
+test_case "no module: 3" without_module
+echo "# totals: $((count - failed)) of $count"
+[ $failed -eq 0 ]
