@@ -533,6 +533,7 @@ void bufpool_pool_stats(struct bufpool_pool *pool, struct bufpool_stats *stats);
 /* reclaim.c */
 int bufpool_reclaim_start(struct bufpool_pool *pool);
 void bufpool_reclaim_stop(struct bufpool_pool *pool);
+void bufpool_reclaim_all(struct bufpool_pool *pool);
 void bufpool_reclaim_reschedule(struct bufpool_pool *pool);
 void bufpool_pool_scrub_later(struct bufpool_pool *pool);
 void bufpool_pool_flush_later(struct bufpool_pool *pool);

@@ -156,6 +156,17 @@ int bufpool_reclaim_start(struct bufpool_pool *pool)
 	return 0;
 }
 
+/* Give back all that nobody uses: warm blocks, and wholly free slabs. May sleep. */
+void bufpool_reclaim_all(struct bufpool_pool *pool)
+{
+	u32 since = jiffies + 1;
+
+	while (bufpool_warm_age(pool, since, SZ_1M) >= SZ_1M)
+		cond_resched();
+	bufpool_pool_drop_some(pool, SIZE_MAX);
+	bufpool_pool_flush(pool);
+}
+
 /* The period has changed. */
 void bufpool_reclaim_reschedule(struct bufpool_pool *pool)
 {

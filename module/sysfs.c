@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * /sys/class/misc/bufpool: what STATS says of the pool, and more of each class;
- * one value per file, read only. What can be changed is a module parameter.
+ * one value per file, read only but for trim, which is an order. What can be
+ * changed is a module parameter.
  *
  * The pool's files are attributes of the device. A class has a directory of its
  * own, a kobject below the device's. Nobody reads one of a pool that is being
@@ -15,6 +16,7 @@
 #include <linux/completion.h>
 #include <linux/device.h>
 #include <linux/kobject.h>
+#include <linux/kstrtox.h>
 #include <linux/sysfs.h>
 #include "bufpool.h"
 
@@ -74,7 +76,22 @@ static ssize_t quota_show(struct device *dev, struct device_attribute *attr,
 
 static DEVICE_ATTR_RO(quota);
 
+/* Give back, now, whatever nobody uses. */
+static ssize_t trim_store(struct device *dev, struct device_attribute *attr,
+			  const char *buf, size_t count)
+{
+	bool now;
+
+	if (kstrtobool(buf, &now) || !now)
+		return -EINVAL;
+	bufpool_reclaim_all(bufpool_chardev_pool(dev));
+	return count;
+}
+
+static DEVICE_ATTR_WO(trim);
+
 static struct attribute *pool_attrs[] = {
+	&dev_attr_trim.attr,
 	&pool_attr_limit.attr.attr,
 	&dev_attr_quota.attr,
 	&pool_attr_in_use.attr.attr,
