@@ -1,0 +1,565 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Citizens: three users with different appetites on a pool that is too small for
+ * them, dying and coming back all the time; and others who behave as one hopes
+ * that nobody does.
+ *
+ * BUFPOOL_STRESS_SECONDS is how long it lasts (10); BUFPOOL_SEED repeats what
+ * can be repeated.
+ */
+#include "bufpool_test.h"
+
+#include <poll.h>
+#include <sched.h>
+#include <sys/resource.h>
+
+#define BLOCK		(64 * KIB)
+#define BLOCKS		64
+#define LIMIT		(BLOCKS * BLOCK)
+#define QUOTA		(32 * BLOCK)
+#define CITIZENS	8
+#define USERS		3
+#define HELD		40
+#define QUEUE		4
+#define KILL_MS		50
+#define QUEUE_MS	400
+#define A_DAY		(24 * 3600)
+
+static struct bufpool_stats stats_of(int fd)
+{
+	struct bufpool_stats stats;
+
+	if (pool_stats(fd, &stats))
+		memset(&stats, 0xff, sizeof(stats));
+	return stats;
+}
+
+static unsigned int stress_seconds(void)
+{
+	const char *given = getenv("BUFPOOL_STRESS_SECONDS");
+
+	return given && atoi(given) > 0 ? atoi(given) : 10;
+}
+
+/* What a user is like. */
+struct appetite {
+	uid_t uid;
+	unsigned int citizens;
+	__u64 smallest;
+	unsigned int doublings;		/* sizes from the smallest on */
+	unsigned int holds;		/* so many blocks at a time, at most */
+	__s64 patience_ns;		/* 0: does not wait */
+	unsigned int naps;		/* one action in so many is a sleep */
+};
+
+static const struct appetite appetites[USERS] = {
+	/* Many small blocks, at once or not at all. */
+	{ 4711, 3, 4 * KIB, 3, HELD, 0, 64 },
+	/* Some of a middle size, for a while. */
+	{ 4712, 3, 64 * KIB, 3, 6, 5 * NSEC_PER_MSEC, 8 },
+	/* All that there is, if waiting for it helps. */
+	{ 4713, 2, 128 * KIB, 4, HELD, 50 * NSEC_PER_MSEC, 256 },
+};
+
+struct town {
+	unsigned int stop;
+	unsigned int samples[USERS];
+	__u64 most[USERS];
+	unsigned int rentals[CITIZENS];
+	unsigned int refusals[CITIZENS];
+	__u64 seeds[CITIZENS];
+	unsigned int number;		/* of the queue that is being served */
+	unsigned int served;
+	unsigned int order[QUEUE];
+	unsigned int ready[QUEUE];
+};
+
+struct citizen {
+	struct town *town;
+	const struct appetite *appetite;
+	unsigned int number;
+};
+
+/* Stamps ----------------------------------------------------------------------- */
+
+/* On every page, who has written it for which rental. */
+struct stamp {
+	__u64 owner;
+	__u64 handle;
+};
+
+static void put_stamp(unsigned char *at, __u64 length, struct stamp stamp)
+{
+	__u64 i;
+
+	for (i = 0; i < length; i += 4096) {
+		memcpy(at + i, &stamp, sizeof(stamp));
+		memcpy(at + i + 4096 - sizeof(stamp), &stamp, sizeof(stamp));
+	}
+}
+
+static bool has_stamp(const unsigned char *at, __u64 length, struct stamp stamp)
+{
+	__u64 i;
+
+	for (i = 0; i < length; i += 4096) {
+		if (memcmp(at + i, &stamp, sizeof(stamp)) ||
+		    memcmp(at + i + 4096 - sizeof(stamp), &stamp,
+			   sizeof(stamp)))
+			return false;
+	}
+	return true;
+}
+
+/* Nothing, or what this process has left there itself. */
+static bool is_own_or_empty(const unsigned char *at, __u64 length)
+{
+	struct stamp old;
+
+	memcpy(&old, at, sizeof(old));
+	if (old.owner == (__u64)getpid())
+		return has_stamp(at, length, old);
+	return has_stamp(at, length, (struct stamp){ 0 });
+}
+
+/* Citizens ---------------------------------------------------------------------- */
+
+struct possession {
+	struct bufpool_rent rent;
+	unsigned char *at;
+};
+
+static void acquire(const struct citizen *citizen, int fd,
+		    struct possession *one)
+{
+	const struct appetite *appetite = citizen->appetite;
+	__u64 *seed = &citizen->town->seeds[citizen->number];
+	__u64 size = appetite->smallest << next_random(seed) %
+		     appetite->doublings;
+	struct stamp stamp = { .owner = getpid() };
+	int ret;
+
+	ret = rent_with(fd, size,
+			appetite->patience_ns ? 0 : BUFPOOL_RENT_NONBLOCK,
+			appetite->patience_ns, &one->rent);
+	if (ret) {
+		CHECK(ret == -EAGAIN || ret == -ETIMEDOUT || ret == -EDQUOT);
+		citizen->town->refusals[citizen->number]++;
+		one->rent.length = 0;
+		return;
+	}
+	one->at = map_block(fd, &one->rent);
+	CHECK(one->at != MAP_FAILED);
+	CHECK(is_own_or_empty(one->at, one->rent.length));
+	stamp.handle = one->rent.handle;
+	put_stamp(one->at, one->rent.length, stamp);
+	citizen->town->rentals[citizen->number]++;
+}
+
+static void part_with(int fd, struct possession *one, __u64 *seed)
+{
+	struct stamp stamp = {
+		.owner = getpid(),
+		.handle = one->rent.handle,
+	};
+	__u32 flags = next_random(seed) % 16;
+
+	CHECK(has_stamp(one->at, one->rent.length, stamp));
+	CHECK(!munmap(one->at, one->rent.length));
+	/* Mostly without. */
+	CHECK(!give_with(fd, one->rent.handle, flags < 4 ? flags : 0));
+	one->rent.length = 0;
+}
+
+static int live(void *arg)
+{
+	const struct citizen *citizen = arg;
+	const struct appetite *appetite = citizen->appetite;
+	struct town *town = citizen->town;
+	__u64 *seed = &town->seeds[citizen->number];
+	struct possession held[HELD] = { 0 };
+	int fd;
+
+	CHECK(become(appetite->uid, ONLY_OPEN));
+	fd = pool_open();
+	CHECK(fd >= 0);
+	while (!__atomic_load_n(&town->stop, __ATOMIC_ACQUIRE)) {
+		struct possession *one;
+
+		one = &held[next_random(seed) % appetite->holds];
+		if (one->rent.length)
+			part_with(fd, one, seed);
+		else
+			acquire(citizen, fd, one);
+		if (next_random(seed) % appetite->naps == 0)
+			sleep_ms(1);
+	}
+	return 0;
+}
+
+/* Nobody's quota is passed, at any sample, nor the pool's limit. */
+static int watch(void *arg)
+{
+	const struct citizen *watcher = arg;
+	struct town *town = watcher->town;
+	unsigned int user = watcher->number;
+	int fd;
+
+	CHECK(become(appetites[user].uid, ONLY_OPEN));
+	fd = pool_open();
+	CHECK(fd >= 0);
+	while (!__atomic_load_n(&town->stop, __ATOMIC_ACQUIRE)) {
+		struct bufpool_stats now = stats_of(fd);
+
+		CHECK(now.user_quota == QUOTA);
+		CHECK(now.user_held <= QUOTA);
+		CHECK(now.in_use <= now.pinned);
+		CHECK(now.pinned <= LIMIT);
+		town->samples[user]++;
+		if (town->most[user] < now.user_held)
+			town->most[user] = now.user_held;
+		sleep_ms(1);
+	}
+	return 0;
+}
+
+/* A queue ------------------------------------------------------------------------- */
+
+/*
+ * Who is woken first on one processor runs first, if both are of the same
+ * real-time priority. So the order in which these write down their numbers is
+ * that in which they were served.
+ */
+static bool run_in_order(void)
+{
+	struct sched_param param = { .sched_priority = 10 };
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	return !sched_setaffinity(0, sizeof(set), &set) &&
+	       !sched_setscheduler(0, SCHED_FIFO, &param);
+}
+
+static int stand_in_line(void *arg)
+{
+	const struct citizen *self = arg;
+	struct town *town = self->town;
+	struct bufpool_rent rented;
+	int fd = pool_open();
+
+	CHECK(fd >= 0);
+	CHECK(run_in_order());
+	word_set(&town->ready[self->number], 1);
+	CHECK(!rent_with(fd, BLOCK, 0, 3 * SOON_MS * NSEC_PER_MSEC, &rented));
+	town->order[__atomic_fetch_add(&town->served, 1, __ATOMIC_ACQ_REL)] =
+		self->number;
+	CHECK(!give(fd, rented.handle));
+	return 0;
+}
+
+/* Whether a process sleeps in the line, and not somewhere on its way to it. */
+static bool is_in_line(pid_t pid)
+{
+	char path[64], stack[2048];
+	ssize_t len = 0;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stack", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		len = read(fd, stack, sizeof(stack) - 1);
+		close(fd);
+	}
+	if (len <= 0)
+		return false;
+	stack[len] = '\0';
+	return strstr(stack, "bufpool_wait") && !strstr(stack, "mutex_lock");
+}
+
+static bool stands_or_is_served(struct town *town, unsigned int number,
+				pid_t pid)
+{
+	__u64 end = now_ms() + SOON_MS;
+
+	if (!word_reaches(&town->ready[number], 1))
+		return false;
+	while (now_ms() < end) {
+		if (__atomic_load_n(&town->served, __ATOMIC_ACQUIRE) > number ||
+		    is_in_line(pid))
+			return true;
+	}
+	return false;
+}
+
+/* Queue up one after another; whether they are served one after another. */
+static bool is_served_in_order(struct town *town)
+{
+	pid_t pids[QUEUE];
+	unsigned int i;
+	bool ok = true;
+
+	town->served = 0;
+	memset(town->ready, 0, sizeof(town->ready));
+	for (i = 0; i < QUEUE; i++) {
+		struct citizen waiter = { .town = town, .number = i };
+
+		pids[i] = spawn(stand_in_line, &waiter);
+		ok = ok && stands_or_is_served(town, i, pids[i]);
+	}
+	for (i = 0; i < QUEUE; i++)
+		ok = !reap(pids[i]) && ok;
+	for (i = 0; i < QUEUE; i++)
+		ok = ok && town->order[i] == i;
+	if (!ok)
+		fprintf(stderr, "# served: %u of %u: %u %u %u %u\n",
+			town->served, QUEUE, town->order[0], town->order[1],
+			town->order[2], town->order[3]);
+	return ok;
+}
+
+/* The scenario -------------------------------------------------------------------- */
+
+FIXTURE(town)
+{
+	int fd;
+	struct town *town;
+	struct citizen citizens[CITIZENS];
+	pid_t pids[CITIZENS];
+	pid_t watchers[USERS];
+	__u64 seed;
+};
+
+FIXTURE_SETUP(town)
+{
+	unsigned int user, i, number = 0;
+
+	ASSERT_EQ(0, limit_write(LIMIT));
+	ASSERT_EQ(0, parameter_write("quota", QUOTA));
+	self->fd = pool_open();
+	ASSERT_LE(0, self->fd);
+	self->town = shared_alloc(sizeof(*self->town));
+	ASSERT_NE(NULL, self->town);
+	self->seed = random_seed();
+	for (user = 0; user < USERS; user++) {
+		for (i = 0; i < appetites[user].citizens; i++) {
+			self->citizens[number] = (struct citizen){
+				.town = self->town,
+				.appetite = &appetites[user],
+				.number = number,
+			};
+			number++;
+		}
+	}
+	ASSERT_EQ(CITIZENS, number);
+}
+
+FIXTURE_TEARDOWN(town)
+{
+	close(self->fd);
+	parameters_restore();
+}
+
+TEST_F_TIMEOUT(town, goes_on, A_DAY)
+{
+	__u64 end = now_ms() + stress_seconds() * 1000ULL;
+	__u64 next_queue = now_ms() + QUEUE_MS;
+	unsigned int i, kills = 0, queues = 0;
+	struct bufpool_stats after;
+
+	for (i = 0; i < USERS; i++) {
+		struct citizen watcher = { .town = self->town, .number = i };
+
+		self->watchers[i] = spawn(watch, &watcher);
+		ASSERT_LT(0, self->watchers[i]);
+	}
+	for (i = 0; i < CITIZENS; i++) {
+		self->town->seeds[i] = next_random(&self->seed);
+		self->pids[i] = spawn(live, &self->citizens[i]);
+		ASSERT_LT(0, self->pids[i]);
+	}
+	while (now_ms() < end) {
+		sleep_ms(KILL_MS);
+		i = next_random(&self->seed) % CITIZENS;
+		kill(self->pids[i], SIGKILL);
+		ASSERT_EQ(-SIGKILL, reap(self->pids[i]));
+		kills++;
+		self->town->seeds[i] = next_random(&self->seed);
+		self->pids[i] = spawn(live, &self->citizens[i]);
+		ASSERT_LT(0, self->pids[i]);
+		if (now_ms() < next_queue)
+			continue;
+		ASSERT_TRUE(is_served_in_order(self->town));
+		queues++;
+		next_queue = now_ms() + QUEUE_MS;
+	}
+	word_set(&self->town->stop, 1);
+	for (i = 0; i < CITIZENS; i++)
+		EXPECT_EQ(0, reap(self->pids[i]));
+	for (i = 0; i < USERS; i++) {
+		EXPECT_EQ(0, reap(self->watchers[i]));
+		EXPECT_LT(0, self->town->samples[i]);
+		EXPECT_LT(0, self->town->most[i]);
+		TH_LOG("user %u: at most %llu of %llu KiB at %u samples",
+		       appetites[i].uid, self->town->most[i] / KIB, QUOTA / KIB,
+		       self->town->samples[i]);
+	}
+	for (i = 0; i < CITIZENS; i++) {
+		EXPECT_LT(0, self->town->rentals[i]);
+		TH_LOG("citizen %u: %u rentals, %u refusals", i,
+		       self->town->rentals[i], self->town->refusals[i]);
+	}
+	after = stats_of(self->fd);
+	TH_LOG("%u kills, %u queues in order, %llu waits, %llu steals", kills,
+	       queues, after.waits, after.steals);
+	EXPECT_LT(0, queues);
+	EXPECT_TRUE(in_use_becomes(self->fd, 0));
+	after = stats_of(self->fd);
+	EXPECT_EQ(0, after.warm);
+	EXPECT_EQ(0, after.waiting);
+	EXPECT_EQ(1, after.clients);
+	EXPECT_EQ(after.rents, after.returns);
+	EXPECT_GE(LIMIT, after.pinned);
+}
+
+/* Many ---------------------------------------------------------------------------- */
+
+#define CROWD	2000
+
+static __u64 memory_of_kernel(void)
+{
+	char line[128];
+	__u64 bytes = 0;
+	FILE *file = fopen("/proc/meminfo", "re");
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (!strncmp(line, "SUnreclaim:", 11))
+			bytes = strtoull(line + 11, NULL, 10) * KIB;
+	}
+	if (file)
+		fclose(file);
+	return bytes;
+}
+
+TEST_F_TIMEOUT(town, has_two_thousand_clients, 120)
+{
+	struct rlimit limit = { CROWD + 100, CROWD + 100 };
+	__u64 before, during, each;
+	static int fds[CROWD];
+	struct bufpool_stats now;
+	struct bufpool_rent rented;
+	int i;
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	ASSERT_EQ(0, limit_write(2 * LIMIT));
+	before = memory_of_kernel();
+	for (i = 0; i < CROWD; i++) {
+		fds[i] = pool_open();
+		ASSERT_LE(0, fds[i]);
+	}
+	during = memory_of_kernel();
+	now = stats_of(self->fd);
+	EXPECT_EQ(CROWD + 1, now.clients);
+	each = (during > before ? during - before : 0) / CROWD;
+	TH_LOG("%llu bytes for each client", each);
+	EXPECT_GT(16 * KIB, each);
+
+	/* Each has one warm block; the last one takes them all. */
+	for (i = 0; i < CROWD; i++) {
+		ASSERT_EQ(0, rent(fds[i], 1, &rented));
+		ASSERT_EQ(0, give(fds[i], rented.handle));
+	}
+	now = stats_of(self->fd);
+	EXPECT_EQ(CROWD * 4 * KIB, now.warm);
+	EXPECT_EQ(now.warm, now.user_held);
+	for (i = 0; i < 2 * BLOCKS; i++)
+		ASSERT_EQ(0, rent(self->fd, BLOCK, &rented));
+	now = stats_of(self->fd);
+	EXPECT_EQ(0, now.warm);
+	EXPECT_EQ(2 * LIMIT, now.in_use);
+	EXPECT_EQ(-EAGAIN, rent(fds[0], 1, &rented));
+	for (i = 0; i < CROWD; i++)
+		ASSERT_EQ(0, close(fds[i]));
+	EXPECT_EQ(1, stats_of(self->fd).clients);
+}
+
+/* One who rents everything and sleeps ---------------------------------------------- */
+
+struct hoard {
+	unsigned int ready;
+	int count;
+	uid_t uid;
+};
+
+static int hoard(void *arg)
+{
+	static struct bufpool_block blocks[2048];
+	struct hoard *all = arg;
+	int fd;
+
+	if (all->uid)
+		CHECK(become(all->uid, ONLY_OPEN));
+	fd = pool_open();
+	CHECK(fd >= 0);
+	for (;;) {
+		int ret = rent_many(fd, 4096, BUFPOOL_MANY_MAX,
+				    blocks + all->count);
+
+		if (ret < 0) {
+			CHECK(ret == -EAGAIN || ret == -EDQUOT);
+			break;
+		}
+		all->count += ret;
+	}
+	word_set(&all->ready, 1);
+	pause();
+	return 0;
+}
+
+/* Without a quota he has it all, until he is killed; who waits has it then. */
+TEST_F(town, suffers_a_hoarder)
+{
+	struct hoard *all = shared_alloc(sizeof(*all));
+	struct pollfd polled = { .fd = self->fd, .events = POLLIN };
+	struct bufpool_rent rented;
+	pid_t pid;
+
+	ASSERT_NE(NULL, all);
+	pid = spawn(hoard, all);
+	ASSERT_TRUE(word_reaches(&all->ready, 1));
+	EXPECT_EQ(LIMIT / 4096, (__u64)all->count);
+	EXPECT_EQ(-EAGAIN, rent(self->fd, 1, &rented));
+	EXPECT_EQ(-ETIMEDOUT, rent_with(self->fd, LIMIT / 4, 0,
+					20 * NSEC_PER_MSEC, &rented));
+	EXPECT_EQ(0, poll(&polled, 1, 0));
+	kill(pid, SIGKILL);
+	EXPECT_EQ(1, poll(&polled, 1, SOON_MS));
+	EXPECT_EQ(-SIGKILL, reap(pid));
+	EXPECT_EQ(0, rent_with(self->fd, LIMIT / 4, 0, SOON_MS * NSEC_PER_MSEC,
+			       &rented));
+	EXPECT_TRUE(in_use_becomes(self->fd, LIMIT / 4));
+}
+
+/* With one, the rest is there for the others. */
+TEST_F(town, bounds_a_hoarder)
+{
+	struct hoard *all = shared_alloc(sizeof(*all));
+	struct bufpool_rent rented;
+	pid_t pid;
+	int i;
+
+	ASSERT_NE(NULL, all);
+	all->uid = 4711;
+	pid = spawn(hoard, all);
+	ASSERT_TRUE(word_reaches(&all->ready, 1));
+	EXPECT_EQ(QUOTA / 4096, (__u64)all->count);
+	for (i = 0; i < (int)((LIMIT - QUOTA) / BLOCK); i++)
+		EXPECT_EQ(0, rent(self->fd, BLOCK, &rented));
+	EXPECT_EQ(-EAGAIN, rent(self->fd, BLOCK, &rented));
+	kill(pid, SIGKILL);
+	EXPECT_EQ(-SIGKILL, reap(pid));
+	EXPECT_EQ(0, rent_with(self->fd, QUOTA / 2, 0, SOON_MS * NSEC_PER_MSEC,
+			       &rented));
+}
+
+TEST_HARNESS_MAIN
