@@ -455,13 +455,11 @@ static inline void touch_signalled(int sig)
 	siglongjmp(touch_env, sig);
 }
 
-static inline void touch_prepare(void)
+/* Before there is a second thread. */
+static inline void __attribute__((constructor)) touch_prepare(void)
 {
 	struct sigaction action = { .sa_handler = touch_signalled };
-	static bool prepared;
 
-	if (__atomic_exchange_n(&prepared, true, __ATOMIC_RELAXED))
-		return;
 	sigaction(SIGBUS, &action, NULL);
 	sigaction(SIGSEGV, &action, NULL);
 }
@@ -470,7 +468,6 @@ static inline int peek(const void *at, unsigned char *value)
 {
 	int sig;
 
-	touch_prepare();
 	sig = sigsetjmp(touch_env, 1);
 	if (!sig) {
 		__atomic_store_n(&touch_armed, 1, __ATOMIC_RELAXED);
@@ -485,7 +482,6 @@ static inline int poke(void *at, unsigned char value)
 {
 	int sig;
 
-	touch_prepare();
 	sig = sigsetjmp(touch_env, 1);
 	if (!sig) {
 		__atomic_store_n(&touch_armed, 1, __ATOMIC_RELAXED);
