@@ -521,6 +521,7 @@ bool bufpool_pool_drop_idle(struct bufpool_pool *pool, size_t bytes);
 size_t bufpool_pool_drop_some(struct bufpool_pool *pool, size_t bytes);
 size_t bufpool_pool_idle(struct bufpool_pool *pool);
 size_t bufpool_pool_warm(struct bufpool_pool *pool);
+size_t bufpool_pool_unused(struct bufpool_pool *pool);
 void bufpool_pool_flush(struct bufpool_pool *pool);
 void bufpool_pool_start_draining(struct bufpool_class *but, size_t bytes);
 void bufpool_pool_stop_draining(struct bufpool_pool *pool);

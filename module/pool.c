@@ -332,6 +332,33 @@ size_t bufpool_pool_idle(struct bufpool_pool *pool)
 	return bytes;
 }
 
+/* Bytes in blocks that are neither free nor being scrubbed. */
+static u64 bytes_out(struct bufpool_pool *pool)
+{
+	u64 bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < pool->nr_classes; i++) {
+		struct bufpool_class *class = &pool->classes[i];
+
+		spin_lock(&class->lock);
+		bytes += (u64)(class->nr_out - class->nr_scrubbing) <<
+			 class->shift;
+		spin_unlock(&class->lock);
+	}
+	return bytes;
+}
+
+/* Bytes that nobody rents; at the most so many can become idle slabs. */
+size_t bufpool_pool_unused(struct bufpool_pool *pool)
+{
+	u64 pinned = atomic_long_read(&pool->pinned);
+	u64 used = bytes_out(pool);
+
+	used -= min_t(u64, bufpool_pool_warm(pool), used);
+	return pinned > used ? pinned - used : 0;
+}
+
 /**
  * bufpool_pool_drop_some - give wholly free slabs to the system
  * @pool: whose
@@ -467,23 +494,6 @@ void bufpool_pool_info(struct bufpool_pool *pool, struct bufpool_info *info)
 	info->limit = READ_ONCE(pool->config.limit);
 	info->slab_size = pool->config.slab_size;
 	info->span = BUFPOOL_SPAN;
-}
-
-/* Bytes in blocks that are neither free nor being scrubbed. */
-static u64 bytes_out(struct bufpool_pool *pool)
-{
-	u64 bytes = 0;
-	unsigned int i;
-
-	for (i = 0; i < pool->nr_classes; i++) {
-		struct bufpool_class *class = &pool->classes[i];
-
-		spin_lock(&class->lock);
-		bytes += (u64)(class->nr_out - class->nr_scrubbing) <<
-			 class->shift;
-		spin_unlock(&class->lock);
-	}
-	return bytes;
 }
 
 /*

@@ -71,7 +71,7 @@ static int grow_for_warm(struct bufpool_class *class, struct bufpool_blk **keep)
 	int err = -EAGAIN;
 
 	/* not in vain */
-	if (bufpool_pool_idle(pool) + bufpool_pool_warm(pool) <
+	if (bufpool_pool_unused(pool) <
 	    bufpool_pool_missing(pool, class->slab_size))
 		return err;
 	while (err == -EAGAIN && !signal_pending(current)) {
