@@ -498,15 +498,16 @@ TEST_F(line, oversize_block_serves_several)
 {
 	static const __u64 sizes[] = {
 		4 * KIB, 8 * KIB, 64 * KIB, 4 * KIB, 256 * KIB, 64 * KIB,
-		1 * MIB, 64 * KIB, 1 * MIB, 128 * KIB,
+		512 * KIB, 64 * KIB, 512 * KIB, 128 * KIB,
 	};
 	struct bufpool_info info;
 	unsigned int i;
 
 	ASSERT_EQ(0, pool_info(self->fd, &info));
-	if (info.max_rent < LIMIT)
-		SKIP(return, "no block is as large as the limit here");
-	ASSERT_EQ(0, rent(self->fd, LIMIT, &self->rent));
+	if (info.max_rent == info.max_pooled)
+		SKIP(return, "no block is too large to be pooled here");
+	ASSERT_EQ(0, limit_write(info.max_rent));
+	ASSERT_EQ(0, rent(self->fd, info.max_rent, &self->rent));
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		self->pids[i] = enqueue(self->line, i, sizes[i]);
 		ASSERT_LT(0, self->pids[i]);
@@ -747,6 +748,7 @@ static int churn(void *arg)
 FIXTURE(large)
 {
 	int fd;
+	__u64 size;
 	struct line *line;
 	struct bufpool_block *blocks;
 	int count;
@@ -754,14 +756,15 @@ FIXTURE(large)
 	unsigned int small;		/* when it began to wait */
 };
 
+/* The pool is as large as the largest block is. */
 FIXTURE_VARIANT(large)
 {
-	__u64 size;
+	unsigned int share;		/* one part in so many of that */
 };
 
-FIXTURE_VARIANT_ADD(large, mebibyte) { .size = 1 * MIB };
-FIXTURE_VARIANT_ADD(large, two_mebibytes) { .size = 2 * MIB };
-FIXTURE_VARIANT_ADD(large, all_there_is) { .size = 4 * MIB };
+FIXTURE_VARIANT_ADD(large, quarter) { .share = 4 };
+FIXTURE_VARIANT_ADD(large, half) { .share = 2 };
+FIXTURE_VARIANT_ADD(large, all_there_is) { .share = 1 };
 
 FIXTURE_SETUP(large)
 {
@@ -771,16 +774,16 @@ FIXTURE_SETUP(large)
 	self->fd = pool_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, pool_info(self->fd, &info));
-	if (info.max_rent < LIMIT)
-		SKIP(return, "no block is as large as the limit here");
-	ASSERT_EQ(0, limit_write(LIMIT));
+	ASSERT_LE(MIB, info.max_rent);
+	ASSERT_EQ(0, limit_write(info.max_rent));
+	self->size = info.max_rent / variant->share;
 	self->line = shared_alloc(sizeof(*self->line));
 	ASSERT_NE(NULL, self->line);
 	self->blocks = calloc(MOST, sizeof(*self->blocks));
 	ASSERT_NE(NULL, self->blocks);
-	/* Take all, and leave a little in every slab to those who churn. */
+	/* Take all, so that those who churn find nothing yet. */
 	self->count = drain(self->fd, 16 * KIB, self->blocks, MOST);
-	ASSERT_EQ(LIMIT / (16 * KIB), (__u64)self->count);
+	ASSERT_EQ(info.max_rent / (16 * KIB), (__u64)self->count);
 	for (i = 0; i < CHURNERS; i++)
 		self->churners[i] = spawn(churn, self->line);
 }
@@ -833,7 +836,7 @@ static bool let_go(int fd, const struct bufpool_block *blocks, int count)
 
 TEST_F_TIMEOUT(large, is_not_starved, 60)
 {
-	pid_t pid = enqueue(self->line, 0, variant->size);
+	pid_t pid = enqueue(self->line, 0, self->size);
 
 	ASSERT_LT(0, pid);
 	self->small = self->line->small;
@@ -853,10 +856,10 @@ TEST_F_TIMEOUT(large, is_not_starved_by_quitters, 60)
 	struct waiter quitter = {
 		.line = self->line,
 		.number = 1,
-		.size = variant->size,
+		.size = self->size,
 		.timeout_ns = 100 * NSEC_PER_MSEC,
 	};
-	pid_t pid = enqueue(self->line, 0, variant->size), other;
+	pid_t pid = enqueue(self->line, 0, self->size), other;
 
 	ASSERT_LT(0, pid);
 	self->line->places[1].answer = 1;
@@ -875,8 +878,8 @@ TEST_F_TIMEOUT(large, is_not_starved_by_quitters, 60)
 /* One after another, and the second as the first. */
 TEST_F_TIMEOUT(large, is_not_starved_as_the_second, 60)
 {
-	pid_t pid = enqueue(self->line, 0, variant->size);
-	pid_t second = enqueue(self->line, 1, variant->size);
+	pid_t pid = enqueue(self->line, 0, self->size);
+	pid_t second = enqueue(self->line, 1, self->size);
 
 	ASSERT_LT(0, pid);
 	ASSERT_LT(0, second);
@@ -897,12 +900,12 @@ TEST_F_TIMEOUT(large, is_not_starved_as_the_second, 60)
 /* Nor by one who has a few small blocks, here and there, and keeps them. */
 TEST_F_TIMEOUT(large, is_not_starved_by_a_keeper, 60)
 {
-	pid_t pid = enqueue(self->line, 0, variant->size);
+	pid_t pid = enqueue(self->line, 0, self->size);
 	int i;
 
 	ASSERT_LT(0, pid);
 	self->small = self->line->small;
-	if (variant->size == LIMIT) {
+	if (variant->share == 1) {
 		/* There is no room beside a keeper. */
 		kill(pid, SIGKILL);
 		reap(pid);
@@ -910,7 +913,7 @@ TEST_F_TIMEOUT(large, is_not_starved_by_a_keeper, 60)
 		close(self->fd);
 		return;
 	}
-	/* One block of every fifth slab stays: 896 KiB that nobody else gets. */
+	/* One block of every fifth slab stays, and nobody else gets the rest. */
 	for (i = 0; i < self->count; i++) {
 		if (i % 40)
 			ASSERT_EQ(0, give(self->fd, self->blocks[i].handle));
@@ -1174,11 +1177,14 @@ TEST_F(line, pollin_tells_the_truth)
 TEST_F(line, pollin_tells_the_truth_while_somebody_waits)
 {
 	int count, i, ready, ret;
+	struct bufpool_info info;
 	pid_t pid;
 
+	ASSERT_EQ(0, pool_info(self->fd, &info));
+	ASSERT_EQ(0, limit_write(info.max_rent));
 	count = drain(self->fd, SMALL, self->blocks, MOST);
 	ASSERT_LT(0, count);
-	pid = enqueue(self->line, 0, LIMIT);
+	pid = enqueue(self->line, 0, info.max_rent);
 	ASSERT_LT(0, pid);
 	for (i = 0; i < count - 1; i++) {
 		ASSERT_EQ(0, give(self->fd, self->blocks[i].handle));
