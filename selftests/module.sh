@@ -174,6 +174,26 @@ forgets_the_limit() {
 	[ "$(cat "$parameters/limit")" = "$first" ]
 }
 
+# Zeroing and giving back are under way, or about to be, when it ends.
+ends_in_the_middle() {
+	for pause in 0 0.01 0 0.02 0 0.05 0 0 0 0; do
+		load trim_ms=10 floor=0 &&
+			./renter rent 1 65536 1048576 1 65536 1048576 || return
+		sleep $pause
+		unload || return
+	done
+}
+
+free_at_run_time() {
+	load || return
+	for name in limit quota floor warm_blocks warm_bytes trim_ms; do
+		case $(stat -c %a "$parameters/$name") in
+		644) ;;
+		*) return 1 ;;
+		esac
+	done
+}
+
 fixed_at_run_time() {
 	load || return
 	for name in slab_size max_pooled; do
@@ -195,8 +215,11 @@ fi
 
 bad_powers="0 3000 2048 rubbish 4MM 1G 99999999999G"
 bad_limits="0 1048575 -1 rubbish 4M4 99999999999G"
-plan=13
-for _ in $bad_powers $bad_powers $bad_limits; do
+bad_budgets="quota=0 quota=4095 quota=rubbish floor=17179869183G floor=-1
+	warm_blocks=65536 warm_blocks=1K warm_bytes=17179869183G trim_ms=9
+	trim_ms=3600001 trim_ms=10s"
+plan=16
+for _ in $bad_powers $bad_powers $bad_limits $bad_budgets; do
 	plan=$((plan + 1))
 done
 
@@ -211,6 +234,11 @@ done
 for value in $bad_limits; do
 	test_case "limit=$value is refused" refuses limit "$value"
 done
+for pair in $bad_budgets; do
+	test_case "$pair is refused" refuses "${pair%%=*}" "${pair#*=}"
+done
+test_case "budgets" accepts "quota=1M floor=0 warm_blocks=0 warm_bytes=64K trim_ms=10" \
+	"quota=1048576 floor=0 warm_blocks=0 warm_bytes=65536 trim_ms=10" 1 65536 1048576
 test_case "small slabs" accepts "slab_size=32K" "slab_size=32768" 1 65536 1048576
 test_case "large slabs" accepts "slab_size=1M" "slab_size=1048576" 1 65536 1048576
 test_case "little is pooled" accepts "max_pooled=64K" "max_pooled=65536" 1 65536 65537 1048576
@@ -218,10 +246,12 @@ test_case "a low limit" accepts "limit=4M" "limit=4194304" 1 65536 1048576
 test_case "everything at once" accepts "limit=2M slab_size=64K max_pooled=4K" \
 	"limit=2097152 slab_size=65536 max_pooled=4096" 1 4096 4097 1048576
 test_case "sizes are fixed once loaded" fixed_at_run_time
+test_case "budgets are not" free_at_run_time
 test_case "a new limit lasts until unloading" forgets_the_limit
 test_case "an open file keeps the module" stays_while file
 test_case "a mapping keeps the module" stays_while mapping
 test_case "unloading leaves nothing" leaves_nothing
+test_case "in the middle of its work" ends_in_the_middle
 test_case "twenty times" comes_and_goes
 echo "# totals: $((count - failed)) of $count"
 
