@@ -115,6 +115,21 @@ int bufpool_rent_replenish(struct bufpool_class *class, u64 ticket,
 	return err;
 }
 
+/*
+ * Whether there may be room for a slab. Where there are warm blocks this says
+ * yes too often; who tries has them given up, so it does not say so twice.
+ */
+static bool could_grow(struct bufpool_class *class)
+{
+	struct bufpool_pool *pool = class->pool;
+	size_t missing = bufpool_pool_missing(pool, class->slab_size);
+
+	if (!bufpool_wait_is_turn(class, BUFPOOL_NO_TICKET))
+		return false;
+	return bufpool_pool_idle(pool) >= missing ||
+	       (bufpool_pool_warm(pool) && bufpool_pool_unused(pool) >= missing);
+}
+
 /**
  * bufpool_rent_could - whether a block of a class can be had now
  * @class: which
@@ -128,9 +143,7 @@ bool bufpool_rent_could(struct bufpool_class *class)
 
 	if (bufpool_pool_missing(pool, 0))
 		return false;
-	if (bufpool_wait_is_turn(class, BUFPOOL_NO_TICKET) &&
-	    bufpool_pool_idle(pool) + bufpool_pool_warm(pool) >=
-	    bufpool_pool_missing(pool, class->slab_size))
+	if (could_grow(class))
 		return true;
 	for (nr = class->nr; nr <= class->nr + LARGER_CLASSES &&
 	     nr < pool->nr_classes; nr++)

@@ -32,8 +32,10 @@
  * Ownership
  *
  *   A block belongs to the caller from the call that rents or adopts it until
- *   the call that returns it, or until the pool is closed. Touching it
- *   afterwards raises SIGBUS or SIGSEGV, unless it has been rented again.
+ *   the call that returns it, or until the pool is closed. It must not be
+ *   touched afterwards. While the block is warm, see <linux/bufpool.h>, that
+ *   harms this program only; after BUFPOOL_RETURN_REVOKE, or once the block has
+ *   gone to others, it raises SIGBUS or SIGSEGV.
  */
 #ifndef BUFPOOL_H
 #define BUFPOOL_H
@@ -100,7 +102,8 @@ int bufpool_close(struct bufpool *pool);
  * @min_size: bytes needed
  * @flags: BUFPOOL_RENT_* bits
  *
- * All bytes of the block are zero. It is aligned to its own size, which
+ * The block is zero, or has what this client left in it, unless
+ * BUFPOOL_RENT_ZERO is given. It is aligned to its own size, which
  * bufpool_block_size() tells.
  *
  * Return: the block, to be given to bufpool_return(); or NULL and errno:
