@@ -494,8 +494,9 @@ TEST_F_TIMEOUT(giveback, under_pressure, 120)
 	start = now_ms();
 	ret = in_child(press, pressure);
 	after = stats_of(self->fd);
-	TH_LOG("KiB pinned: %llu before, %llu after %llu ms of pressure; %llu were free when the first warm one went",
-	       before.pinned / KIB, after.pinned / KIB, now_ms() - start,
+	TH_LOG("KiB pinned: %llu before, %llu after %llu ms of pressure",
+	       before.pinned / KIB, after.pinned / KIB, now_ms() - start);
+	TH_LOG("KiB free when the first warm one went: %llu",
 	       pressure->free / KIB);
 	set_nr_hugepages(huge);
 	EXPECT_EQ(0, ret);
