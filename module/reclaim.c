@@ -116,8 +116,8 @@ static unsigned long shrink_scan(struct shrinker *shrinker,
 	if (done < wanted) {
 		u32 since = READ_ONCE(pool->pressed);
 
-		/* a generation is no shorter than a second */
-		if ((s32)(now - since) >= HZ)
+		/* one pass of reclaim calls many times, and is one generation */
+		if ((s32)(now - since) >= (s32)msecs_to_jiffies(10))
 			WRITE_ONCE(pool->pressed, now);
 		done += bufpool_warm_age(pool, since, wanted - done);
 		done += bufpool_pool_drop_some(pool, wanted);
