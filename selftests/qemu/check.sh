@@ -13,13 +13,32 @@
 rm -f "$build"/log/*/counts
 
 "$qemu_dir/lint.sh" quick || true
-suites=()
+suites=() logs=("$build/log/lint")
 trap 'kill "${suites[@]}" 2>/dev/null || true' EXIT
-for kernel in "$@"; do
-	"$qemu_dir/suite.sh" "$kernel" "$build/log/$kernel" &
+
+# start KERNEL LOG TEST...: run these tests in a VM of their own
+start() {
+	TESTS="${*:3}" "$qemu_dir/suite.sh" "$1" "$build/log/$2" &
 	suites+=($!)
+	logs+=("$build/log/$2")
+}
+
+# The debug kernel takes so long that two VMs share its tests.
+read -ra tests <<<"${TESTS:-$(tr '\n' ' ' <"$build/selftests/tests.list")}"
+for kernel in "$@"; do
+	if [ "$kernel" = debug ] && [ ${#tests[@]} -gt 1 ]; then
+		half=([0]="" [1]="")
+		for i in "${!tests[@]}"; do
+			half[i % 2]+=" ${tests[i]}"
+		done
+		# shellcheck disable=SC2086 # words
+		start debug debug ${half[0]}
+		# shellcheck disable=SC2086 # words
+		start debug debug-2 ${half[1]}
+	else
+		start "$kernel" "$kernel" "${tests[@]}"
+	fi
 done
 wait
 trap - EXIT
-logs=("${@/#/$build/log/}")
-total "$build/log/lint/counts" "${logs[@]/%//counts}"
+total "${logs[@]/%//counts}"
