@@ -35,6 +35,13 @@ struct bufpool_provider_ops {
 			   const __u64 *handles, unsigned int count,
 			   unsigned int flags);
 
+	/* See BUFPOOL_IOC_TRIM; @trimmed gets the bytes. */
+	int (*trim)(struct bufpool_provider *provider, __u64 min_size,
+		    __u64 *trimmed);
+
+	int (*stats)(struct bufpool_provider *provider,
+		     struct bufpool_stats *stats);
+
 	/* In a child of fork() too. */
 	void (*close)(struct bufpool_provider *provider);
 };
@@ -42,6 +49,7 @@ struct bufpool_provider_ops {
 struct bufpool_provider {
 	const struct bufpool_provider_ops *ops;
 	int fd;
+	const struct bufpool_status *status;	/* never NULL */
 };
 
 /* The kernel's pool by a descriptor of its device, which close() closes. */

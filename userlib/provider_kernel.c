@@ -60,6 +60,26 @@ static int kernel_return_many(struct bufpool_provider *provider,
 	return call(provider, BUFPOOL_IOC_RETURN_MANY, &give);
 }
 
+static int kernel_trim(struct bufpool_provider *provider, __u64 min_size,
+		       __u64 *trimmed)
+{
+	struct bufpool_trim trim = {
+		.size = sizeof(trim),
+		.min_size = min_size,
+	};
+	int ret = call(provider, BUFPOOL_IOC_TRIM, &trim);
+
+	*trimmed = trim.trimmed;
+	return ret;
+}
+
+static int kernel_stats(struct bufpool_provider *provider,
+			struct bufpool_stats *stats)
+{
+	*stats = (struct bufpool_stats){ .size = sizeof(*stats) };
+	return call(provider, BUFPOOL_IOC_STATS, stats);
+}
+
 static void kernel_close(struct bufpool_provider *provider)
 {
 	close(provider->fd);
@@ -70,6 +90,8 @@ static const struct bufpool_provider_ops kernel_ops = {
 	.map = kernel_map,
 	.rent_many = kernel_rent_many,
 	.return_many = kernel_return_many,
+	.trim = kernel_trim,
+	.stats = kernel_stats,
 	.close = kernel_close,
 };
 

@@ -37,7 +37,9 @@
  *   BUFPOOL_RETURN_REVOKE, or by BUFPOOL_IOC_TRIM, it goes to the depot: no
  *   page-table entry of the client, in any process, reaches it from then on.
  *
- *   A handle is valid for one rental only. When the last descriptor of a client
+ *   A handle is valid for one rental only. Its upper 32 bits say which block it is
+ *   (class << 27 | number of the block in its class) and its lower 32 bits which
+ *   rental. When the last descriptor of a client
  *   is closed and its last mapping is gone, by whatever cause, its blocks
  *   go back to the depot.
  *
@@ -117,6 +119,8 @@
  * @slab_size: (out) bytes that the pool grows by, for blocks up to that size
  * @span: (out) bytes of mmap offsets that each class has: the blocks of class k
  *	are at offsets k * span up to (k + 1) * span - 1
+ * @status_offset: (out) where to mmap struct bufpool_status; 0 where a kernel
+ *	has none
  *
  * Errors: EFAULT, EINVAL, E2BIG.
  */
@@ -133,6 +137,22 @@ struct bufpool_info {
 	__u64 limit;
 	__u64 slab_size;
 	__u64 span;
+	__u64 status_offset;
+};
+
+/**
+ * struct bufpool_status - what a program may read at any time without a call
+ * @waiting: rents that wait now; while there are any, a block that a program
+ *	holds without need keeps somebody waiting
+ * @pressure: changes whenever the system has been short of memory and the pool
+ *	was asked for some; what a program holds without need would have helped
+ *
+ * It is at the beginning of one page, which can be mapped MAP_SHARED, PROT_READ
+ * only, and which is the same for all clients. Both fields change at any time.
+ */
+struct bufpool_status {
+	__u32 waiting;
+	__u32 pressure;
 };
 
 /* Hand out zeroes, in a warm block too. */
