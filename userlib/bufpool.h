@@ -173,6 +173,32 @@ int bufpool_return_many(struct bufpool *pool, void *const *blocks,
 			unsigned int count, unsigned int flags);
 
 /**
+ * bufpool_trim() - give what is not rented to the other users of the machine
+ * @pool: the pool
+ * @min_size: only blocks of at least so many bytes; 0 is all
+ * @trimmed: (out) bytes given; may be NULL
+ *
+ * What the library keeps for any thread, and what is warm, goes to the depot. A
+ * program that is going to be idle does well to call it, and so does one that
+ * finds EPOLLPRI on bufpool_fd().
+ *
+ * Return: 0, or -ECHILD, -EINVAL.
+ */
+int bufpool_trim(struct bufpool *pool, size_t min_size, __u64 *trimmed);
+
+/**
+ * bufpool_stats() - the counters of BUFPOOL_IOC_STATS
+ * @pool: the pool
+ * @stats: (out) all of it
+ *
+ * To the kernel a block that the library keeps for the next rent is rented, so
+ * rents and returns that the kernel has not seen are not counted.
+ *
+ * Return: 0, or -ECHILD, -EINVAL.
+ */
+int bufpool_stats(struct bufpool *pool, struct bufpool_stats *stats);
+
+/**
  * bufpool_block_size() - the bytes in a rented block
  * @pool: the pool
  * @block: a block that is rented
@@ -190,7 +216,7 @@ size_t bufpool_block_size(struct bufpool *pool, const void *block);
  *
  * Return: 0, or -EINVAL (@handle is NULL too), -ENOENT, -ESTALE, -ECHILD.
  */
-int bufpool_handle(struct bufpool *pool, const void *block, uint64_t *handle);
+int bufpool_handle(struct bufpool *pool, const void *block, __u64 *handle);
 
 /**
  * bufpool_offset() - where to mmap a block
@@ -200,7 +226,7 @@ int bufpool_handle(struct bufpool *pool, const void *block, uint64_t *handle);
  *
  * Return: 0, or -EINVAL (@offset is NULL too), -ENOENT, -ESTALE, -ECHILD.
  */
-int bufpool_offset(struct bufpool *pool, const void *block, uint64_t *offset);
+int bufpool_offset(struct bufpool *pool, const void *block, __u64 *offset);
 
 /**
  * bufpool_adopt() - take over a block that was rented elsewhere
@@ -218,7 +244,7 @@ int bufpool_offset(struct bufpool *pool, const void *block, uint64_t *offset);
  * this pool's already), ENOMEM (the block is beyond the address space that
  * bufpool_open() could take), ECHILD.
  */
-void *bufpool_adopt(struct bufpool *pool, uint64_t handle, uint64_t offset);
+void *bufpool_adopt(struct bufpool *pool, __u64 handle, __u64 offset);
 
 /**
  * bufpool_fd() - the descriptor of a pool, for the ioctls of <linux/bufpool.h>

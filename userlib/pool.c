@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-#include "pool.h"
+#include "call.h"
+#include "kept.h"
 
 int bufpool_pool_check(const struct bufpool *pool)
 {
@@ -15,12 +18,25 @@ int bufpool_pool_check(const struct bufpool *pool)
 	return 0;
 }
 
+struct bufpool_rental *bufpool_pool_find(const struct bufpool *pool,
+					 const void *block,
+					 struct bufpool_place *place, int *error)
+{
+	*error = bufpool_window_find(&pool->window, block, place);
+	return *error ? NULL : bufpool_rentals_find(&pool->rentals, place, error);
+}
+
+int bufpool_check_many(const void *blocks, unsigned int count)
+{
+	return blocks && count && count <= INT_MAX ? 0 : -EINVAL;
+}
+
 static int map_reach(struct bufpool *pool, const struct bufpool_info *info,
-		     size_t reach)
+		     unsigned int shift)
 {
 	int ret;
 
-	ret = bufpool_window_init(&pool->window, info, reach, &pool->provider);
+	ret = bufpool_window_init(&pool->window, info, shift, &pool->provider);
 	if (ret)
 		return ret;
 	ret = bufpool_rentals_init(&pool->rentals, &pool->window);
@@ -40,16 +56,31 @@ destroy_window:
  */
 static int map(struct bufpool *pool, const struct bufpool_info *info)
 {
-	size_t largest = (size_t)info->page_size << (info->nr_classes - 1);
-	size_t reach = info->span < SIZE_MAX ? info->span : SIZE_MAX;
+	__u64 largest = (__u64)info->page_size << (info->nr_classes - 1);
+	unsigned int shift = sizeof(size_t) * CHAR_BIT - 1;
 	int ret = -ENOMEM;
 
-	for (reach -= reach % largest; reach; reach -= reach % largest) {
-		ret = map_reach(pool, info, reach);
-		if (ret != -ENOMEM)
-			break;
-		reach /= 2;
-	}
+	while (info->span >> shift == 0)
+		shift--;
+	for (; ret == -ENOMEM && 1ULL << shift >= largest; shift--)
+		ret = map_reach(pool, info, shift);
+	return ret;
+}
+
+/* 0 or -errno: what is kept for the next rent, and whether anything is */
+static int init_kept(struct bufpool *pool, const struct bufpool_info *info)
+{
+	const char *strict = secure_getenv("BUFPOOL_STRICT");
+	int ret;
+
+	pool->is_strict = strict && strcmp(strict, "1") == 0;
+	pool->max_kept = info->max_pooled;
+	ret = bufpool_depot_init(&pool->depot, info);
+	if (ret)
+		return ret;
+	ret = bufpool_caches_init(&pool->caches, !pool->is_strict);
+	if (ret)
+		bufpool_depot_destroy(&pool->depot);
 	return ret;
 }
 
@@ -64,14 +95,22 @@ static int set_up(struct bufpool *pool, int fd)
 		return ret;
 	ret = bufpool_forkmark_init(&pool->mark);
 	if (ret)
-		return ret;
+		goto unmap;
 	ret = map(pool, &info);
 	if (ret)
 		goto destroy_mark;
+	ret = init_kept(pool, &info);
+	if (ret)
+		goto destroy_map;
 	return 0;
 
+destroy_map:
+	bufpool_rentals_destroy(&pool->rentals);
+	bufpool_window_destroy(&pool->window);
 destroy_mark:
 	bufpool_forkmark_destroy(&pool->mark);
+unmap:
+	pool->provider.ops->unmap(&pool->provider);
 	return ret;
 }
 
@@ -153,15 +192,51 @@ int bufpool_close(struct bufpool *pool)
 		 * else may be at their addresses.
 		 */
 		bufpool_rentals_forget(&pool->rentals);
+		bufpool_caches_forget(&pool->caches);
 	} else {
+		bufpool_caches_destroy(&pool->caches);
 		bufpool_window_destroy(&pool->window);
 		return_all(pool);
 		bufpool_rentals_destroy(&pool->rentals);
+		pool->provider.ops->unmap(&pool->provider);
 	}
+	bufpool_depot_destroy(&pool->depot);
 	pool->provider.ops->close(&pool->provider);
 	bufpool_forkmark_destroy(&pool->mark);
 	free(pool);
 	return 0;
+}
+
+int bufpool_trim(struct bufpool *pool, size_t min_size, __u64 *trimmed)
+{
+	struct bufpool_cache *cache;
+	__u64 kept = 0, warm;
+	int ret;
+
+	ret = bufpool_call_begin(pool, &cache);
+	if (ret)
+		return ret;
+	if (pool->caches.all) {
+		bufpool_caches_stop(&pool->caches);
+		kept = bufpool_kept_sweep(pool, min_size);
+		bufpool_caches_start(pool);
+	}
+	/* What was kept is warm now, or has gone to somebody else. */
+	ret = pool->provider.ops->trim(&pool->provider, min_size, &warm);
+	if (!ret && trimmed)
+		*trimmed = warm > kept ? warm : kept;
+	return bufpool_call_end(ret);
+}
+
+int bufpool_stats(struct bufpool *pool, struct bufpool_stats *stats)
+{
+	int ret = bufpool_pool_check(pool);
+
+	if (ret)
+		return ret;
+	if (!stats)
+		return -EINVAL;
+	return pool->provider.ops->stats(&pool->provider, stats);
 }
 
 int bufpool_fd(struct bufpool *pool)

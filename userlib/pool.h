@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A pool: a provider, the addresses of its blocks, and which are held
+ * A pool: a provider, the addresses of its blocks, which are held, and what is
+ * kept for the next rent
  *
- * Nothing but the rentals changes between open and close.
+ * Up to max_kept nothing changes between open and close, but for the rentals'
+ * own memory.
  */
 #ifndef BUFPOOL_POOL_H
 #define BUFPOOL_POOL_H
@@ -12,6 +14,8 @@
 #include "bufpool.h"
 #pragma GCC visibility pop
 
+#include "cache.h"
+#include "depot.h"
 #include "forkmark.h"
 #include "provider.h"
 #include "rentals.h"
@@ -22,9 +26,27 @@ struct bufpool {
 	struct bufpool_provider provider;
 	struct bufpool_window window;
 	struct bufpool_rentals rentals;
+	size_t max_kept;		/* bytes in the largest block that is kept */
+	struct bufpool_depot depot;
+	struct bufpool_caches caches;
+	bool is_strict;			/* every return revokes, nothing is kept */
+	__s64 swept_ns;			/* atomic; when the threads were searched last */
 };
 
 /* 0, -EINVAL (NULL) or -ECHILD: what every public function asks first */
 int bufpool_pool_check(const struct bufpool *pool);
+
+/* The entry of a block that is held; or NULL and in *@error -errno */
+struct bufpool_rental *bufpool_pool_find(const struct bufpool *pool,
+					 const void *block,
+					 struct bufpool_place *place, int *error);
+
+/* 0 or -EINVAL: what the calls for many blocks ask next */
+int bufpool_check_many(const void *blocks, unsigned int count);
+
+static inline unsigned int bufpool_batch_size(unsigned int count)
+{
+	return count < BUFPOOL_MANY_MAX ? count : BUFPOOL_MANY_MAX;
+}
 
 #endif /* BUFPOOL_POOL_H */

@@ -18,6 +18,7 @@
 struct bufpool_provider;
 
 struct bufpool_provider_ops {
+	/* Comes first, once, and sees to provider->status. */
 	int (*info)(struct bufpool_provider *provider,
 		    struct bufpool_info *info);
 
@@ -41,6 +42,9 @@ struct bufpool_provider_ops {
 
 	int (*stats)(struct bufpool_provider *provider,
 		     struct bufpool_stats *stats);
+
+	/* Undo what info has mapped, before close; not in a child of fork(). */
+	void (*unmap)(struct bufpool_provider *provider);
 
 	/* In a child of fork() too. */
 	void (*close)(struct bufpool_provider *provider);

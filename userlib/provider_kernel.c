@@ -14,11 +14,36 @@ static int call(struct bufpool_provider *provider, unsigned long command,
 	return ret < 0 ? -errno : ret;
 }
 
+/* Of a kernel that does not tell */
+static const struct bufpool_status calm;
+
+static void map_status(struct bufpool_provider *provider,
+		       const struct bufpool_info *info)
+{
+	void *page = MAP_FAILED;
+
+	if (info->status_offset)
+		page = mmap(NULL, info->page_size, PROT_READ, MAP_SHARED,
+			    provider->fd, info->status_offset);
+	provider->status = page == MAP_FAILED ? &calm : page;
+}
+
 static int kernel_info(struct bufpool_provider *provider,
 		       struct bufpool_info *info)
 {
+	int ret;
+
 	*info = (struct bufpool_info){ .size = sizeof(*info) };
-	return call(provider, BUFPOOL_IOC_INFO, info);
+	ret = call(provider, BUFPOOL_IOC_INFO, info);
+	if (!ret)
+		map_status(provider, info);
+	return ret;
+}
+
+static void kernel_unmap(struct bufpool_provider *provider)
+{
+	if (provider->status != &calm)
+		munmap((void *)provider->status, sysconf(_SC_PAGESIZE));
 }
 
 static int kernel_map(struct bufpool_provider *provider, void *address,
@@ -92,6 +117,7 @@ static const struct bufpool_provider_ops kernel_ops = {
 	.return_many = kernel_return_many,
 	.trim = kernel_trim,
 	.stats = kernel_stats,
+	.unmap = kernel_unmap,
 	.close = kernel_close,
 };
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -8,20 +7,7 @@
 #include "reserve.h"
 
 /* The entries that become accessible at once: a multiple of any page size. */
-#define STEP	4096
-
-enum state {
-	NEVER,
-	HELD,
-	RETURNED,
-};
-
-/* Both fields are atomic; @handle is written only by who was given the block. */
-struct bufpool_rental {
-	__u64 handle;
-	__u32 state;
-	__u32 unused;
-};
+#define STEP	8192
 
 static size_t round_up(size_t entries)
 {
@@ -31,20 +17,23 @@ static size_t round_up(size_t entries)
 int bufpool_rentals_init(struct bufpool_rentals *rentals,
 			 const struct bufpool_window *window)
 {
+	unsigned int shift = window->reach_shift - window->page_shift;
 	void *table;
 	int ret;
 
+	while ((size_t)1 << shift < STEP)
+		shift++;
 	rentals->nr_classes = window->nr_classes;
-	rentals->stride = round_up(window->reach / window->page_size);
+	rentals->stride_shift = shift;
 	/* Less than the window, which fits, or little. */
-	rentals->length = rentals->nr_classes * rentals->stride *
-			  sizeof(*rentals->table);
+	rentals->length = (rentals->nr_classes * sizeof(*rentals->table)) << shift;
 
 	rentals->ready = calloc(rentals->nr_classes, sizeof(*rentals->ready));
 	if (!rentals->ready)
 		return -ENOMEM;
 
-	ret = bufpool_reserve(rentals->length, window->page_size, &table);
+	ret = bufpool_reserve(rentals->length, (size_t)1 << window->page_shift,
+			      &table);
 	if (ret)
 		goto free_ready;
 	rentals->table = table;
@@ -66,25 +55,6 @@ void bufpool_rentals_forget(struct bufpool_rentals *rentals)
 	free(rentals->ready);
 }
 
-static struct bufpool_rental *entry(struct bufpool_rentals *rentals,
-				    const struct bufpool_place *place)
-{
-	return &rentals->table[place->class * rentals->stride + place->index];
-}
-
-static bool change(struct bufpool_rental *rental, __u32 from, __u32 to)
-{
-	return __atomic_compare_exchange_n(&rental->state, &from, to, false,
-					   __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
-}
-
-static bool is_ready(struct bufpool_rentals *rentals,
-		     const struct bufpool_place *place)
-{
-	return place->index < __atomic_load_n(&rentals->ready[place->class],
-					      __ATOMIC_ACQUIRE);
-}
-
 /* Threads may do this at once: each has seen to all that it adds to ready. */
 static int make_ready(struct bufpool_rentals *rentals,
 		      const struct bufpool_place *place)
@@ -96,7 +66,7 @@ static int make_ready(struct bufpool_rentals *rentals,
 
 	if (old >= new)
 		return 0;
-	if (mprotect(entry(rentals, &first),
+	if (mprotect(bufpool_rentals_at(rentals, &first),
 		     (new - old) * sizeof(struct bufpool_rental),
 		     PROT_READ | PROT_WRITE))
 		return -ENOMEM;
@@ -108,64 +78,83 @@ static int make_ready(struct bufpool_rentals *rentals,
 }
 
 int bufpool_rentals_add(struct bufpool_rentals *rentals,
-			const struct bufpool_place *place, __u64 handle)
+			const struct bufpool_place *place, __u64 handle,
+			__u32 state)
 {
-	struct bufpool_rental *rental = entry(rentals, place);
+	struct bufpool_rental *rental = bufpool_rentals_at(rentals, place);
 
-	if (!is_ready(rentals, place) && make_ready(rentals, place))
+	if (!bufpool_rentals_knows(rentals, place) && make_ready(rentals, place))
 		return -ENOMEM;
-	__atomic_store_n(&rental->handle, handle, __ATOMIC_RELAXED);
-	__atomic_store_n(&rental->state, HELD, __ATOMIC_RELEASE);
+	__atomic_store_n(&rental->generation, (__u32)handle, __ATOMIC_RELAXED);
+	bufpool_rental_set(rental, state);
 	return 0;
+}
+
+static int error_of(__u32 state)
+{
+	switch (bufpool_state_kind(state)) {
+	case BUFPOOL_HELD:
+		return 0;
+	case BUFPOOL_NEVER:
+	case BUFPOOL_FRESH:
+		return -ENOENT;
+	default:
+		return -ESTALE;
+	}
 }
 
 int bufpool_rentals_adopt(struct bufpool_rentals *rentals,
 			  const struct bufpool_place *place, __u64 handle)
 {
-	__u64 known;
-	int ret;
+	int error;
 
-	ret = bufpool_rentals_find(rentals, place, &known);
 	/* Another handle is another rental: what is known is over. */
-	if (ret != -ENOENT && known == handle)
-		return ret ? ret : -EEXIST;
-	return bufpool_rentals_add(rentals, place, handle);
+	if (bufpool_rentals_knows(rentals, place) &&
+	    bufpool_rentals_handle(rentals, place) == handle) {
+		if (bufpool_rentals_find(rentals, place, &error))
+			return -EEXIST;
+		if (error == -ESTALE)
+			return error;
+	}
+	return bufpool_rentals_add(rentals, place, handle,
+				   bufpool_state(BUFPOOL_HELD, 0));
 }
 
-int bufpool_rentals_find(struct bufpool_rentals *rentals,
-			 const struct bufpool_place *place, __u64 *handle)
+struct bufpool_rental *
+bufpool_rentals_find(const struct bufpool_rentals *rentals,
+		     const struct bufpool_place *place, int *error)
 {
-	struct bufpool_rental *rental = entry(rentals, place);
-	__u32 state = NEVER;
+	struct bufpool_rental *rental = bufpool_rentals_at(rentals, place);
 
-	if (is_ready(rentals, place))
-		state = __atomic_load_n(&rental->state, __ATOMIC_ACQUIRE);
-	if (state == NEVER)
-		return -ENOENT;
-	*handle = __atomic_load_n(&rental->handle, __ATOMIC_RELAXED);
-	return state == HELD ? 0 : -ESTALE;
+	*error = -ENOENT;
+	if (!bufpool_rentals_knows(rentals, place))
+		return NULL;
+	*error = error_of(bufpool_rental_state(rental));
+	return *error ? NULL : rental;
 }
 
-int bufpool_rentals_take(struct bufpool_rentals *rentals,
-			 const struct bufpool_place *place, __u64 *handle)
+__u64 bufpool_rentals_handle(const struct bufpool_rentals *rentals,
+			     const struct bufpool_place *place)
 {
-	struct bufpool_rental *rental = entry(rentals, place);
-	int ret;
+	struct bufpool_rental *rental = bufpool_rentals_at(rentals, place);
 
-	ret = bufpool_rentals_find(rentals, place, handle);
-	if (ret)
-		return ret;
-	if (!change(rental, HELD, RETURNED))
-		return -ESTALE;
-	/* Whoever took the rental knows that it cannot be replaced. */
-	*handle = __atomic_load_n(&rental->handle, __ATOMIC_RELAXED);
-	return 0;
+	return bufpool_place_handle(place) |
+	       __atomic_load_n(&rental->generation, __ATOMIC_RELAXED);
 }
 
-void bufpool_rentals_put_back(struct bufpool_rentals *rentals,
-			      const struct bufpool_place *place)
+/* Whether the provider takes the block for rented, if the entry is not in use. */
+static bool end(struct bufpool_rental *rental)
 {
-	change(entry(rentals, place), RETURNED, HELD);
+	__u32 state = bufpool_rental_state(rental);
+
+	switch (bufpool_state_kind(state)) {
+	case BUFPOOL_NEVER:
+	case BUFPOOL_RETURNED:
+		return false;
+	default:
+		return bufpool_rental_change(rental, state,
+					     bufpool_state(BUFPOOL_RETURNED, 0));
+	}
 }
 
 unsigned int bufpool_rentals_drain(struct bufpool_rentals *rentals,
@@ -180,8 +169,8 @@ unsigned int bufpool_rentals_drain(struct bufpool_rentals *rentals,
 			cursor->index = 0;
 			continue;
 		}
-		if (!bufpool_rentals_take(rentals, cursor, &handles[n]))
-			n++;
+		if (end(bufpool_rentals_at(rentals, cursor)))
+			handles[n++] = bufpool_rentals_handle(rentals, cursor);
 		cursor->index++;
 	}
 	return n;

@@ -6,27 +6,95 @@
  * but for the beginning of each class, which becomes accessible as blocks are
  * rented: mlockall() would give memory to whatever is accessible.
  *
- * An entry changes hands by one compare-and-exchange: of two threads that return
- * one block, one is refused. What a place was rented as before stays known, which
- * tells a returned block from one never rented.
+ * An entry is the truth about its block; the lists that blocks are kept on
+ * meanwhile follow it. Its state says in whose hands the block is: who is not
+ * named there changes it by compare-and-exchange only, and finds it as expected
+ * or leaves the block alone. See cache.h for who may simply write it.
  */
 #ifndef BUFPOOL_RENTALS_H
 #define BUFPOOL_RENTALS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "window.h"
 
-struct bufpool_rental;
+/* What a state says, in its low bits */
+enum bufpool_kind {
+	BUFPOOL_NEVER,		/* the program has never had this block */
+	BUFPOOL_HELD,		/* the program has it */
+	BUFPOOL_FREE,		/* kept for the next rent */
+	BUFPOOL_FRESH,		/* so too, and the program has never had it */
+	BUFPOOL_SENT,		/* returned by a thread that did not rent it */
+	BUFPOOL_RETURNED,	/* the provider has it back */
+};
+
+/* Above: which cache rented it, for HELD and SENT; 0 is none. */
+#define BUFPOOL_KIND_BITS	3
+
+/* Both fields are atomic; @generation is written by who was given the block. */
+struct bufpool_rental {
+	__u32 generation;	/* the lower half of the handle */
+	__u32 state;
+};
 
 struct bufpool_rentals {
 	struct bufpool_rental *table;	/* class by class */
 	size_t *ready;			/* atomic, grows: accessible entries per class */
 	size_t length;			/* bytes in @table */
-	size_t stride;			/* entries for each class */
+	unsigned int stride_shift;	/* log2 of the entries for each class */
 	unsigned int nr_classes;
 };
+
+static inline __u32 bufpool_state(enum bufpool_kind kind, unsigned int cache)
+{
+	return kind | cache << BUFPOOL_KIND_BITS;
+}
+
+static inline enum bufpool_kind bufpool_state_kind(__u32 state)
+{
+	return (enum bufpool_kind)(state & ((1U << BUFPOOL_KIND_BITS) - 1));
+}
+
+static inline unsigned int bufpool_state_cache(__u32 state)
+{
+	return state >> BUFPOOL_KIND_BITS;
+}
+
+/* The entry of a block that has been rented at some time. */
+static inline struct bufpool_rental *
+bufpool_rentals_at(const struct bufpool_rentals *rentals,
+		   const struct bufpool_place *place)
+{
+	return &rentals->table[((size_t)place->class << rentals->stride_shift) +
+			       place->index];
+}
+
+static inline bool bufpool_rentals_knows(const struct bufpool_rentals *rentals,
+					 const struct bufpool_place *place)
+{
+	return place->index < __atomic_load_n(&rentals->ready[place->class],
+					      __ATOMIC_ACQUIRE);
+}
+
+static inline __u32 bufpool_rental_state(const struct bufpool_rental *rental)
+{
+	return __atomic_load_n(&rental->state, __ATOMIC_ACQUIRE);
+}
+
+static inline void bufpool_rental_set(struct bufpool_rental *rental,
+				      __u32 state)
+{
+	__atomic_store_n(&rental->state, state, __ATOMIC_RELEASE);
+}
+
+static inline bool bufpool_rental_change(struct bufpool_rental *rental,
+					 __u32 from, __u32 to)
+{
+	return __atomic_compare_exchange_n(&rental->state, &from, to, false,
+					   __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
 
 /* 0 or -errno; -ENOMEM where a smaller window may succeed. */
 int bufpool_rentals_init(struct bufpool_rentals *rentals,
@@ -36,29 +104,30 @@ int bufpool_rentals_init(struct bufpool_rentals *rentals,
 void bufpool_rentals_destroy(struct bufpool_rentals *rentals);
 void bufpool_rentals_forget(struct bufpool_rentals *rentals);
 
-/* 0 or -ENOMEM. A new rental; an older one of the same place is over. */
+/*
+ * A new rental, in @state; an older one of the same place is over. 0, or
+ * -ENOMEM.
+ */
 int bufpool_rentals_add(struct bufpool_rentals *rentals,
-			const struct bufpool_place *place, __u64 handle);
+			const struct bufpool_place *place, __u64 handle,
+			__u32 state);
 
 /* As add, or -EEXIST (rented by this handle already) or -ESTALE (returned) */
 int bufpool_rentals_adopt(struct bufpool_rentals *rentals,
 			  const struct bufpool_place *place, __u64 handle);
 
-/* 0, -ENOENT (never rented) or -ESTALE (returned) */
-int bufpool_rentals_find(struct bufpool_rentals *rentals,
-			 const struct bufpool_place *place, __u64 *handle);
+/* The entry of a block that is held; or NULL and in *@error -ENOENT, -ESTALE */
+struct bufpool_rental *
+bufpool_rentals_find(const struct bufpool_rentals *rentals,
+		     const struct bufpool_place *place, int *error);
 
-/* As find, and from now on the rental is over. */
-int bufpool_rentals_take(struct bufpool_rentals *rentals,
-			 const struct bufpool_place *place, __u64 *handle);
-
-/* Undo take. */
-void bufpool_rentals_put_back(struct bufpool_rentals *rentals,
-			      const struct bufpool_place *place);
+/* What the provider calls the rental. */
+__u64 bufpool_rentals_handle(const struct bufpool_rentals *rentals,
+			     const struct bufpool_place *place);
 
 /*
- * Take up to @count rentals, from @cursor on, which begins as {0, 0} and
- * is moved on; how many there were.
+ * End up to @count rentals, held or kept, from @cursor on, which begins as
+ * {0, 0} and is moved on; how many there were.
  */
 unsigned int bufpool_rentals_drain(struct bufpool_rentals *rentals,
 				   struct bufpool_place *cursor,

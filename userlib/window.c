@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <stdint.h>
 #include <sys/mman.h>
 
 #include "reserve.h"
@@ -9,13 +10,14 @@
 static int map_classes(struct bufpool_window *window,
 		       struct bufpool_provider *provider)
 {
-	unsigned int class;
+	struct bufpool_place first = { 0 };
 	int ret;
 
-	for (class = 0; class < window->nr_classes; class++) {
+	for (; first.class < window->nr_classes; first.class++) {
 		ret = provider->ops->map(provider,
-					 window->base + class * window->reach,
-					 window->reach, class * window->span);
+					 bufpool_window_address(window, &first),
+					 bufpool_window_reach(window),
+					 bufpool_window_offset(window, &first));
 		if (ret)
 			/* EAGAIN: more than RLIMIT_MEMLOCK, under mlockall() */
 			return ret == -EAGAIN ? -ENOMEM : ret;
@@ -24,19 +26,20 @@ static int map_classes(struct bufpool_window *window,
 }
 
 int bufpool_window_init(struct bufpool_window *window,
-			const struct bufpool_info *info, size_t reach,
+			const struct bufpool_info *info, unsigned int reach_shift,
 			struct bufpool_provider *provider)
 {
 	size_t length;
 	void *base;
 	int ret;
 
-	window->reach = reach;
-	window->page_size = info->page_size;
+	window->reach_shift = reach_shift;
+	window->page_shift = __builtin_ctz(info->page_size);
 	window->span = info->span;
 	window->nr_classes = info->nr_classes;
 
-	if (__builtin_mul_overflow(reach, window->nr_classes, &length))
+	if (__builtin_mul_overflow(bufpool_window_reach(window),
+				   window->nr_classes, &length))
 		return -ENOMEM;
 	ret = bufpool_reserve(length,
 			      bufpool_window_block_size(window, window->nr_classes - 1),
@@ -57,28 +60,7 @@ unreserve:
 
 void bufpool_window_destroy(struct bufpool_window *window)
 {
-	munmap(window->base, window->reach * window->nr_classes);
-}
-
-int bufpool_window_find(const struct bufpool_window *window, const void *block,
-			struct bufpool_place *place)
-{
-	uintptr_t distance = (uintptr_t)block - (uintptr_t)window->base;
-	size_t inside, block_size;
-	uintptr_t class;
-
-	if (!block)
-		return -EINVAL;
-	class = distance / window->reach;
-	if (class >= window->nr_classes)
-		return -ENOENT;
-	inside = distance % window->reach;
-	block_size = bufpool_window_block_size(window, class);
-	if (inside % block_size)
-		return -EINVAL;
-	place->class = class;
-	place->index = inside / block_size;
-	return 0;
+	munmap(window->base, bufpool_window_reach(window) * window->nr_classes);
 }
 
 int bufpool_window_find_offset(const struct bufpool_window *window,
@@ -86,36 +68,21 @@ int bufpool_window_find_offset(const struct bufpool_window *window,
 {
 	__u64 class = offset / window->span;
 	__u64 inside = offset % window->span;
-	size_t block_size;
 
 	if (class >= window->nr_classes)
 		return -EINVAL;
-	block_size = bufpool_window_block_size(window, class);
-	if (inside % block_size)
+	if (inside & (bufpool_window_block_size(window, class) - 1))
 		return -EINVAL;
-	if (inside >= window->reach)
+	if (inside >= bufpool_window_reach(window))
 		return -ENOMEM;
 	place->class = class;
-	place->index = inside / block_size;
+	place->index = inside >> (window->page_shift + class);
 	return 0;
-}
-
-void *bufpool_window_address(const struct bufpool_window *window,
-			     const struct bufpool_place *place)
-{
-	return window->base + place->class * window->reach +
-	       place->index * bufpool_window_block_size(window, place->class);
 }
 
 __u64 bufpool_window_offset(const struct bufpool_window *window,
 			    const struct bufpool_place *place)
 {
 	return place->class * window->span +
-	       place->index * bufpool_window_block_size(window, place->class);
-}
-
-size_t bufpool_window_block_size(const struct bufpool_window *window,
-				 unsigned int class)
-{
-	return window->page_size << class;
+	       ((__u64)place->index << (window->page_shift + place->class));
 }

@@ -10,6 +10,7 @@
 #ifndef BUFPOOL_WINDOW_H
 #define BUFPOOL_WINDOW_H
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,10 +18,10 @@
 
 struct bufpool_window {
 	char *base;
-	size_t reach;
-	size_t page_size;
-	__u64 span;
+	unsigned int reach_shift;	/* log2 of bytes */
+	unsigned int page_shift;	/* log2 of bytes */
 	unsigned int nr_classes;
+	__u64 span;
 };
 
 /* The block with this number in this class. */
@@ -30,28 +31,90 @@ struct bufpool_place {
 };
 
 /*
- * @reach: a multiple of the size of the largest block
+ * @reach_shift: log2 of the reach, which holds a block of the largest size
  *
  * 0 or -errno; -ENOMEM where a smaller reach may succeed.
  */
 int bufpool_window_init(struct bufpool_window *window,
-			const struct bufpool_info *info, size_t reach,
+			const struct bufpool_info *info, unsigned int reach_shift,
 			struct bufpool_provider *provider);
 void bufpool_window_destroy(struct bufpool_window *window);
-
-/* 0, -EINVAL (NULL, or an inner pointer) or -ENOENT (not in the window) */
-int bufpool_window_find(const struct bufpool_window *window, const void *block,
-			struct bufpool_place *place);
 
 /* 0, -EINVAL (no block begins there) or -ENOMEM (not within reach) */
 int bufpool_window_find_offset(const struct bufpool_window *window,
 			       __u64 offset, struct bufpool_place *place);
 
-void *bufpool_window_address(const struct bufpool_window *window,
-			     const struct bufpool_place *place);
 __u64 bufpool_window_offset(const struct bufpool_window *window,
 			    const struct bufpool_place *place);
-size_t bufpool_window_block_size(const struct bufpool_window *window,
-				 unsigned int class);
+
+static inline size_t bufpool_window_reach(const struct bufpool_window *window)
+{
+	return (size_t)1 << window->reach_shift;
+}
+
+static inline size_t
+bufpool_window_block_size(const struct bufpool_window *window, unsigned int class)
+{
+	return (size_t)1 << (window->page_shift + class);
+}
+
+/* The smallest class with blocks of @size bytes, which is not 0. */
+static inline unsigned int
+bufpool_window_class(const struct bufpool_window *window, size_t size)
+{
+	unsigned long long halves = ((size - 1) >> (window->page_shift - 1)) | 1;
+
+	return 63 - __builtin_clzll(halves);
+}
+
+/* Which block of a known class. */
+static inline size_t bufpool_window_index(const struct bufpool_window *window,
+					  unsigned int class, const void *block)
+{
+	uintptr_t distance = (uintptr_t)block - (uintptr_t)window->base;
+
+	return (distance & (bufpool_window_reach(window) - 1)) >>
+	       (window->page_shift + class);
+}
+
+/* Of what is known to be a block */
+static inline struct bufpool_place
+bufpool_window_place(const struct bufpool_window *window, const void *block)
+{
+	uintptr_t distance = (uintptr_t)block - (uintptr_t)window->base;
+	unsigned int class = distance >> window->reach_shift;
+
+	return (struct bufpool_place){
+		class, bufpool_window_index(window, class, block)
+	};
+}
+
+/* 0, -EINVAL (NULL, or an inner pointer) or -ENOENT (not in the window) */
+static inline int bufpool_window_find(const struct bufpool_window *window,
+				      const void *block,
+				      struct bufpool_place *place)
+{
+	uintptr_t distance = (uintptr_t)block - (uintptr_t)window->base;
+	uintptr_t class = distance >> window->reach_shift;
+
+	if (class >= window->nr_classes)
+		return block ? -ENOENT : -EINVAL;
+	*place = bufpool_window_place(window, block);
+	return distance & (bufpool_window_block_size(window, class) - 1) ?
+	       -EINVAL : 0;
+}
+
+static inline void *bufpool_window_address(const struct bufpool_window *window,
+					   const struct bufpool_place *place)
+{
+	return window->base + ((size_t)place->class << window->reach_shift) +
+	       (place->index << (window->page_shift + place->class));
+}
+
+/* The upper half of the handles of a block's rentals, see <linux/bufpool.h> */
+static inline __u64 bufpool_place_handle(const struct bufpool_place *place)
+{
+	return ((__u64)place->class << 27 | place->index) << 32;
+}
 
 #endif /* BUFPOOL_WINDOW_H */

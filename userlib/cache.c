@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "kept.h"
+
+__thread struct bufpool_cache *bufpool_cache_mine
+	__attribute__((tls_model("initial-exec")));
+
+/* Who has which cache, and which pool it is for */
+static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t at_thread_end;
+static bool has_key;
+
+static int membarrier(int command)
+{
+	return syscall(__NR_membarrier, command, 0, 0);
+}
+
+static void free_cache(struct bufpool_cache *cache)
+{
+	munmap(cache, sizeof(*cache));
+}
+
+static struct bufpool *home(const struct bufpool_cache *cache)
+{
+	return __atomic_load_n(&cache->home, __ATOMIC_RELAXED);
+}
+
+/* Let go of the thread's caches in pools that have been closed meanwhile. */
+static void reap(void)
+{
+	struct bufpool_cache **at = &bufpool_cache_mine, *cache;
+
+	while ((cache = *at)) {
+		if (home(cache)) {
+			at = &cache->next;
+			continue;
+		}
+		*at = cache->next;
+		free_cache(cache);
+	}
+}
+
+/* What is on its way to others must not stay here. */
+static void empty_outboxes(struct bufpool *pool, struct bufpool_cache *cache)
+{
+	bool done = false;
+
+	if (bufpool_cache_enter(cache, pool)) {
+		done = bufpool_kept_deliver(pool, cache);
+		bufpool_cache_leave(cache);
+	}
+	if (done)
+		return;
+	bufpool_caches_stop(&pool->caches);
+	bufpool_kept_sweep(pool, 0);
+	bufpool_caches_start(pool);
+}
+
+/* The registry is held, so the pool is not closed meanwhile. */
+static void detach(struct bufpool *pool, struct bufpool_cache *cache)
+{
+	struct bufpool_caches *caches = &pool->caches;
+
+	empty_outboxes(pool, cache);
+	pthread_mutex_lock(&caches->lock);
+	pthread_mutex_lock(&cache->inbox.lock);
+	cache->inbox.attended = false;
+	pthread_mutex_unlock(&cache->inbox.lock);
+	bufpool_kept_abandon(pool, cache);
+	cache->unused = caches->unused;
+	caches->unused = cache;
+	pthread_mutex_unlock(&caches->lock);
+}
+
+static void end_thread(void *unused)
+{
+	struct bufpool_cache *cache, *next;
+
+	(void)unused;
+	pthread_mutex_lock(&registry);
+	reap();
+	for (cache = bufpool_cache_mine; cache; cache = next) {
+		next = cache->next;
+		detach(home(cache), cache);
+	}
+	bufpool_cache_mine = NULL;
+	pthread_mutex_unlock(&registry);
+}
+
+static void lock_registry(void)
+{
+	pthread_mutex_lock(&registry);
+}
+
+static void unlock_registry(void)
+{
+	pthread_mutex_unlock(&registry);
+}
+
+static void prepare(void)
+{
+	/* A child that finds the registry locked could never open a pool. */
+	has_key = !pthread_atfork(lock_registry, unlock_registry,
+				  unlock_registry) &&
+		  !pthread_key_create(&at_thread_end, end_thread);
+}
+
+int bufpool_caches_init(struct bufpool_caches *caches, bool usable)
+{
+	pthread_once(&once, prepare);
+	pthread_mutex_init(&caches->lock, NULL);
+	if (!usable || !has_key ||
+	    membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED))
+		return 0;
+	caches->all = calloc(BUFPOOL_CACHES_MAX + 1, sizeof(*caches->all));
+	return caches->all ? 0 : -ENOMEM;
+}
+
+void bufpool_caches_forget(struct bufpool_caches *caches)
+{
+	free(caches->all);
+}
+
+void bufpool_caches_destroy(struct bufpool_caches *caches)
+{
+	struct bufpool_cache *cache;
+	unsigned int nr;
+
+	pthread_mutex_lock(&registry);
+	for (nr = 1; nr <= caches->nr; nr++) {
+		cache = caches->all[nr];
+		/* Its thread frees it when it comes to it. */
+		if (cache->inbox.attended)
+			__atomic_store_n(&cache->home, NULL, __ATOMIC_RELAXED);
+		else
+			free_cache(cache);
+	}
+	reap();
+	pthread_mutex_unlock(&registry);
+	bufpool_caches_forget(caches);
+}
+
+/* Memory for a cache; caches->lock is held. */
+static struct bufpool_cache *make(struct bufpool *pool)
+{
+	struct bufpool_caches *caches = &pool->caches;
+	struct bufpool_cache *cache;
+	unsigned int class;
+
+	if (caches->nr == BUFPOOL_CACHES_MAX)
+		return NULL;
+	cache = mmap(NULL, sizeof(*cache), PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (cache == MAP_FAILED)
+		return NULL;
+	if (madvise(cache, sizeof(*cache), MADV_WIPEONFORK)) {
+		free_cache(cache);
+		return NULL;
+	}
+	cache->nr = caches->nr + 1;
+	cache->held = bufpool_state(BUFPOOL_HELD, cache->nr);
+	cache->status = pool->provider.status;
+	cache->home = pool;
+	pthread_mutex_init(&cache->inbox.lock, NULL);
+	for (class = 0; class < pool->window.nr_classes; class++) {
+		size_t size = bufpool_window_block_size(&pool->window, class);
+
+		cache->magazines[class].room =
+			2 * bufpool_half(size, pool->max_kept);
+		cache->magazines[class].want = 1;
+	}
+	__atomic_store_n(&caches->all[cache->nr], cache, __ATOMIC_RELEASE);
+	caches->nr++;
+	return cache;
+}
+
+static struct bufpool_cache *attach(struct bufpool *pool)
+{
+	struct bufpool_caches *caches = &pool->caches;
+	struct bufpool_cache *cache;
+
+	pthread_mutex_lock(&caches->lock);
+	cache = caches->unused;
+	if (cache)
+		caches->unused = cache->unused;
+	else
+		cache = make(pool);
+	if (cache) {
+		pthread_mutex_lock(&cache->inbox.lock);
+		cache->inbox.attended = true;
+		pthread_mutex_unlock(&cache->inbox.lock);
+		cache->pressure = __atomic_load_n(&cache->status->pressure,
+						  __ATOMIC_RELAXED);
+		__atomic_store_n(&cache->key,
+				 caches->stopped ? 0 : bufpool_cache_key(pool),
+				 __ATOMIC_RELEASE);
+	}
+	pthread_mutex_unlock(&caches->lock);
+	return cache;
+}
+
+static struct bufpool_cache *find(struct bufpool *pool)
+{
+	struct bufpool_cache **at = &bufpool_cache_mine, *cache;
+
+	for (; (cache = *at); at = &cache->next) {
+		if (home(cache) != pool)
+			continue;
+		/* The fast paths look at the first only. */
+		*at = cache->next;
+		cache->next = bufpool_cache_mine;
+		bufpool_cache_mine = cache;
+		return cache;
+	}
+	return NULL;
+}
+
+struct bufpool_cache *bufpool_cache_get(struct bufpool *pool)
+{
+	struct bufpool_cache *cache;
+
+	if (!pool->caches.all)
+		return NULL;
+	cache = find(pool);
+	if (cache)
+		return cache;
+	reap();
+	/* Without the destructor its blocks would be lost with the thread. */
+	if (pthread_setspecific(at_thread_end, &registry))
+		return NULL;
+	cache = attach(pool);
+	if (cache) {
+		cache->next = bufpool_cache_mine;
+		bufpool_cache_mine = cache;
+	}
+	return cache;
+}
+
+static void set_keys(struct bufpool_caches *caches, uintptr_t key)
+{
+	unsigned int nr;
+
+	for (nr = 1; nr <= caches->nr; nr++)
+		__atomic_store_n(&caches->all[nr]->key, key, __ATOMIC_RELEASE);
+}
+
+static void wait_until_left(struct bufpool_caches *caches)
+{
+	unsigned int nr;
+
+	for (nr = 1; nr <= caches->nr; nr++)
+		while (__atomic_load_n(&caches->all[nr]->busy, __ATOMIC_ACQUIRE))
+			sched_yield();
+}
+
+void bufpool_caches_stop(struct bufpool_caches *caches)
+{
+	pthread_mutex_lock(&caches->lock);
+	if (!caches->stopped++) {
+		set_keys(caches, 0);
+		membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+		wait_until_left(caches);
+	}
+	pthread_mutex_unlock(&caches->lock);
+}
+
+void bufpool_caches_start(struct bufpool *pool)
+{
+	struct bufpool_caches *caches = &pool->caches;
+
+	pthread_mutex_lock(&caches->lock);
+	if (!--caches->stopped)
+		set_keys(caches, bufpool_cache_key(pool));
+	pthread_mutex_unlock(&caches->lock);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What threads keep for their next rents
+ *
+ * Each thread that uses a pool has a *cache* there: a magazine of blocks for each
+ * class. Renting takes a block out of it and returning puts one back, without a
+ * call, a lock or an atomic read-modify-write:
+ *
+ *   - A block's state (rentals.h) names the cache that rented it. Only the thread
+ *     of that cache may end the rental by a plain store.
+ *   - A thread that returns what another one rented makes it SENT instead, by
+ *     compare-and-exchange, and sends it to that cache's inbox, in batches. Only
+ *     the thread of that cache takes it from there, and only while it still is
+ *     SENT. So a block that two threads return at the very same instant is
+ *     kept once, though both may be told that they have returned it.
+ *   - A cache is touched by its thread while it has *entered* it, and by others
+ *     while all caches of the pool are *stopped*. To enter, a thread sets
+ *     cache->busy and then looks whether cache->key is its pool's. To
+ *     stop, a thread erases all keys, has every CPU pass a memory barrier
+ *     (membarrier(2)) and waits until no cache is busy. The barrier stands for
+ *     the one that entering lacks: a thread that has not seen its key erased
+ *     is seen to be busy.
+ *
+ * Caches outlive their threads, and are used again for others: so the number in
+ * a state stays good for as long as the pool is open.
+ *
+ * Locks, outermost first: the registry (who has which cache), caches->lock, and
+ * then one of inbox->lock and depot->lock. A thread that has entered its cache
+ * takes only the last two.
+ */
+#ifndef BUFPOOL_CACHE_H
+#define BUFPOOL_CACHE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/bufpool.h>
+
+struct bufpool;
+
+/* No handle and no window has room for more classes. */
+#define BUFPOOL_CLASSES_MAX	32
+
+/* Blocks that move at once between a magazine and what is behind it, at most */
+#define BUFPOOL_HALF_MAX	64
+/* and bytes in them, but for at least one block */
+#define BUFPOOL_HALF_BYTES	(256UL << 10)
+
+/*
+ * A magazine of two halves: a program that sits on the edge does not go to
+ * what is behind on every operation.
+ */
+struct bufpool_magazine {
+	unsigned int count;
+	unsigned int room;		/* two halves; 0 for what is not kept */
+	unsigned int want;		/* to ask the provider for, when empty */
+	void *blocks[2 * BUFPOOL_HALF_MAX];
+};
+
+/* Blocks of one other cache, on their way there */
+#define BUFPOOL_OUTBOX_MAX	32
+#define BUFPOOL_NR_OUTBOXES	4
+
+struct bufpool_outbox {
+	unsigned int to;
+	unsigned int count;
+	void *blocks[BUFPOOL_OUTBOX_MAX];
+};
+
+/* What other threads have returned, since its thread has looked */
+#define BUFPOOL_INBOX_DELIVERIES	16
+#define BUFPOOL_INBOX_MAX	(BUFPOOL_INBOX_DELIVERIES * BUFPOOL_OUTBOX_MAX)
+
+struct bufpool_inbox {
+	pthread_mutex_t lock;
+	bool attended;			/* a thread has this cache */
+	unsigned int deliveries;
+	unsigned int count;		/* read without the lock, too */
+	void *blocks[BUFPOOL_INBOX_MAX];
+};
+
+/* In memory that a child of fork() finds erased */
+struct bufpool_cache {
+	uintptr_t key;			/* atomic; what enter() looks for */
+	bool busy;			/* atomic; its thread has entered */
+	__u32 held;			/* state of what is rented here */
+	__u32 pressure;			/* status->pressure, as answered */
+	const struct bufpool_status *status;
+	unsigned int nr;
+	struct bufpool *home;		/* atomic; NULL: the pool is closed */
+	struct bufpool_cache *next;	/* of the same thread; its own */
+	struct bufpool_cache *unused;	/* next without a thread */
+	struct bufpool_outbox outboxes[BUFPOOL_NR_OUTBOXES];
+	struct bufpool_inbox inbox __attribute__((aligned(64)));
+	struct bufpool_magazine magazines[BUFPOOL_CLASSES_MAX]
+		__attribute__((aligned(64)));
+};
+
+#define BUFPOOL_CACHES_MAX	4096
+
+struct bufpool_caches {
+	pthread_mutex_t lock;
+	unsigned int stopped;		/* atomic for reading; by so many */
+	unsigned int nr;
+	struct bufpool_cache *unused;	/* those without a thread */
+	struct bufpool_cache **all;	/* atomic; by number, from 1 on; or NULL */
+};
+
+/* This thread's, the latest used first */
+extern __thread struct bufpool_cache *bufpool_cache_mine
+	__attribute__((tls_model("initial-exec")));
+
+static inline uintptr_t bufpool_cache_key(const struct bufpool *pool)
+{
+	/* neither of no pool, nor of one in an erased page */
+	return (uintptr_t)pool | 1;
+}
+
+/*
+ * Whether the thread may use its cache; leave() is due then. Not while it has
+ * entered already, which is when a signal handler asks.
+ */
+static inline bool bufpool_cache_enter(struct bufpool_cache *cache,
+				       const struct bufpool *pool)
+{
+	if (__builtin_expect(__atomic_load_n(&cache->busy, __ATOMIC_RELAXED), 0))
+		return false;
+	__atomic_store_n(&cache->busy, true, __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (__builtin_expect(__atomic_load_n(&cache->key, __ATOMIC_ACQUIRE) ==
+			     bufpool_cache_key(pool), 1))
+		return true;
+	__atomic_store_n(&cache->busy, false, __ATOMIC_RELEASE);
+	return false;
+}
+
+static inline void bufpool_cache_leave(struct bufpool_cache *cache)
+{
+	__atomic_store_n(&cache->busy, false, __ATOMIC_RELEASE);
+}
+
+/* Whether others are in need of what is kept here, and have not got it yet. */
+static inline bool bufpool_cache_is_short(const struct bufpool_cache *cache)
+{
+	const struct bufpool_status *status = cache->status;
+
+	return __atomic_load_n(&status->waiting, __ATOMIC_RELAXED) ||
+	       __atomic_load_n(&status->pressure, __ATOMIC_RELAXED) !=
+	       cache->pressure;
+}
+
+static inline struct bufpool_cache *
+bufpool_cache_at(const struct bufpool_caches *caches, unsigned int nr)
+{
+	return __atomic_load_n(&caches->all[nr], __ATOMIC_ACQUIRE);
+}
+
+/* This thread's cache in a pool, or NULL where it has none and gets none. */
+struct bufpool_cache *bufpool_cache_get(struct bufpool *pool);
+
+/* 0 or -errno. A pool without caches (@usable is false) works as well. */
+int bufpool_caches_init(struct bufpool_caches *caches, bool usable);
+
+/* No thread uses the pool any more. In a child of fork() call forget instead. */
+void bufpool_caches_destroy(struct bufpool_caches *caches);
+void bufpool_caches_forget(struct bufpool_caches *caches);
+
+/*
+ * Keep every thread out of its cache, until as many starts; may be nested. Not
+ * to be called by a thread that has entered its own.
+ */
+void bufpool_caches_stop(struct bufpool_caches *caches);
+void bufpool_caches_start(struct bufpool *pool);
+
+#endif /* BUFPOOL_CACHE_H */

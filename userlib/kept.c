@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: MIT
+#include <string.h>
+
+#include "kept.h"
+
+/* Blocks on their way to the provider, so many in one call */
+struct gift {
+	struct bufpool *pool;
+	size_t bytes;
+	unsigned int count;
+	__u64 handles[BUFPOOL_MANY_MAX];
+};
+
+static void begin(struct gift *gift, struct bufpool *pool)
+{
+	gift->pool = pool;
+	gift->bytes = 0;
+	gift->count = 0;
+}
+
+static void hand_over(struct gift *gift)
+{
+	struct bufpool_provider *provider = &gift->pool->provider;
+	unsigned int done;
+	int ret;
+
+	for (done = 0; done < gift->count; done += ret) {
+		ret = provider->ops->return_many(provider, gift->handles + done,
+						 gift->count - done, 0);
+		/* Returned by somebody else: nothing is left to do. */
+		if (ret < 0)
+			ret = 1;
+	}
+	gift->count = 0;
+}
+
+/* The entry of what is known to be a block */
+static struct bufpool_rental *rental_of(const struct bufpool *pool,
+					const void *block)
+{
+	struct bufpool_place place = bufpool_window_place(&pool->window, block);
+
+	return bufpool_rentals_at(&pool->rentals, &place);
+}
+
+/* A block that is FREE or FRESH, and in no place any more */
+static void give(struct gift *gift, void *block)
+{
+	struct bufpool *pool = gift->pool;
+	struct bufpool_place place = bufpool_window_place(&pool->window, block);
+	struct bufpool_rental *rental = bufpool_rentals_at(&pool->rentals, &place);
+	enum bufpool_kind kind;
+
+	kind = bufpool_state_kind(bufpool_rental_state(rental));
+	/* Before the provider has it: it may come back in another thread. */
+	gift->handles[gift->count++] =
+		bufpool_rentals_handle(&pool->rentals, &place);
+	bufpool_rental_set(rental, bufpool_state(kind == BUFPOOL_FRESH ?
+						 BUFPOOL_NEVER :
+						 BUFPOOL_RETURNED, 0));
+	gift->bytes += bufpool_window_block_size(&pool->window, place.class);
+	if (gift->count == BUFPOOL_MANY_MAX)
+		hand_over(gift);
+}
+
+static void give_all(struct gift *gift, void *const *blocks, unsigned int count)
+{
+	while (count--)
+		give(gift, *blocks++);
+}
+
+/* Whether a block that was sent to a cache has come; it is FREE then. */
+static bool accept(const struct bufpool *pool, unsigned int nr, void *block)
+{
+	struct bufpool_rental *rental = rental_of(pool, block);
+
+	if (bufpool_rental_state(rental) != bufpool_state(BUFPOOL_SENT, nr))
+		return false;
+	bufpool_rental_set(rental, bufpool_state(BUFPOOL_FREE, 0));
+	return true;
+}
+
+/* To the depot, and what that has no room for to the provider */
+static void stow(struct gift *gift, unsigned int class, void *const *blocks,
+		 unsigned int count)
+{
+	unsigned int done = bufpool_depot_put(&gift->pool->depot, class, blocks,
+					      count);
+
+	give_all(gift, blocks + done, count - done);
+}
+
+/* The half that has not been used for longer leaves the magazine. */
+static void spill(struct bufpool *pool, struct bufpool_magazine *magazine,
+		  unsigned int class)
+{
+	struct gift gift;
+	unsigned int half = magazine->room / 2;
+
+	begin(&gift, pool);
+	stow(&gift, class, magazine->blocks, half);
+	hand_over(&gift);
+	magazine->count -= half;
+	memmove(magazine->blocks, magazine->blocks + half,
+		magazine->count * sizeof(*magazine->blocks));
+}
+
+static void give_one(struct bufpool *pool, void *block)
+{
+	struct gift gift;
+
+	begin(&gift, pool);
+	give(&gift, block);
+	hand_over(&gift);
+}
+
+void bufpool_kept_add(struct bufpool *pool, struct bufpool_cache *cache,
+		      void *block)
+{
+	unsigned int class = bufpool_window_place(&pool->window, block).class;
+	struct bufpool_magazine *magazine = &cache->magazines[class];
+
+	if (!magazine->room) {
+		give_one(pool, block);
+		return;
+	}
+	if (magazine->count == magazine->room)
+		spill(pool, magazine, class);
+	magazine->blocks[magazine->count++] = block;
+}
+
+/* Take up to @most out; how many. */
+static unsigned int take_in(struct bufpool_inbox *inbox, void **blocks,
+			    unsigned int most)
+{
+	unsigned int count, left;
+
+	/* What comes in just now is found the next time. */
+	if (!__atomic_load_n(&inbox->count, __ATOMIC_RELAXED))
+		return 0;
+	pthread_mutex_lock(&inbox->lock);
+	count = inbox->count < most ? inbox->count : most;
+	left = inbox->count - count;
+	/* as many as that may have been of those that are left */
+	if (count)
+		inbox->deliveries = (inbox->deliveries * left +
+				     inbox->count - 1) / inbox->count;
+	__atomic_store_n(&inbox->count, left, __ATOMIC_RELAXED);
+	memcpy(blocks, &inbox->blocks[left], count * sizeof(*blocks));
+	pthread_mutex_unlock(&inbox->lock);
+	return count;
+}
+
+void bufpool_kept_add_all(struct bufpool *pool, struct bufpool_cache *cache,
+			  void *const *blocks, unsigned int count)
+{
+	while (count--)
+		bufpool_kept_add(pool, cache, *blocks++);
+}
+
+/* Of @count blocks that were sent, those that have come are moved to the front. */
+static unsigned int accept_all(const struct bufpool *pool, unsigned int to,
+			       void **blocks, unsigned int count)
+{
+	unsigned int i, kept = 0;
+
+	for (i = 0; i < count; i++)
+		if (accept(pool, to, blocks[i]))
+			blocks[kept++] = blocks[i];
+	return kept;
+}
+
+/* Take in what other threads have returned, until a magazine is half full. */
+static void open_inbox(struct bufpool *pool, struct bufpool_cache *cache,
+		       struct bufpool_magazine *magazine)
+{
+	void *blocks[BUFPOOL_HALF_MAX];
+	unsigned int count;
+
+	while (magazine->count < magazine->room / 2 &&
+	       (count = take_in(&cache->inbox, blocks, BUFPOOL_HALF_MAX)))
+		bufpool_kept_add_all(pool, cache, blocks,
+			accept_all(pool, cache->nr, blocks, count));
+}
+
+void bufpool_kept_refill(struct bufpool *pool, struct bufpool_cache *cache,
+			 unsigned int class)
+{
+	struct bufpool_magazine *magazine = &cache->magazines[class];
+
+	open_inbox(pool, cache, magazine);
+	if (!magazine->count)
+		magazine->count = bufpool_depot_get(&pool->depot, class,
+						    magazine->blocks,
+						    magazine->room / 2);
+}
+
+/* Blocks of one cache that has a thread; the inbox may be full. */
+static bool put_in(struct bufpool_inbox *inbox, struct bufpool_outbox *outbox)
+{
+	if (inbox->deliveries == BUFPOOL_INBOX_DELIVERIES)
+		return false;
+	inbox->deliveries++;
+	memcpy(&inbox->blocks[inbox->count], outbox->blocks,
+	       outbox->count * sizeof(*outbox->blocks));
+	__atomic_store_n(&inbox->count, inbox->count + outbox->count,
+			 __ATOMIC_RELAXED);
+	outbox->count = 0;
+	return true;
+}
+
+/* Whether the outbox is empty now. */
+static bool deliver(struct bufpool *pool, struct bufpool_cache *cache,
+		    struct bufpool_outbox *outbox)
+{
+	struct bufpool_inbox *inbox;
+	bool ret = true, orphans;
+
+	if (!outbox->count)
+		return true;
+	inbox = &bufpool_cache_at(&pool->caches, outbox->to)->inbox;
+	pthread_mutex_lock(&inbox->lock);
+	orphans = !inbox->attended;
+	if (orphans)
+		outbox->count = accept_all(pool, outbox->to, outbox->blocks,
+					   outbox->count);
+	else
+		ret = put_in(inbox, outbox);
+	pthread_mutex_unlock(&inbox->lock);
+
+	if (orphans) {
+		bufpool_kept_add_all(pool, cache, outbox->blocks, outbox->count);
+		outbox->count = 0;
+	}
+	return ret;
+}
+
+static struct bufpool_outbox *outbox_for(struct bufpool_cache *cache,
+					 unsigned int to)
+{
+	return &cache->outboxes[to % BUFPOOL_NR_OUTBOXES];
+}
+
+bool bufpool_kept_can_send(struct bufpool *pool, struct bufpool_cache *cache,
+			   unsigned int to)
+{
+	struct bufpool_outbox *outbox = outbox_for(cache, to);
+
+	if (outbox->to == to && outbox->count < BUFPOOL_OUTBOX_MAX)
+		return true;
+	return deliver(pool, cache, outbox);
+}
+
+void bufpool_kept_send(struct bufpool *pool, struct bufpool_cache *cache,
+		       unsigned int to, void *block)
+{
+	unsigned int class = bufpool_window_place(&pool->window, block).class;
+	struct bufpool_outbox *outbox = outbox_for(cache, to);
+
+	outbox->to = to;
+	outbox->blocks[outbox->count++] = block;
+	if (outbox->count >= cache->magazines[class].room / 2 ||
+	    outbox->count == BUFPOOL_OUTBOX_MAX)
+		deliver(pool, cache, outbox);
+}
+
+static void give_magazine(struct gift *gift, struct bufpool_magazine *magazine)
+{
+	give_all(gift, magazine->blocks, magazine->count);
+	magazine->count = 0;
+	magazine->want = 1;
+}
+
+static void give_shelf(struct gift *gift, unsigned int class)
+{
+	void *blocks[BUFPOOL_HALF_MAX];
+	unsigned int count;
+
+	while ((count = bufpool_depot_get(&gift->pool->depot, class, blocks,
+					  BUFPOOL_HALF_MAX)))
+		give_all(gift, blocks, count);
+}
+
+void bufpool_kept_give(struct bufpool *pool, struct bufpool_cache *cache)
+{
+	struct gift gift;
+	unsigned int class;
+
+	begin(&gift, pool);
+	for (class = 0; class < pool->window.nr_classes; class++) {
+		give_magazine(&gift, &cache->magazines[class]);
+		give_shelf(&gift, class);
+	}
+	hand_over(&gift);
+}
+
+static void give_inbox(struct gift *gift, struct bufpool_cache *cache)
+{
+	void *blocks[BUFPOOL_HALF_MAX];
+	unsigned int count;
+
+	while ((count = take_in(&cache->inbox, blocks, BUFPOOL_HALF_MAX)))
+		give_all(gift, blocks,
+			 accept_all(gift->pool, cache->nr, blocks, count));
+}
+
+static void give_outboxes(struct gift *gift, struct bufpool_cache *cache)
+{
+	struct bufpool_outbox *outbox = cache->outboxes;
+
+	for (; outbox < cache->outboxes + BUFPOOL_NR_OUTBOXES; outbox++) {
+		give_all(gift, outbox->blocks,
+			 accept_all(gift->pool, outbox->to, outbox->blocks,
+				    outbox->count));
+		outbox->count = 0;
+	}
+}
+
+size_t bufpool_kept_sweep(struct bufpool *pool, size_t min_size)
+{
+	struct gift gift;
+	struct bufpool_cache *cache;
+	unsigned int class, nr;
+
+	begin(&gift, pool);
+	pthread_mutex_lock(&pool->caches.lock);
+	for (nr = 1; nr <= pool->caches.nr; nr++) {
+		cache = bufpool_cache_at(&pool->caches, nr);
+		give_inbox(&gift, cache);
+		give_outboxes(&gift, cache);
+	}
+	for (class = 0; class < pool->window.nr_classes; class++) {
+		if (bufpool_window_block_size(&pool->window, class) < min_size)
+			continue;
+		give_shelf(&gift, class);
+		for (nr = 1; nr <= pool->caches.nr; nr++) {
+			cache = bufpool_cache_at(&pool->caches, nr);
+			give_magazine(&gift, &cache->magazines[class]);
+		}
+	}
+	hand_over(&gift);
+	pthread_mutex_unlock(&pool->caches.lock);
+	return gift.bytes;
+}
+
+bool bufpool_kept_deliver(struct bufpool *pool, struct bufpool_cache *cache)
+{
+	struct bufpool_outbox *outbox;
+	bool ret = true;
+
+	for (outbox = cache->outboxes;
+	     outbox < cache->outboxes + BUFPOOL_NR_OUTBOXES; outbox++)
+		ret &= deliver(pool, cache, outbox);
+	return ret;
+}
+
+void bufpool_kept_abandon(struct bufpool *pool, struct bufpool_cache *cache)
+{
+	struct gift gift;
+	unsigned int class;
+
+	begin(&gift, pool);
+	give_inbox(&gift, cache);
+	for (class = 0; class < pool->window.nr_classes; class++) {
+		struct bufpool_magazine *magazine = &cache->magazines[class];
+
+		/* while caches are stopped, nothing is kept anywhere */
+		if (!pool->caches.stopped)
+			stow(&gift, class, magazine->blocks, magazine->count);
+		else
+			give_all(&gift, magazine->blocks, magazine->count);
+		magazine->count = 0;
+		magazine->want = 1;
+	}
+	hand_over(&gift);
+}

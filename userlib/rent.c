@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <string.h>
+
+#include "call.h"
+#include "kept.h"
+
+/* A rent that this is the answer to may go well when more is free. */
+static bool is_shortage(int ret)
+{
+	return ret == -EAGAIN || ret == -EDQUOT || ret == -ENOMEM;
+}
+
+/* Whether blocks of this size are kept, for such a request. */
+static bool is_kept(const struct bufpool *pool, size_t min_size,
+		    unsigned int flags)
+{
+	return min_size - 1 < pool->max_kept &&
+	       !(flags & ~(BUFPOOL_RENT_ZERO | BUFPOOL_RENT_NONBLOCK));
+}
+
+static void *zero(const struct bufpool *pool, void *block, unsigned int class,
+		  unsigned int flags)
+{
+	if (flags & BUFPOOL_RENT_ZERO)
+		memset(block, 0, bufpool_window_block_size(&pool->window, class));
+	return block;
+}
+
+/*
+ * Up to @count kept blocks, which are the program's now; how many, or -EAGAIN
+ * while the caches are stopped.
+ */
+static int rent_kept(struct bufpool *pool, struct bufpool_cache *cache,
+		     unsigned int class, unsigned int flags, void **blocks,
+		     unsigned int count)
+{
+	unsigned int done = 0;
+	void *block;
+
+	if (!cache || !bufpool_cache_enter(cache, pool))
+		return -EAGAIN;
+	while (done < count) {
+		block = bufpool_kept_pop(pool, cache, class);
+		if (block) {
+			blocks[done++] = zero(pool, block, class, flags);
+			continue;
+		}
+		bufpool_kept_refill(pool, cache, class);
+		if (!cache->magazines[class].count)
+			break;
+	}
+	bufpool_cache_leave(cache);
+	return done;
+}
+
+/* The state of what a thread rents */
+static __u32 held(const struct bufpool_cache *cache)
+{
+	return cache ? cache->held : bufpool_state(BUFPOOL_HELD, 0);
+}
+
+/*
+ * Of @count blocks from the provider keep those that there is address space and
+ * memory for, in @blocks, and give the others back; how many are kept.
+ */
+static int accept(struct bufpool *pool, const struct bufpool_block *got,
+		  int count, __u32 state, void **blocks)
+{
+	struct bufpool_provider *provider = &pool->provider;
+	struct bufpool_place place;
+	int i, kept = 0;
+
+	for (i = 0; i < count; i++) {
+		if (bufpool_window_find_offset(&pool->window, got[i].offset, &place) ||
+		    bufpool_rentals_add(&pool->rentals, &place, got[i].handle,
+					state)) {
+			provider->ops->return_many(provider, &got[i].handle, 1, 0);
+			continue;
+		}
+		blocks[kept++] = bufpool_window_address(&pool->window, &place);
+	}
+	return kept ? kept : -ENOMEM;
+}
+
+static int rent_direct(struct bufpool *pool, __u32 state, size_t min_size,
+		       unsigned int flags, __s64 timeout_ns, void **blocks,
+		       unsigned int count)
+{
+	struct bufpool_provider *provider = &pool->provider;
+	struct bufpool_block got[BUFPOOL_MANY_MAX];
+	int ret;
+
+	ret = provider->ops->rent_many(provider, min_size, flags, timeout_ns,
+				       got, count);
+	return ret < 0 ? ret : accept(pool, got, ret, state, blocks);
+}
+
+/* Blocks to ask for, of which one is needed */
+static unsigned int want(const struct bufpool_cache *cache,
+			 const struct bufpool_magazine *magazine,
+			 unsigned int flags)
+{
+	/* Zeroes cost too much to be asked for in advance. */
+	if (flags & BUFPOOL_RENT_ZERO || bufpool_cache_is_short(cache))
+		return 1;
+	return magazine->want;
+}
+
+/*
+ * One block from the provider, and more for later: the more the oftener it has
+ * been asked. 0, or -errno; -EAGAIN while the caches are stopped, too.
+ */
+static int rent_and_keep(struct bufpool *pool, struct bufpool_cache *cache,
+			 unsigned int class, unsigned int flags, void **block)
+{
+	struct bufpool_magazine *magazine = &cache->magazines[class];
+	void *blocks[BUFPOOL_HALF_MAX];
+	struct bufpool_place place;
+	int ret;
+
+	if (!bufpool_cache_enter(cache, pool))
+		return -EAGAIN;
+	ret = rent_direct(pool, bufpool_state(BUFPOOL_FRESH, 0),
+			  bufpool_window_block_size(&pool->window, class),
+			  flags | BUFPOOL_RENT_NONBLOCK, 0, blocks,
+			  want(cache, magazine, flags));
+	if (ret > 0) {
+		*block = blocks[0];
+		place = bufpool_window_place(&pool->window, *block);
+		bufpool_rental_set(bufpool_rentals_at(&pool->rentals, &place),
+				   cache->held);
+		bufpool_kept_add_all(pool, cache, blocks + 1, ret - 1);
+		if (magazine->want < magazine->room / 2)
+			magazine->want *= 2;
+	}
+	bufpool_cache_leave(cache);
+	return ret < 0 ? ret : 0;
+}
+
+/* One block, if that needs no waiting. 0 or -errno. */
+static int try_rent(struct bufpool *pool, struct bufpool_cache *cache,
+		    size_t min_size, unsigned int flags, void **block)
+{
+	unsigned int class;
+	int ret = 0;
+
+	if (cache && is_kept(pool, min_size, flags)) {
+		class = bufpool_window_class(&pool->window, min_size);
+		ret = rent_kept(pool, cache, class, flags, block, 1);
+		if (!ret)
+			ret = rent_and_keep(pool, cache, class, flags, block) ?: 1;
+		if (ret != -EAGAIN)
+			return ret < 0 ? ret : 0;
+	}
+	ret = rent_direct(pool, held(cache), min_size,
+			  flags | BUFPOOL_RENT_NONBLOCK, 0, block, 1);
+	return ret < 0 ? ret : 0;
+}
+
+/*
+ * One block, in a pool where none is free: what this process keeps may be what is
+ * missing. While one of its threads waits, the others keep nothing.
+ */
+static int rent_scarce(struct bufpool *pool, struct bufpool_cache *cache,
+		       size_t min_size, unsigned int flags, __s64 timeout_ns,
+		       void **block)
+{
+	int ret = -EAGAIN;
+
+	if (pool->caches.all) {
+		bufpool_caches_stop(&pool->caches);
+		if (bufpool_kept_sweep(pool, 0))
+			ret = rent_direct(pool, held(cache), min_size,
+					  flags | BUFPOOL_RENT_NONBLOCK, 0,
+					  block, 1);
+	}
+	if (is_shortage(ret))
+		ret = rent_direct(pool, held(cache), min_size, flags,
+				  timeout_ns, block, 1);
+	if (pool->caches.all)
+		bufpool_caches_start(pool);
+	return ret < 0 ? ret : 0;
+}
+
+static int rent(struct bufpool *pool, struct bufpool_cache *cache,
+		size_t min_size, unsigned int flags, __s64 timeout_ns,
+		void **block)
+{
+	int ret;
+
+	if (timeout_ns < 0)
+		return -EINVAL;
+	ret = try_rent(pool, cache, min_size, flags, block);
+	if (!is_shortage(ret))
+		return ret;
+	return rent_scarce(pool, cache, min_size, flags, timeout_ns, block);
+}
+
+static __attribute__((noinline)) void *
+rent_slowly(struct bufpool *pool, size_t min_size, unsigned int flags,
+	    __s64 timeout_ns)
+{
+	struct bufpool_cache *cache;
+	void *block;
+	int ret;
+
+	ret = bufpool_call_begin(pool, &cache);
+	if (ret)
+		return bufpool_call_fail(ret);
+	ret = bufpool_call_end(rent(pool, cache, min_size, flags, timeout_ns, &block));
+	return ret ? bufpool_call_fail(ret) : block;
+}
+
+void *bufpool_rent(struct bufpool *pool, size_t min_size, unsigned int flags)
+{
+	struct bufpool_cache *cache = bufpool_cache_mine;
+	void *block = NULL;
+
+	if (cache && bufpool_cache_enter(cache, pool)) {
+		if (min_size - 1 < pool->max_kept && !flags)
+			block = bufpool_kept_pop(pool, cache,
+						 bufpool_window_class(&pool->window,
+								      min_size));
+		bufpool_cache_leave(cache);
+		if (block)
+			return block;
+	}
+	return rent_slowly(pool, min_size, flags, 0);
+}
+
+void *bufpool_rent_timed(struct bufpool *pool, size_t min_size,
+			 unsigned int flags, int64_t timeout_ns)
+{
+	return rent_slowly(pool, min_size, flags, timeout_ns);
+}
+
+/* As many as there are without waiting; how many, or -errno. */
+static int try_rent_many(struct bufpool *pool, struct bufpool_cache *cache,
+			 size_t min_size, unsigned int flags, void **blocks,
+			 unsigned int count)
+{
+	unsigned int done = 0, batch;
+	int ret = 0;
+
+	if (is_kept(pool, min_size, flags)) {
+		ret = rent_kept(pool, cache,
+				bufpool_window_class(&pool->window, min_size),
+				flags, blocks, count);
+		done = ret > 0 ? ret : 0;
+	}
+	while (done < count) {
+		batch = bufpool_batch_size(count - done);
+		ret = rent_direct(pool, held(cache), min_size,
+				  flags | BUFPOOL_RENT_NONBLOCK, 0,
+				  blocks + done, batch);
+		if (ret > 0)
+			done += ret;
+		if (ret < (int)batch)
+			break;
+	}
+	return done ? (int)done : ret;
+}
+
+static int rent_many(struct bufpool *pool, struct bufpool_cache *cache,
+		     size_t min_size, unsigned int flags, void **blocks,
+		     unsigned int count)
+{
+	int ret;
+
+	ret = try_rent_many(pool, cache, min_size, flags, blocks, count);
+	if (!is_shortage(ret))
+		return ret;
+	/* Only the first block is worth waiting for. */
+	ret = rent_scarce(pool, cache, min_size, flags, 0, blocks);
+	if (ret || count == 1)
+		return ret ? ret : 1;
+	ret = try_rent_many(pool, cache, min_size, flags, blocks + 1, count - 1);
+	return ret < 0 ? 1 : 1 + ret;
+}
+
+int bufpool_rent_many(struct bufpool *pool, size_t min_size,
+		      unsigned int flags, void **blocks, unsigned int count)
+{
+	struct bufpool_cache *cache;
+	int ret;
+
+	ret = bufpool_call_begin(pool, &cache);
+	if (ret)
+		return ret;
+	ret = bufpool_check_many(blocks, count);
+	if (ret)
+		return bufpool_call_end(ret);
+	return bufpool_call_end(rent_many(pool, cache, min_size, flags, blocks, count));
+}
+

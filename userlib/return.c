@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <time.h>
+
+#include "call.h"
+#include "kept.h"
+
+/* How often the threads of a process are searched for what others wait for */
+#define SWEEP_PERIOD_NS	10000000
+
+/*
+ * End a rental for good: 0, or -ESTALE where somebody else is just doing so. What
+ * another thread has rented it may be returning this very instant, see cache.h.
+ */
+static int claim(struct bufpool *pool, struct bufpool_cache *cache,
+		 struct bufpool_rental *rental, __u32 *state)
+{
+	unsigned int owner;
+	bool stop, done;
+
+	*state = bufpool_rental_state(rental);
+	owner = bufpool_state_cache(*state);
+	stop = owner && (!cache || owner != cache->nr);
+	if (stop)
+		bufpool_caches_stop(&pool->caches);
+	done = bufpool_state_kind(*state) == BUFPOOL_HELD &&
+	       bufpool_rental_change(rental, *state,
+				     bufpool_state(BUFPOOL_RETURNED, 0));
+	if (stop)
+		bufpool_caches_start(pool);
+	return done ? 0 : -ESTALE;
+}
+
+/* Blocks that have been claimed, on their way to the provider */
+struct batch {
+	unsigned int count;
+	__u64 handles[BUFPOOL_MANY_MAX];
+	struct bufpool_rental *rentals[BUFPOOL_MANY_MAX];
+	__u32 states[BUFPOOL_MANY_MAX];
+};
+
+/* Put back what the provider did not take; how many it took, or -errno. */
+static int return_batch(struct bufpool *pool, struct batch *batch,
+			unsigned int flags)
+{
+	struct bufpool_provider *provider = &pool->provider;
+	unsigned int done;
+	int ret;
+
+	ret = provider->ops->return_many(provider, batch->handles, batch->count,
+					 flags);
+	if (ret >= 0)
+		done = ret;
+	else
+		/* A rental that is over in the kernel stays over here. */
+		done = ret == -ENOENT || ret == -ESTALE;
+	for (; done < batch->count; done++)
+		bufpool_rental_set(batch->rentals[done], batch->states[done]);
+	return ret;
+}
+
+/* How many went to the provider, up to BUFPOOL_MANY_MAX, or -errno. */
+static int return_direct(struct bufpool *pool, struct bufpool_cache *cache,
+			 void *const *blocks, unsigned int count,
+			 unsigned int flags)
+{
+	struct bufpool_rental *rental;
+	struct bufpool_place place;
+	struct batch batch;
+	int ret = 0;
+
+	count = bufpool_batch_size(count);
+	for (batch.count = 0; batch.count < count; batch.count++) {
+		rental = bufpool_pool_find(pool, blocks[batch.count], &place, &ret);
+		if (rental)
+			ret = claim(pool, cache, rental,
+				    &batch.states[batch.count]);
+		if (ret)
+			break;
+		batch.rentals[batch.count] = rental;
+		batch.handles[batch.count] =
+			bufpool_rentals_handle(&pool->rentals, &place);
+	}
+	return batch.count ? return_batch(pool, &batch, flags) : ret;
+}
+
+/*
+ * Keep a block that is held: in the thread's own cache, or on its way to the one
+ * that rented it. 0, -ESTALE, or -EXFULL: a sweep has to come first. Entered.
+ */
+static int keep(struct bufpool *pool, struct bufpool_cache *cache,
+		struct bufpool_rental *rental, void *block)
+{
+	__u32 state = bufpool_rental_state(rental);
+	unsigned int owner = bufpool_state_cache(state);
+	bool own = !owner || owner == cache->nr;
+	__u32 next = own ? bufpool_state(BUFPOOL_FREE, 0) :
+			   bufpool_state(BUFPOOL_SENT, owner);
+
+	if (bufpool_state_kind(state) != BUFPOOL_HELD)
+		return -ESTALE;
+	if (!own && !bufpool_kept_can_send(pool, cache, owner))
+		return -EXFULL;
+	if (!bufpool_rental_change(rental, state, next))
+		return -ESTALE;
+	if (own)
+		bufpool_kept_add(pool, cache, block);
+	else
+		bufpool_kept_send(pool, cache, owner, block);
+	return 0;
+}
+
+static void sweep(struct bufpool *pool)
+{
+	bufpool_caches_stop(&pool->caches);
+	bufpool_kept_sweep(pool, 0);
+	bufpool_caches_start(pool);
+}
+
+static __s64 now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+/* Whether one thread has something to do that all see to be due. */
+static bool is_mine(__s64 *last, __s64 seen, __s64 next)
+{
+	return __atomic_compare_exchange_n(last, &seen, next, false,
+					   __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+/*
+ * Others are short of blocks: what this thread keeps goes at once, and what the
+ * other threads keep, who may not look for long, every now and then.
+ */
+static void answer(struct bufpool *pool, struct bufpool_cache *cache)
+{
+	__s64 last = __atomic_load_n(&pool->swept_ns, __ATOMIC_RELAXED);
+	__s64 now = now_ns();
+
+	if (now - last >= SWEEP_PERIOD_NS && is_mine(&pool->swept_ns, last, now))
+		sweep(pool);
+	if (!bufpool_cache_enter(cache, pool))
+		return;
+	bufpool_kept_give(pool, cache);
+	cache->pressure = __atomic_load_n(&cache->status->pressure,
+					  __ATOMIC_RELAXED);
+	bufpool_cache_leave(cache);
+}
+
+/* 0, -errno, or -EAGAIN: the caches are stopped */
+static int return_kept(struct bufpool *pool, struct bufpool_cache *cache,
+		       void *block)
+{
+	struct bufpool_rental *rental;
+	struct bufpool_place place;
+	int ret;
+
+	rental = bufpool_pool_find(pool, block, &place, &ret);
+	if (!rental)
+		return ret;
+	if (!cache->magazines[place.class].room)
+		return -EAGAIN;
+	do {
+		if (!bufpool_cache_enter(cache, pool))
+			return -EAGAIN;
+		ret = keep(pool, cache, rental, block);
+		bufpool_cache_leave(cache);
+		if (ret == -EXFULL)
+			sweep(pool);
+	} while (ret == -EXFULL);
+	if (!ret && bufpool_cache_is_short(cache))
+		answer(pool, cache);
+	return ret;
+}
+
+/* How many of @count were returned, at least 1, or -errno. */
+static int give_back(struct bufpool *pool, struct bufpool_cache *cache,
+		     void *const *blocks, unsigned int count, unsigned int flags)
+{
+	int ret = -EAGAIN;
+
+	if (pool->is_strict)
+		flags |= BUFPOOL_RETURN_REVOKE;
+	if (!flags && cache)
+		ret = return_kept(pool, cache, *blocks) ?: 1;
+	if (ret == -EAGAIN)
+		ret = return_direct(pool, cache, blocks, count, flags);
+	return ret;
+}
+
+static __attribute__((noinline)) int
+return_slowly(struct bufpool *pool, void *block, unsigned int flags)
+{
+	struct bufpool_cache *cache;
+	int ret;
+
+	ret = bufpool_call_begin(pool, &cache);
+	if (ret)
+		return ret;
+	ret = bufpool_call_end(give_back(pool, cache, &block, 1, flags));
+	return ret < 0 ? ret : 0;
+}
+
+int bufpool_return(struct bufpool *pool, void *block, unsigned int flags)
+{
+	struct bufpool_cache *cache = bufpool_cache_mine;
+	bool done;
+
+	if (!flags && cache && bufpool_cache_enter(cache, pool)) {
+		done = bufpool_kept_push(pool, cache, block);
+		bufpool_cache_leave(cache);
+		if (done)
+			return 0;
+	}
+	return return_slowly(pool, block, flags);
+}
+
+int bufpool_return_many(struct bufpool *pool, void *const *blocks,
+			unsigned int count, unsigned int flags)
+{
+	struct bufpool_cache *cache;
+	unsigned int done = 0;
+	int ret;
+
+	ret = bufpool_call_begin(pool, &cache);
+	if (ret)
+		return ret;
+	ret = bufpool_check_many(blocks, count);
+	while (!ret && done < count) {
+		ret = give_back(pool, cache, blocks + done, count - done, flags);
+		if (ret < 0)
+			break;
+		done += ret;
+		ret = 0;
+	}
+	return bufpool_call_end(done ? (int)done : ret);
+}
