@@ -35,7 +35,7 @@
  *   the call that returns it, or until the pool is closed. It must not be
  *   touched afterwards. While the block is warm, see <linux/bufpool.h>, that
  *   harms this program only; after BUFPOOL_RETURN_REVOKE, or once the block has
- *   gone to others, it raises SIGBUS or SIGSEGV.
+ *   gone to others, it raises SIGBUS or, where the pool is private, SIGSEGV.
  */
 #ifndef BUFPOOL_H
 #define BUFPOOL_H
@@ -51,12 +51,20 @@ extern "C" {
 
 struct bufpool;
 
+/* A private pool instead of the device. */
+#define BUFPOOL_OPEN_PRIVATE	0x1U
+
 /**
  * bufpool_open() - open the device and map its blocks
  * @device: path of the device; NULL is /dev/bufpool
- * @flags: must be 0
+ * @flags: BUFPOOL_OPEN_* bits
  *
  * Every pool is a client of its own. The descriptor is closed by exec.
+ *
+ * With BUFPOOL_OPEN_PRIVATE, where @device must be NULL, the pool is this
+ * process's alone and needs no device: see "Private pools" in libbufpool(3) for
+ * what it cannot promise. Where @device is NULL and @flags is 0, the environment
+ * chooses: BUFPOOL_PROVIDER is "private" or "kernel", the default.
  *
  * The pool takes address space, not memory, for the blocks it may rent. Where
  * there is little (RLIMIT_AS, a 32-bit program), it takes at most about half of
@@ -64,9 +72,10 @@ struct bufpool;
  * size in each class.
  *
  * Return: the pool, to be given to bufpool_close(); or NULL and errno:
- * EINVAL (a flag), ENOTTY (not this device), ENOMEM (memory or address space),
- * or what open(2) says, as ENOENT where the module is not loaded and EACCES
- * where the user may not use it.
+ * EINVAL (a flag, or the environment says nonsense), ENOTTY (not this device),
+ * ENOMEM (memory or address space), or what open(2) says, as ENOENT where the
+ * module is not loaded and EACCES where the user may not use it, or what
+ * memfd_create(2) says.
  */
 struct bufpool *bufpool_open(const char *device, unsigned int flags);
 
@@ -250,7 +259,8 @@ void *bufpool_adopt(struct bufpool *pool, __u64 handle, __u64 offset);
  * bufpool_fd() - the descriptor of a pool, for the ioctls of <linux/bufpool.h>
  * @pool: the pool
  *
- * Return: the descriptor, which stays the pool's; or -EINVAL, -ECHILD.
+ * Return: the descriptor, which stays the pool's; or -EINVAL, -ECHILD, or
+ * -ENOTTY where the pool is private and has none.
  */
 int bufpool_fd(struct bufpool *pool);
 

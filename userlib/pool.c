@@ -4,7 +4,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "call.h"
 #include "kept.h"
@@ -84,12 +83,17 @@ static int init_kept(struct bufpool *pool, const struct bufpool_info *info)
 	return ret;
 }
 
-static int set_up(struct bufpool *pool, int fd)
+static void unmap(struct bufpool *pool)
+{
+	if (pool->provider.ops->unmap)
+		pool->provider.ops->unmap(&pool->provider);
+}
+
+static int set_up(struct bufpool *pool)
 {
 	struct bufpool_info info;
 	int ret;
 
-	bufpool_provider_kernel_init(&pool->provider, fd);
 	ret = pool->provider.ops->info(&pool->provider, &info);
 	if (ret)
 		return ret;
@@ -110,54 +114,92 @@ destroy_map:
 destroy_mark:
 	bufpool_forkmark_destroy(&pool->mark);
 unmap:
-	pool->provider.ops->unmap(&pool->provider);
+	unmap(pool);
 	return ret;
+}
+
+/* The provider is the pool's then, and otherwise still the caller's. */
+static struct bufpool *make(const struct bufpool_provider *provider)
+{
+	struct bufpool *pool = calloc(1, sizeof(*pool));
+	int ret;
+
+	if (!pool)
+		return bufpool_call_fail(-ENOMEM);
+	pool->provider = *provider;
+	ret = set_up(pool);
+	if (ret) {
+		free(pool);
+		return bufpool_call_fail(ret);
+	}
+	return pool;
 }
 
 struct bufpool *bufpool_fdopen(int fd, unsigned int flags)
 {
-	struct bufpool *pool;
+	struct bufpool_provider provider = { 0 };
+
+	if (flags)
+		return bufpool_call_fail(-EINVAL);
+	bufpool_provider_kernel_init(&provider, fd);
+	return make(&provider);
+}
+
+/* Make a pool, or close the provider. */
+static struct bufpool *make_or_close(struct bufpool_provider *provider)
+{
+	struct bufpool *pool = make(provider);
+	int saved = errno;
+
+	if (!pool) {
+		provider->ops->close(provider);
+		errno = saved;
+	}
+	return pool;
+}
+
+static struct bufpool *open_device(const char *device)
+{
+	struct bufpool_provider provider = { 0 };
+	int fd = open(device ? device : "/dev/bufpool", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return NULL;
+	bufpool_provider_kernel_init(&provider, fd);
+	return make_or_close(&provider);
+}
+
+static struct bufpool *open_private(void)
+{
+	struct bufpool_provider provider;
 	int ret;
 
-	if (flags) {
-		ret = -EINVAL;
-		goto fail;
-	}
-	pool = calloc(1, sizeof(*pool));
-	if (!pool) {
-		ret = -ENOMEM;
-		goto fail;
-	}
-	ret = set_up(pool, fd);
-	if (ret)
-		goto free_pool;
-	return pool;
+	ret = bufpool_provider_private_init(&provider);
+	return ret ? bufpool_call_fail(ret) : make_or_close(&provider);
+}
 
-free_pool:
-	free(pool);
-fail:
-	errno = -ret;
-	return NULL;
+/* 1 for a private pool, 0 for the device, or -EINVAL */
+static int wants_private(const char *device, unsigned int flags)
+{
+	const char *name;
+
+	if (flags & ~BUFPOOL_OPEN_PRIVATE || (flags && device))
+		return -EINVAL;
+	if (flags || device)
+		return !!flags;
+	name = secure_getenv("BUFPOOL_PROVIDER");
+	if (!name || !strcmp(name, "kernel"))
+		return 0;
+	return strcmp(name, "private") ? -EINVAL : 1;
 }
 
 struct bufpool *bufpool_open(const char *device, unsigned int flags)
 {
-	struct bufpool *pool;
-	int fd, saved;
+	int ret = wants_private(device, flags);
 
-	fd = open(device ? device : "/dev/bufpool", O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return NULL;
-	pool = bufpool_fdopen(fd, flags);
-	if (!pool)
-		goto close_fd;
-	return pool;
-
-close_fd:
-	saved = errno;
-	close(fd);
-	errno = saved;
-	return NULL;
+	if (ret < 0)
+		return bufpool_call_fail(ret);
+	return ret ? open_private() : open_device(device);
 }
 
 static void return_all(struct bufpool *pool)
@@ -196,9 +238,10 @@ int bufpool_close(struct bufpool *pool)
 	} else {
 		bufpool_caches_destroy(&pool->caches);
 		bufpool_window_destroy(&pool->window);
-		return_all(pool);
+		if (pool->provider.shared)
+			return_all(pool);
 		bufpool_rentals_destroy(&pool->rentals);
-		pool->provider.ops->unmap(&pool->provider);
+		unmap(pool);
 	}
 	bufpool_depot_destroy(&pool->depot);
 	pool->provider.ops->close(&pool->provider);

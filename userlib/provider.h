@@ -10,6 +10,7 @@
 #ifndef BUFPOOL_PROVIDER_H
 #define BUFPOOL_PROVIDER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,20 +44,33 @@ struct bufpool_provider_ops {
 	int (*stats)(struct bufpool_provider *provider,
 		     struct bufpool_stats *stats);
 
-	/* Undo what info has mapped, before close; not in a child of fork(). */
+	/*
+	 * Undo what info has mapped, before close; not in a child of fork().
+	 * May be NULL.
+	 */
 	void (*unmap)(struct bufpool_provider *provider);
 
 	/* In a child of fork() too. */
 	void (*close)(struct bufpool_provider *provider);
 };
 
+struct bufpool_private;
+
 struct bufpool_provider {
 	const struct bufpool_provider_ops *ops;
-	int fd;
+	int fd;					/* or -errno: there is none */
+	bool shared;				/* close() may leave blocks rented */
 	const struct bufpool_status *status;	/* never NULL */
+	struct bufpool_private *private;	/* of provider_private.c */
 };
 
 /* The kernel's pool by a descriptor of its device, which close() closes. */
 void bufpool_provider_kernel_init(struct bufpool_provider *provider, int fd);
+
+/*
+ * A new pool of this process alone. 0 or -errno: -EINVAL where the environment
+ * says nonsense
+ */
+int bufpool_provider_private_init(struct bufpool_provider *provider);
 
 #endif /* BUFPOOL_PROVIDER_H */

@@ -125,4 +125,5 @@ void bufpool_provider_kernel_init(struct bufpool_provider *provider, int fd)
 {
 	provider->ops = &kernel_ops;
 	provider->fd = fd;
+	provider->shared = true;
 }
