@@ -3,6 +3,7 @@
 #include <linux/membarrier.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -148,6 +149,20 @@ void bufpool_caches_destroy(struct bufpool_caches *caches)
 	bufpool_caches_forget(caches);
 }
 
+static void make_magazine(const struct bufpool *pool,
+			  struct bufpool_cache *cache, unsigned int class)
+{
+	struct bufpool_magazine *magazine = &cache->magazines[class];
+
+	magazine->half = bufpool_half(bufpool_window_block_size(&pool->window,
+								class),
+				      pool->max_kept);
+	magazine->want = 1;
+	magazine->bottom = cache->blocks[class];
+	magazine->top = magazine->bottom;
+	magazine->limit = magazine->bottom + 2 * magazine->half;
+}
+
 /* Memory for a cache; caches->lock is held. */
 static struct bufpool_cache *make(struct bufpool *pool)
 {
@@ -167,19 +182,30 @@ static struct bufpool_cache *make(struct bufpool *pool)
 	}
 	cache->nr = caches->nr + 1;
 	cache->held = bufpool_state(BUFPOOL_HELD, cache->nr);
+	cache->base = (uintptr_t)pool->window.base;
+	cache->reach_shift = pool->window.reach_shift;
+	cache->page_shift = pool->window.page_shift;
+	cache->nr_classes = pool->window.nr_classes;
+	cache->max_kept = pool->max_kept;
+	cache->spans = pool->rentals.spans;
 	cache->status = pool->provider.status;
 	cache->home = pool;
 	pthread_mutex_init(&cache->inbox.lock, NULL);
-	for (class = 0; class < pool->window.nr_classes; class++) {
-		size_t size = bufpool_window_block_size(&pool->window, class);
-
-		cache->magazines[class].room =
-			2 * bufpool_half(size, pool->max_kept);
-		cache->magazines[class].want = 1;
-	}
+	for (class = 0; class < pool->window.nr_classes; class++)
+		make_magazine(pool, cache, class);
 	__atomic_store_n(&caches->all[cache->nr], cache, __ATOMIC_RELEASE);
 	caches->nr++;
 	return cache;
+}
+
+void bufpool_cache_answer(struct bufpool_cache *cache)
+{
+	struct bufpool_status now = {
+		.pressure = __atomic_load_n(&cache->status->pressure,
+					    __ATOMIC_RELAXED),
+	};
+
+	memcpy(&cache->answered, &now, sizeof(cache->answered));
 }
 
 static struct bufpool_cache *attach(struct bufpool *pool)
@@ -197,10 +223,9 @@ static struct bufpool_cache *attach(struct bufpool *pool)
 		pthread_mutex_lock(&cache->inbox.lock);
 		cache->inbox.attended = true;
 		pthread_mutex_unlock(&cache->inbox.lock);
-		cache->pressure = __atomic_load_n(&cache->status->pressure,
-						  __ATOMIC_RELAXED);
+		bufpool_cache_answer(cache);
 		__atomic_store_n(&cache->key,
-				 caches->stopped ? 0 : bufpool_cache_key(pool),
+				 caches->stopped ? BUFPOOL_STOPPED : pool,
 				 __ATOMIC_RELEASE);
 	}
 	pthread_mutex_unlock(&caches->lock);
@@ -244,7 +269,7 @@ struct bufpool_cache *bufpool_cache_get(struct bufpool *pool)
 	return cache;
 }
 
-static void set_keys(struct bufpool_caches *caches, uintptr_t key)
+static void set_keys(struct bufpool_caches *caches, const struct bufpool *key)
 {
 	unsigned int nr;
 
@@ -265,7 +290,7 @@ void bufpool_caches_stop(struct bufpool_caches *caches)
 {
 	pthread_mutex_lock(&caches->lock);
 	if (!caches->stopped++) {
-		set_keys(caches, 0);
+		set_keys(caches, BUFPOOL_STOPPED);
 		membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
 		wait_until_left(caches);
 	}
@@ -278,6 +303,6 @@ void bufpool_caches_start(struct bufpool *pool)
 
 	pthread_mutex_lock(&caches->lock);
 	if (!--caches->stopped)
-		set_keys(caches, bufpool_cache_key(pool));
+		set_keys(caches, pool);
 	pthread_mutex_unlock(&caches->lock);
 }

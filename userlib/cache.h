@@ -36,7 +36,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <linux/bufpool.h>
+#include "provider.h"
+#include "rentals.h"
 
 struct bufpool;
 
@@ -49,15 +50,22 @@ struct bufpool;
 #define BUFPOOL_HALF_BYTES	(256UL << 10)
 
 /*
- * A magazine of two halves: a program that sits on the edge does not go to
+ * A magazine has two halves: a program that sits on the edge does not go to
  * what is behind on every operation.
  */
 struct bufpool_magazine {
-	unsigned int count;
-	unsigned int room;		/* two halves; 0 for what is not kept */
+	void **top;			/* the blocks are from bottom up to here */
+	void **bottom;
+	void **limit;			/* two halves; none for what is not kept */
+	unsigned int half;
 	unsigned int want;		/* to ask the provider for, when empty */
-	void *blocks[2 * BUFPOOL_HALF_MAX];
 };
+
+static inline unsigned int
+bufpool_magazine_count(const struct bufpool_magazine *magazine)
+{
+	return magazine->top - magazine->bottom;
+}
 
 /* Blocks of one other cache, on their way there */
 #define BUFPOOL_OUTBOX_MAX	32
@@ -81,22 +89,37 @@ struct bufpool_inbox {
 	void *blocks[BUFPOOL_INBOX_MAX];
 };
 
-/* In memory that a child of fork() finds erased */
+/*
+ * In memory that a child of fork() finds erased, so that no block there is in
+ * its window. What the fast paths need is at the beginning.
+ */
 struct bufpool_cache {
-	uintptr_t key;			/* atomic; what enter() looks for */
+	const struct bufpool *key;	/* atomic; what enter() looks for */
 	bool busy;			/* atomic; its thread has entered */
 	__u32 held;			/* state of what is rented here */
-	__u32 pressure;			/* status->pressure, as answered */
+	uintptr_t base;			/* as the pool's window has it */
+	unsigned char reach_shift;
+	unsigned char page_shift;
+	unsigned char nr_classes;
+	size_t max_kept;		/* as the pool has it */
+	const struct bufpool_span *spans;
 	const struct bufpool_status *status;
+	__u64 answered;			/* the status that needs no answer */
+	struct bufpool_magazine magazines[BUFPOOL_CLASSES_MAX]
+		__attribute__((aligned(64)));
+
 	unsigned int nr;
 	struct bufpool *home;		/* atomic; NULL: the pool is closed */
 	struct bufpool_cache *next;	/* of the same thread; its own */
 	struct bufpool_cache *unused;	/* next without a thread */
 	struct bufpool_outbox outboxes[BUFPOOL_NR_OUTBOXES];
 	struct bufpool_inbox inbox __attribute__((aligned(64)));
-	struct bufpool_magazine magazines[BUFPOOL_CLASSES_MAX]
+	void *blocks[BUFPOOL_CLASSES_MAX][2 * BUFPOOL_HALF_MAX]
 		__attribute__((aligned(64)));
 };
+
+/* Neither a pool nor none */
+#define BUFPOOL_STOPPED		((const struct bufpool *)1)
 
 #define BUFPOOL_CACHES_MAX	4096
 
@@ -112,12 +135,6 @@ struct bufpool_caches {
 extern __thread struct bufpool_cache *bufpool_cache_mine
 	__attribute__((tls_model("initial-exec")));
 
-static inline uintptr_t bufpool_cache_key(const struct bufpool *pool)
-{
-	/* neither of no pool, nor of one in an erased page */
-	return (uintptr_t)pool | 1;
-}
-
 /*
  * Whether the thread may use its cache; leave() is due then. Not while it has
  * entered already, which is when a signal handler asks.
@@ -130,7 +147,7 @@ static inline bool bufpool_cache_enter(struct bufpool_cache *cache,
 	__atomic_store_n(&cache->busy, true, __ATOMIC_RELAXED);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (__builtin_expect(__atomic_load_n(&cache->key, __ATOMIC_ACQUIRE) ==
-			     bufpool_cache_key(pool), 1))
+			     pool, 1))
 		return true;
 	__atomic_store_n(&cache->busy, false, __ATOMIC_RELEASE);
 	return false;
@@ -144,11 +161,7 @@ static inline void bufpool_cache_leave(struct bufpool_cache *cache)
 /* Whether others are in need of what is kept here, and have not got it yet. */
 static inline bool bufpool_cache_is_short(const struct bufpool_cache *cache)
 {
-	const struct bufpool_status *status = cache->status;
-
-	return __atomic_load_n(&status->waiting, __ATOMIC_RELAXED) ||
-	       __atomic_load_n(&status->pressure, __ATOMIC_RELAXED) !=
-	       cache->pressure;
+	return bufpool_status_read(cache->status) != cache->answered;
 }
 
 static inline struct bufpool_cache *
@@ -156,6 +169,9 @@ bufpool_cache_at(const struct bufpool_caches *caches, unsigned int nr)
 {
 	return __atomic_load_n(&caches->all[nr], __ATOMIC_ACQUIRE);
 }
+
+/* What others have asked for up to now, they have got; entered. */
+void bufpool_cache_answer(struct bufpool_cache *cache);
 
 /* This thread's cache in a pool, or NULL where it has none and gets none. */
 struct bufpool_cache *bufpool_cache_get(struct bufpool *pool);

@@ -91,18 +91,19 @@ static void stow(struct gift *gift, unsigned int class, void *const *blocks,
 }
 
 /* The half that has not been used for longer leaves the magazine. */
-static void spill(struct bufpool *pool, struct bufpool_magazine *magazine,
+static void spill(struct bufpool *pool, struct bufpool_cache *cache,
 		  unsigned int class)
 {
+	struct bufpool_magazine *magazine = &cache->magazines[class];
+	void **blocks = magazine->bottom;
 	struct gift gift;
-	unsigned int half = magazine->room / 2;
 
 	begin(&gift, pool);
-	stow(&gift, class, magazine->blocks, half);
+	stow(&gift, class, blocks, magazine->half);
 	hand_over(&gift);
-	magazine->count -= half;
-	memmove(magazine->blocks, magazine->blocks + half,
-		magazine->count * sizeof(*magazine->blocks));
+	magazine->top -= magazine->half;
+	memmove(blocks, blocks + magazine->half,
+		bufpool_magazine_count(magazine) * sizeof(*blocks));
 }
 
 static void give_one(struct bufpool *pool, void *block)
@@ -120,13 +121,13 @@ void bufpool_kept_add(struct bufpool *pool, struct bufpool_cache *cache,
 	unsigned int class = bufpool_window_place(&pool->window, block).class;
 	struct bufpool_magazine *magazine = &cache->magazines[class];
 
-	if (!magazine->room) {
+	if (!magazine->half) {
 		give_one(pool, block);
 		return;
 	}
-	if (magazine->count == magazine->room)
-		spill(pool, magazine, class);
-	magazine->blocks[magazine->count++] = block;
+	if (magazine->top == magazine->limit)
+		spill(pool, cache, class);
+	*magazine->top++ = block;
 }
 
 /* Take up to @most out; how many. */
@@ -177,7 +178,7 @@ static void open_inbox(struct bufpool *pool, struct bufpool_cache *cache,
 	void *blocks[BUFPOOL_HALF_MAX];
 	unsigned int count;
 
-	while (magazine->count < magazine->room / 2 &&
+	while (bufpool_magazine_count(magazine) < magazine->half &&
 	       (count = take_in(&cache->inbox, blocks, BUFPOOL_HALF_MAX)))
 		bufpool_kept_add_all(pool, cache, blocks,
 			accept_all(pool, cache->nr, blocks, count));
@@ -189,10 +190,10 @@ void bufpool_kept_refill(struct bufpool *pool, struct bufpool_cache *cache,
 	struct bufpool_magazine *magazine = &cache->magazines[class];
 
 	open_inbox(pool, cache, magazine);
-	if (!magazine->count)
-		magazine->count = bufpool_depot_get(&pool->depot, class,
-						    magazine->blocks,
-						    magazine->room / 2);
+	if (magazine->top == magazine->bottom)
+		magazine->top += bufpool_depot_get(&pool->depot, class,
+						   magazine->bottom,
+						   magazine->half);
 }
 
 /* Blocks of one cache that has a thread; the inbox may be full. */
@@ -259,16 +260,24 @@ void bufpool_kept_send(struct bufpool *pool, struct bufpool_cache *cache,
 
 	outbox->to = to;
 	outbox->blocks[outbox->count++] = block;
-	if (outbox->count >= cache->magazines[class].room / 2 ||
+	if (outbox->count >= cache->magazines[class].half ||
 	    outbox->count == BUFPOOL_OUTBOX_MAX)
 		deliver(pool, cache, outbox);
 }
 
-static void give_magazine(struct gift *gift, struct bufpool_magazine *magazine)
+static void empty(struct bufpool_magazine *magazine)
 {
-	give_all(gift, magazine->blocks, magazine->count);
-	magazine->count = 0;
+	magazine->top = magazine->bottom;
 	magazine->want = 1;
+}
+
+static void give_magazine(struct gift *gift, struct bufpool_cache *cache,
+			  unsigned int class)
+{
+	struct bufpool_magazine *magazine = &cache->magazines[class];
+
+	give_all(gift, magazine->bottom, bufpool_magazine_count(magazine));
+	empty(magazine);
 }
 
 static void give_shelf(struct gift *gift, unsigned int class)
@@ -288,7 +297,7 @@ void bufpool_kept_give(struct bufpool *pool, struct bufpool_cache *cache)
 
 	begin(&gift, pool);
 	for (class = 0; class < pool->window.nr_classes; class++) {
-		give_magazine(&gift, &cache->magazines[class]);
+		give_magazine(&gift, cache, class);
 		give_shelf(&gift, class);
 	}
 	hand_over(&gift);
@@ -335,7 +344,7 @@ size_t bufpool_kept_sweep(struct bufpool *pool, size_t min_size)
 		give_shelf(&gift, class);
 		for (nr = 1; nr <= pool->caches.nr; nr++) {
 			cache = bufpool_cache_at(&pool->caches, nr);
-			give_magazine(&gift, &cache->magazines[class]);
+			give_magazine(&gift, cache, class);
 		}
 	}
 	hand_over(&gift);
@@ -366,11 +375,12 @@ void bufpool_kept_abandon(struct bufpool *pool, struct bufpool_cache *cache)
 
 		/* while caches are stopped, nothing is kept anywhere */
 		if (!pool->caches.stopped)
-			stow(&gift, class, magazine->blocks, magazine->count);
+			stow(&gift, class, magazine->bottom,
+			     bufpool_magazine_count(magazine));
 		else
-			give_all(&gift, magazine->blocks, magazine->count);
-		magazine->count = 0;
-		magazine->want = 1;
+			give_all(&gift, magazine->bottom,
+				 bufpool_magazine_count(magazine));
+		empty(magazine);
 	}
 	hand_over(&gift);
 }

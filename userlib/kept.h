@@ -11,46 +11,61 @@
 
 #include "pool.h"
 
-/* The last of the class's magazine, which is the program's now; or NULL. Entered. */
-static inline void *bufpool_kept_pop(const struct bufpool *pool,
-				     struct bufpool_cache *cache,
-				     unsigned int class)
+/* The last of a magazine, if it has one, is the program's now. Entered. */
+static inline bool bufpool_kept_pop(struct bufpool_cache *cache,
+				    unsigned long class, void **block)
 {
 	struct bufpool_magazine *magazine = &cache->magazines[class];
-	struct bufpool_place place = { .class = class };
-	void *block;
 
-	if (!magazine->count)
-		return NULL;
-	block = magazine->blocks[--magazine->count];
-	place.index = bufpool_window_index(&pool->window, class, block);
-	bufpool_rental_set(bufpool_rentals_at(&pool->rentals, &place),
+	if (magazine->top == magazine->bottom)
+		return false;
+	*block = *--magazine->top;
+	bufpool_rental_set(bufpool_span_at(&cache->spans[class],
+					   (uintptr_t)*block,
+					   cache->page_shift + class),
 			   cache->held);
-	return block;
+	return true;
+}
+
+/* As pop, of the class for a size, if such blocks are kept */
+static inline bool bufpool_kept_rent(struct bufpool_cache *cache, size_t size,
+				     void **block)
+{
+	unsigned long long halves = (size - 1) >> (cache->page_shift - 1);
+
+	if (size - 1 >= cache->max_kept)
+		return false;
+	return bufpool_kept_pop(cache, __builtin_clzll(halves | 1) ^ 63, block);
 }
 
 /*
  * End a rental that the thread itself began, and keep the block in its magazine,
  * if nothing stands against it. Entered.
  */
-static inline bool bufpool_kept_push(const struct bufpool *pool,
-				     struct bufpool_cache *cache, void *block)
+static inline bool bufpool_kept_return(struct bufpool_cache *cache, void *block)
 {
+	uintptr_t address = (uintptr_t)block;
+	uintptr_t class = (address - cache->base) >> cache->reach_shift;
 	struct bufpool_magazine *magazine;
+	const struct bufpool_span *span;
 	struct bufpool_rental *rental;
-	struct bufpool_place place;
+	unsigned int shift;
 
-	if (bufpool_window_find(&pool->window, block, &place) ||
-	    !bufpool_rentals_knows(&pool->rentals, &place))
+	if (class >= cache->nr_classes)
 		return false;
-	rental = bufpool_rentals_at(&pool->rentals, &place);
-	magazine = &cache->magazines[place.class];
+	span = &cache->spans[class];
+	shift = cache->page_shift + class;
+	if (address >> shift << shift != address ||
+	    !bufpool_span_has(span, address))
+		return false;
+	rental = bufpool_span_at(span, address, shift);
+	magazine = &cache->magazines[class];
 	if (bufpool_rental_state(rental) != cache->held ||
-	    magazine->count == magazine->room ||
+	    magazine->top == magazine->limit ||
 	    bufpool_cache_is_short(cache))
 		return false;
 	bufpool_rental_set(rental, bufpool_state(BUFPOOL_FREE, 0));
-	magazine->blocks[magazine->count++] = block;
+	*magazine->top++ = block;
 	return true;
 }
 

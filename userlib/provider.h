@@ -18,6 +18,15 @@
 
 struct bufpool_provider;
 
+typedef __u64 bufpool_status_word __attribute__((may_alias));
+
+/* Both fields of a status, which is aligned to 8 bytes, as one number */
+static inline __u64 bufpool_status_read(const struct bufpool_status *status)
+{
+	return __atomic_load_n((const bufpool_status_word *)status,
+			       __ATOMIC_RELAXED);
+}
+
 struct bufpool_provider_ops {
 	/* Comes first, once, and sees to provider->status. */
 	int (*info)(struct bufpool_provider *provider,
@@ -60,7 +69,7 @@ struct bufpool_provider {
 	const struct bufpool_provider_ops *ops;
 	int fd;					/* or -errno: there is none */
 	bool shared;				/* close() may leave blocks rented */
-	const struct bufpool_status *status;	/* never NULL */
+	const struct bufpool_status *status;	/* never NULL; aligned to 8 bytes */
 	struct bufpool_private *private;	/* of provider_private.c */
 };
 

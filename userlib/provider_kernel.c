@@ -15,7 +15,7 @@ static int call(struct bufpool_provider *provider, unsigned long command,
 }
 
 /* Of a kernel that does not tell */
-static const struct bufpool_status calm;
+static const struct bufpool_status calm __attribute__((aligned(8)));
 
 static void map_status(struct bufpool_provider *provider,
 		       const struct bufpool_info *info)

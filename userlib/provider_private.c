@@ -75,7 +75,8 @@ struct waiter {
 TAILQ_HEAD(waiters, waiter);
 
 struct bufpool_private {
-	struct bufpool_status status;	/* written under @lock, read at any time */
+	/* written under @lock, read at any time */
+	struct bufpool_status status __attribute__((aligned(8)));
 
 	pthread_mutex_t lock;		/* of everything below */
 	pthread_condattr_t monotonic;

@@ -41,13 +41,12 @@ static int rent_kept(struct bufpool *pool, struct bufpool_cache *cache,
 	if (!cache || !bufpool_cache_enter(cache, pool))
 		return -EAGAIN;
 	while (done < count) {
-		block = bufpool_kept_pop(pool, cache, class);
-		if (block) {
+		if (bufpool_kept_pop(cache, class, &block)) {
 			blocks[done++] = zero(pool, block, class, flags);
 			continue;
 		}
 		bufpool_kept_refill(pool, cache, class);
-		if (!cache->magazines[class].count)
+		if (!bufpool_magazine_count(&cache->magazines[class]))
 			break;
 	}
 	bufpool_cache_leave(cache);
@@ -131,7 +130,7 @@ static int rent_and_keep(struct bufpool *pool, struct bufpool_cache *cache,
 		bufpool_rental_set(bufpool_rentals_at(&pool->rentals, &place),
 				   cache->held);
 		bufpool_kept_add_all(pool, cache, blocks + 1, ret - 1);
-		if (magazine->want < magazine->room / 2)
+		if (magazine->want < magazine->half)
 			magazine->want *= 2;
 	}
 	bufpool_cache_leave(cache);
@@ -215,15 +214,13 @@ rent_slowly(struct bufpool *pool, size_t min_size, unsigned int flags,
 void *bufpool_rent(struct bufpool *pool, size_t min_size, unsigned int flags)
 {
 	struct bufpool_cache *cache = bufpool_cache_mine;
-	void *block = NULL;
+	void *block;
+	bool done;
 
-	if (cache && bufpool_cache_enter(cache, pool)) {
-		if (min_size - 1 < pool->max_kept && !flags)
-			block = bufpool_kept_pop(pool, cache,
-						 bufpool_window_class(&pool->window,
-								      min_size));
+	if (!flags && cache && bufpool_cache_enter(cache, pool)) {
+		done = bufpool_kept_rent(cache, min_size, &block);
 		bufpool_cache_leave(cache);
-		if (block)
+		if (done)
 			return block;
 	}
 	return rent_slowly(pool, min_size, flags, 0);

@@ -14,33 +14,52 @@ static size_t round_up(size_t entries)
 	return (entries + STEP - 1) / STEP * STEP;
 }
 
+static struct bufpool_place first_of(unsigned int class)
+{
+	return (struct bufpool_place){ .class = class };
+}
+
+/* No class has an accessible entry yet. */
+static void lay_out(struct bufpool_rentals *rentals, size_t stride)
+{
+	const struct bufpool_window *window = rentals->window;
+	struct bufpool_place first = first_of(0);
+	struct bufpool_span *span;
+	uintptr_t entries;
+
+	for (; first.class < window->nr_classes; first.class++) {
+		span = &rentals->spans[first.class];
+		span->end = (uintptr_t)bufpool_window_address(window, &first);
+		entries = (uintptr_t)rentals->table + first.class * stride;
+		span->origin = entries - (span->end >>
+					  (window->page_shift + first.class)) *
+			       sizeof(struct bufpool_rental);
+	}
+}
+
 int bufpool_rentals_init(struct bufpool_rentals *rentals,
 			 const struct bufpool_window *window)
 {
-	unsigned int shift = window->reach_shift - window->page_shift;
-	void *table;
+	size_t entries = round_up(bufpool_window_reach(window) >> window->page_shift);
+	size_t stride = entries * sizeof(struct bufpool_rental);
 	int ret;
 
-	while ((size_t)1 << shift < STEP)
-		shift++;
-	rentals->nr_classes = window->nr_classes;
-	rentals->stride_shift = shift;
+	rentals->window = window;
 	/* Less than the window, which fits, or little. */
-	rentals->length = (rentals->nr_classes * sizeof(*rentals->table)) << shift;
-
-	rentals->ready = calloc(rentals->nr_classes, sizeof(*rentals->ready));
-	if (!rentals->ready)
+	rentals->length = window->nr_classes * stride;
+	rentals->spans = calloc(window->nr_classes, sizeof(*rentals->spans));
+	if (!rentals->spans)
 		return -ENOMEM;
 
 	ret = bufpool_reserve(rentals->length, (size_t)1 << window->page_shift,
-			      &table);
+			      &rentals->table);
 	if (ret)
-		goto free_ready;
-	rentals->table = table;
+		goto free_spans;
+	lay_out(rentals, stride);
 	return 0;
 
-free_ready:
-	free(rentals->ready);
+free_spans:
+	free(rentals->spans);
 	return ret;
 }
 
@@ -52,26 +71,46 @@ void bufpool_rentals_destroy(struct bufpool_rentals *rentals)
 
 void bufpool_rentals_forget(struct bufpool_rentals *rentals)
 {
-	free(rentals->ready);
+	free(rentals->spans);
 }
 
-/* Threads may do this at once: each has seen to all that it adds to ready. */
+static bool knows(const struct bufpool_rentals *rentals,
+		  const struct bufpool_place *place)
+{
+	return bufpool_span_has(&rentals->spans[place->class],
+				(uintptr_t)bufpool_window_address(rentals->window,
+								  place));
+}
+
+/* How many entries of a class are accessible. */
+static size_t nr_ready(const struct bufpool_rentals *rentals, unsigned int class)
+{
+	struct bufpool_place first = first_of(class);
+	uintptr_t end = __atomic_load_n(&rentals->spans[class].end,
+					__ATOMIC_ACQUIRE);
+
+	return (end - (uintptr_t)bufpool_window_address(rentals->window, &first)) >>
+	       (rentals->window->page_shift + class);
+}
+
+/* Threads may do this at once: each has seen to all that it adds. */
 static int make_ready(struct bufpool_rentals *rentals,
 		      const struct bufpool_place *place)
 {
-	size_t *ready = &rentals->ready[place->class];
-	size_t old = __atomic_load_n(ready, __ATOMIC_ACQUIRE);
-	size_t new = round_up(place->index + 1);
-	struct bufpool_place first = { place->class, old };
+	struct bufpool_span *span = &rentals->spans[place->class];
+	struct bufpool_place from = { place->class, nr_ready(rentals, place->class) };
+	struct bufpool_place to = { place->class, round_up(place->index + 1) };
+	uintptr_t end = __atomic_load_n(&span->end, __ATOMIC_ACQUIRE);
+	uintptr_t new = (uintptr_t)bufpool_window_address(rentals->window, &to);
 
-	if (old >= new)
+	if (from.index >= to.index)
 		return 0;
-	if (mprotect(bufpool_rentals_at(rentals, &first),
-		     (new - old) * sizeof(struct bufpool_rental),
+	if (mprotect(bufpool_rentals_at(rentals, &from),
+		     (to.index - from.index) * sizeof(struct bufpool_rental),
 		     PROT_READ | PROT_WRITE))
 		return -ENOMEM;
-	while (old < new &&
-	       !__atomic_compare_exchange_n(ready, &old, new, true,
+	while (end < new &&
+	       !__atomic_compare_exchange_n(&span->end, &end, new, true,
 					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		;
 	return 0;
@@ -83,7 +122,7 @@ int bufpool_rentals_add(struct bufpool_rentals *rentals,
 {
 	struct bufpool_rental *rental = bufpool_rentals_at(rentals, place);
 
-	if (!bufpool_rentals_knows(rentals, place) && make_ready(rentals, place))
+	if (!knows(rentals, place) && make_ready(rentals, place))
 		return -ENOMEM;
 	__atomic_store_n(&rental->generation, (__u32)handle, __ATOMIC_RELAXED);
 	bufpool_rental_set(rental, state);
@@ -109,7 +148,7 @@ int bufpool_rentals_adopt(struct bufpool_rentals *rentals,
 	int error;
 
 	/* Another handle is another rental: what is known is over. */
-	if (bufpool_rentals_knows(rentals, place) &&
+	if (knows(rentals, place) &&
 	    bufpool_rentals_handle(rentals, place) == handle) {
 		if (bufpool_rentals_find(rentals, place, &error))
 			return -EEXIST;
@@ -127,7 +166,7 @@ bufpool_rentals_find(const struct bufpool_rentals *rentals,
 	struct bufpool_rental *rental = bufpool_rentals_at(rentals, place);
 
 	*error = -ENOENT;
-	if (!bufpool_rentals_knows(rentals, place))
+	if (!knows(rentals, place))
 		return NULL;
 	*error = error_of(bufpool_rental_state(rental));
 	return *error ? NULL : rental;
@@ -163,8 +202,8 @@ unsigned int bufpool_rentals_drain(struct bufpool_rentals *rentals,
 {
 	unsigned int n = 0;
 
-	while (n < count && cursor->class < rentals->nr_classes) {
-		if (cursor->index >= rentals->ready[cursor->class]) {
+	while (n < count && cursor->class < rentals->window->nr_classes) {
+		if (cursor->index >= nr_ready(rentals, cursor->class)) {
 			cursor->class++;
 			cursor->index = 0;
 			continue;

@@ -39,12 +39,17 @@ struct bufpool_rental {
 	__u32 state;
 };
 
+/* What is accessible of the entries of one class, told by the blocks' addresses */
+struct bufpool_span {
+	uintptr_t end;			/* atomic, grows: where blocks have none yet */
+	uintptr_t origin;		/* where the entry of address 0 would be */
+};
+
 struct bufpool_rentals {
-	struct bufpool_rental *table;	/* class by class */
-	size_t *ready;			/* atomic, grows: accessible entries per class */
+	const struct bufpool_window *window;
+	struct bufpool_span *spans;	/* by class */
+	void *table;			/* class by class */
 	size_t length;			/* bytes in @table */
-	unsigned int stride_shift;	/* log2 of the entries for each class */
-	unsigned int nr_classes;
 };
 
 static inline __u32 bufpool_state(enum bufpool_kind kind, unsigned int cache)
@@ -62,20 +67,32 @@ static inline unsigned int bufpool_state_cache(__u32 state)
 	return state >> BUFPOOL_KIND_BITS;
 }
 
-/* The entry of a block that has been rented at some time. */
+/* The entry of the block at an address; @shift is log2 of the class's size. */
+static inline struct bufpool_rental *
+bufpool_span_at(const struct bufpool_span *span, uintptr_t address,
+		unsigned int shift)
+{
+	return (struct bufpool_rental *)(span->origin + (address >> shift) *
+					 sizeof(struct bufpool_rental));
+}
+
+/* Whether that entry is accessible. */
+static inline bool bufpool_span_has(const struct bufpool_span *span,
+				    uintptr_t address)
+{
+	return address < __atomic_load_n(&span->end, __ATOMIC_ACQUIRE);
+}
+
+/* The entry of a block that has been rented at some time */
 static inline struct bufpool_rental *
 bufpool_rentals_at(const struct bufpool_rentals *rentals,
 		   const struct bufpool_place *place)
 {
-	return &rentals->table[((size_t)place->class << rentals->stride_shift) +
-			       place->index];
-}
+	const struct bufpool_window *window = rentals->window;
 
-static inline bool bufpool_rentals_knows(const struct bufpool_rentals *rentals,
-					 const struct bufpool_place *place)
-{
-	return place->index < __atomic_load_n(&rentals->ready[place->class],
-					      __ATOMIC_ACQUIRE);
+	return bufpool_span_at(&rentals->spans[place->class],
+			       (uintptr_t)bufpool_window_address(window, place),
+			       window->page_shift + place->class);
 }
 
 static inline __u32 bufpool_rental_state(const struct bufpool_rental *rental)

@@ -146,8 +146,7 @@ static void answer(struct bufpool *pool, struct bufpool_cache *cache)
 	if (!bufpool_cache_enter(cache, pool))
 		return;
 	bufpool_kept_give(pool, cache);
-	cache->pressure = __atomic_load_n(&cache->status->pressure,
-					  __ATOMIC_RELAXED);
+	bufpool_cache_answer(cache);
 	bufpool_cache_leave(cache);
 }
 
@@ -162,7 +161,7 @@ static int return_kept(struct bufpool *pool, struct bufpool_cache *cache,
 	rental = bufpool_pool_find(pool, block, &place, &ret);
 	if (!rental)
 		return ret;
-	if (!cache->magazines[place.class].room)
+	if (!cache->magazines[place.class].half)
 		return -EAGAIN;
 	do {
 		if (!bufpool_cache_enter(cache, pool))
@@ -211,7 +210,7 @@ int bufpool_return(struct bufpool *pool, void *block, unsigned int flags)
 	bool done;
 
 	if (!flags && cache && bufpool_cache_enter(cache, pool)) {
-		done = bufpool_kept_push(pool, cache, block);
+		done = bufpool_kept_return(cache, block);
 		bufpool_cache_leave(cache);
 		if (done)
 			return 0;
