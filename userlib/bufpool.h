@@ -26,16 +26,39 @@
  * Threads
  *
  *   Every function but bufpool_close() may be called on one pool by any number of
- *   threads at once, and any thread may return what another one rented. No
- *   function may be called from a signal handler.
+ *   threads at once, and any thread may return what another one rented. Of
+ *   threads that return one block at the very same instant more than one may be
+ *   told that it has; the block is free once all the same.
+ *
+ *   A thread may end or be cancelled (deferred) at any time between two calls;
+ *   what the library keeps for it goes to others. bufpool_close() may be called
+ *   while threads that used the pool are still there. After dlclose(3) the library
+ *   stays loaded. In a signal handler that interrupted another call of the
+ *   thread a call may fail with EDEADLK, and has changed nothing; otherwise it
+ *   works.
+ *
+ * What is kept
+ *
+ *   A block that is returned without flags is kept for the next rent of its size
+ *   in this process, so that most rents and returns need no system call. For
+ *   each thread and size that is at most 512 KiB, or two blocks where that is
+ *   more; for the whole process as much again as two threads keep; and for
+ *   each thread up to 512 blocks that others have returned for it. To the
+ *   kernel such blocks are rented. They go back when a
+ *   thread ends (partly), by bufpool_trim(), when a rent of this process finds too
+ *   little, and, at the next return of any of its threads, when another process
+ *   waits or the system is short of memory.
+ *
+ *   With BUFPOOL_STRICT=1 in the environment nothing is kept, and every return
+ *   has BUFPOOL_RETURN_REVOKE: a use after return faults on the spot.
  *
  * Ownership
  *
  *   A block belongs to the caller from the call that rents or adopts it until
  *   the call that returns it, or until the pool is closed. It must not be
- *   touched afterwards. While the block is warm, see <linux/bufpool.h>, that
- *   harms this program only; after BUFPOOL_RETURN_REVOKE, or once the block has
- *   gone to others, it raises SIGBUS or, where the pool is private, SIGSEGV.
+ *   touched afterwards. While the block is kept, or warm, see <linux/bufpool.h>,
+ *   that harms this program only; after BUFPOOL_RETURN_REVOKE, or once the block
+ *   has gone to others, it raises SIGBUS or, where the pool is private, SIGSEGV.
  */
 #ifndef BUFPOOL_H
 #define BUFPOOL_H
@@ -143,7 +166,8 @@ void *bufpool_rent_timed(struct bufpool *pool, size_t min_size,
  * @flags: BUFPOOL_RETURN_* bits
  *
  * Returning a block twice, memory that is no block, or a pointer into a block
- * is refused without asking the kernel.
+ * is refused without asking the kernel. Without flags the block is kept, see the
+ * top of this file; with flags the call is the kernel's RETURN.
  *
  * Return: 0, or -EINVAL (a flag, or see above), -ENOENT, -ESTALE, -ECHILD.
  */
@@ -221,7 +245,8 @@ size_t bufpool_block_size(struct bufpool *pool, const void *block);
  * bufpool_handle() - the kernel's name of a rental
  * @pool: the pool
  * @block: a block that is rented
- * @handle: (out) for the ioctls of <linux/bufpool.h>
+ * @handle: (out) for the ioctls of <linux/bufpool.h>; never to be returned by
+ *	ioctl once the block has gone to bufpool_return()
  *
  * Return: 0, or -EINVAL (@handle is NULL too), -ENOENT, -ESTALE, -ECHILD.
  */
