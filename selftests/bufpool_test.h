@@ -55,9 +55,12 @@
 #define SOON_MS		20000
 
 /* The layout that 32-bit and 64-bit programs share. */
-static_assert(sizeof(struct bufpool_info) == 72, "bufpool_info");
+static_assert(sizeof(struct bufpool_info) == 80, "bufpool_info");
 static_assert(offsetof(struct bufpool_info, features) == 24, "features");
 static_assert(offsetof(struct bufpool_info, span) == 64, "span");
+static_assert(offsetof(struct bufpool_info, status_offset) == 72, "status");
+static_assert(sizeof(struct bufpool_status) == 8, "bufpool_status");
+static_assert(offsetof(struct bufpool_status, pressure) == 4, "pressure");
 static_assert(sizeof(struct bufpool_rent) == 48, "bufpool_rent");
 static_assert(offsetof(struct bufpool_rent, min_size) == 8, "min_size");
 static_assert(offsetof(struct bufpool_rent, timeout_ns) == 16, "timeout_ns");
@@ -500,20 +503,25 @@ static inline int touch(const void *at)
 
 /* Counters ---------------------------------------------------------------- */
 
+static inline bool same_holdings(const struct bufpool_stats *after,
+				 const struct bufpool_stats *before)
+{
+	return after->client_rents == before->client_rents &&
+	       after->client_returns == before->client_returns &&
+	       after->client_blocks == before->client_blocks &&
+	       after->client_bytes == before->client_bytes &&
+	       after->client_ceiling == before->client_ceiling &&
+	       after->client_warm_rents == before->client_warm_rents &&
+	       after->user_held == before->user_held &&
+	       after->in_use == before->in_use;
+}
+
 /* Whether a call that failed left everything as it was in @before. */
 static inline bool unchanged(int fd, const struct bufpool_stats *before)
 {
 	struct bufpool_stats after;
 
-	return !pool_stats(fd, &after) &&
-	       after.client_rents == before->client_rents &&
-	       after.client_returns == before->client_returns &&
-	       after.client_blocks == before->client_blocks &&
-	       after.client_bytes == before->client_bytes &&
-	       after.client_ceiling == before->client_ceiling &&
-	       after.client_warm_rents == before->client_warm_rents &&
-	       after.user_held == before->user_held &&
-	       after.in_use == before->in_use;
+	return !pool_stats(fd, &after) && same_holdings(&after, before);
 }
 
 static inline __u64 in_use(int fd)
@@ -653,6 +661,21 @@ static inline void skip_all(const char *reason)
 	_exit(KSFT_SKIP);
 }
 
+/* Whether the library is to make pools that need no device. */
+static inline bool private_chosen(void)
+{
+	const char *provider = getenv("BUFPOOL_PROVIDER");
+
+	return provider && !strcmp(provider, "private");
+}
+
+/* A program that is about more than the device defines this before. */
+#ifdef ANY_PROVIDER
+#define NEEDS_DEVICE	(!private_chosen())
+#else
+#define NEEDS_DEVICE	true
+#endif
+
 static inline void __attribute__((constructor)) bufpool_test_start(void)
 {
 	char c;
@@ -664,6 +687,8 @@ static inline void __attribute__((constructor)) bufpool_test_start(void)
 		_exit(0);
 	}
 
+	if (!NEEDS_DEVICE)
+		return;
 	fd = pool_open();
 	if (fd == -ENOENT)
 		skip_all("there is no " POOL_DEVICE);

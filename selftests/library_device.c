@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: MIT
+/*
+ * libbufpool together with the device: its descriptor, ioctls and budgets.
+ */
+#include "library_test.h"
+
+#include <sys/resource.h>
+#include <sys/time.h>
+
+static int fdopen_error(int fd, unsigned int flags)
+{
+	errno = 0;
+	return bufpool_fdopen(fd, flags) ? 0 : -errno;
+}
+
+FIXTURE(device)
+{
+	struct bufpool *pool;
+	struct bufpool_info info;
+	int fd;
+};
+
+FIXTURE_SETUP(device)
+{
+	self->pool = bufpool_open(NULL, 0);
+	ASSERT_NE(NULL, self->pool);
+	self->fd = bufpool_fd(self->pool);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, pool_info(self->fd, &self->info));
+}
+
+FIXTURE_TEARDOWN(device)
+{
+	EXPECT_EQ(0, bufpool_close(self->pool));
+}
+
+static void ignore(int signal)
+{
+	(void)signal;
+}
+
+TEST(fdopen_refusals_leave_the_descriptor)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int fd = pool_open();
+
+	EXPECT_EQ(-EBADF, fdopen_error(-1, 0));
+	EXPECT_EQ(-ENOTTY, fdopen_error(null, 0));
+	EXPECT_EQ(-EINVAL, fdopen_error(fd, 1));
+	EXPECT_LE(0, fcntl(null, F_GETFD));
+	EXPECT_LE(0, fcntl(fd, F_GETFD));
+}
+
+TEST(fdopen_owns_the_descriptor)
+{
+	int fd = pool_open();
+	struct bufpool *pool = bufpool_fdopen(fd, 0);
+
+	ASSERT_NE(NULL, pool);
+	EXPECT_EQ(fd, bufpool_fd(pool));
+	EXPECT_EQ(0, bufpool_close(pool));
+	EXPECT_EQ(-1, fcntl(fd, F_GETFD));
+	EXPECT_EQ(EBADF, errno);
+}
+
+TEST_F(device, descriptor_is_closed_by_exec)
+{
+	EXPECT_EQ(FD_CLOEXEC, fcntl(self->fd, F_GETFD));
+}
+
+TEST_F(device, pools_are_clients_of_their_own)
+{
+	struct bufpool *other = bufpool_open("/dev/bufpool", 0);
+	void *block = bufpool_rent(self->pool, 1, 0);
+
+	ASSERT_NE(NULL, other);
+	ASSERT_NE(NULL, block);
+	EXPECT_EQ(1, held(self->pool));
+	EXPECT_EQ(0, held(other));
+	EXPECT_EQ(-ENOENT, block_error(other, block));
+	EXPECT_EQ(0, bufpool_return(self->pool, block, 0));
+	EXPECT_EQ(0, bufpool_close(other));
+}
+
+TEST_F(device, close_returns_blocks_though_the_client_lives)
+{
+	struct bufpool *shared = bufpool_fdopen(dup(self->fd), 0);
+	void *blocks[300];
+
+	ASSERT_NE(NULL, shared);
+	ASSERT_EQ(300, bufpool_rent_many(shared, 1, 0, blocks, 300));
+	ASSERT_NE(NULL, bufpool_rent(shared, self->info.max_rent, 0));
+	EXPECT_EQ(301, held(self->pool));
+	EXPECT_EQ(0, bufpool_close(shared));
+	EXPECT_EQ(0, held(self->pool));
+}
+
+TEST_F(device, rent_over_the_ceiling_is_edquot)
+{
+	size_t page = self->info.page_size;
+	void *blocks[20];
+	int i;
+
+	for (i = 0; i < 20; i++)
+		blocks[i] = self;
+	ASSERT_EQ(0, set_ceiling(self->fd, 10 * page));
+	EXPECT_EQ(10, bufpool_rent_many(self->pool, 1, 0, blocks, 20));
+	for (i = 10; i < 20; i++)
+		EXPECT_EQ((void *)self, blocks[i]);
+	EXPECT_EQ(-EDQUOT, rent_error(self->pool, 1, 0));
+	EXPECT_EQ(-EDQUOT, timed_error(self->pool, 1, 0, 1));
+	EXPECT_EQ(-EDQUOT, bufpool_rent_many(self->pool, 1, 0, blocks + 10, 1));
+	EXPECT_EQ((void *)self, blocks[10]);
+	EXPECT_EQ(10, held(self->pool));
+	EXPECT_EQ(10, bufpool_return_many(self->pool, blocks, 10, 0));
+	EXPECT_EQ(0, rent_error(self->pool, 1, 0));
+}
+
+TEST_F(exhausted, nonblocking_descriptor_is_eagain)
+{
+	int fd = bufpool_fd(self->pool);
+
+	ASSERT_EQ(0, fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK));
+	EXPECT_EQ(-EAGAIN, rent_error(self->pool, self->size, 0));
+}
+
+TEST_F(exhausted, signal_is_eintr)
+{
+	struct sigaction action = { .sa_handler = ignore };
+	struct itimerval soon = {
+		.it_value.tv_usec = 50000,
+		.it_interval.tv_usec = 50000,
+	};
+	struct itimerval never = { 0 };
+	int count = held(self->pool);
+
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	EXPECT_EQ(-EINTR, rent_error(self->pool, self->size, 0));
+	EXPECT_EQ(-EINTR, timed_error(self->pool, self->size, 0,
+				      SOON_MS * NSEC_PER_MSEC));
+	setitimer(ITIMER_REAL, &never, NULL);
+	EXPECT_EQ(count, held(self->pool));
+}
+
+/* Return @count blocks, of which one was returned behind the library's back. */
+static void return_with_one_gone(struct __test_metadata *_metadata,
+				 struct bufpool *pool, int count)
+{
+	int bad = count / 2, rest = count - bad - 1;
+	void *blocks[1000];
+	uint64_t handle;
+
+	ASSERT_EQ(count, bufpool_rent_many(pool, 1, 0, blocks, count));
+	ASSERT_EQ(0, bufpool_handle(pool, blocks[bad], &handle));
+	ASSERT_EQ(0, give(bufpool_fd(pool), handle));
+	if (bad)
+		EXPECT_EQ(bad, bufpool_return_many(pool, blocks, count, 0));
+	EXPECT_EQ(-ESTALE, bufpool_return_many(pool, blocks + bad, rest + 1, 0));
+	EXPECT_EQ(rest, held(pool));
+	if (rest)
+		EXPECT_EQ(rest, bufpool_return_many(pool, blocks + bad + 1,
+						    rest, 0));
+	EXPECT_EQ(0, held(pool));
+}
+
+TEST_F(device, return_stops_at_what_the_kernel_refuses)
+{
+	static const int counts[] = { 1, 256, 257, 1000 };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(counts); i++)
+		return_with_one_gone(_metadata, self->pool, counts[i]);
+}
+
+TEST_F(device, a_block_that_was_not_touched_is_gone_at_once)
+{
+	void *block = bufpool_rent(self->pool, 1, 0);
+	unsigned char byte;
+
+	ASSERT_NE(NULL, block);
+	ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
+	EXPECT_EQ(SIGBUS, peek(block, &byte));
+}
+
+/* Together with the ioctls --------------------------------------------------- */
+
+TEST_F(device, handle_and_offset_are_the_kernels)
+{
+	char *block = bufpool_rent(self->pool, 1, 0), *again;
+	uint64_t handle, offset;
+
+	ASSERT_NE(NULL, block);
+	ASSERT_EQ(0, bufpool_handle(self->pool, block, &handle));
+	ASSERT_EQ(0, bufpool_offset(self->pool, block, &offset));
+	again = map_at(self->fd, offset, self->info.page_size);
+	ASSERT_NE(MAP_FAILED, again);
+	strcpy(block, "written here");
+	EXPECT_STREQ(again, "written here");
+	EXPECT_EQ(0, give(self->fd, handle));
+	EXPECT_EQ(-ESTALE, bufpool_return(self->pool, block, 0));
+	EXPECT_EQ(-ESTALE, block_error(self->pool, block));
+}
+
+TEST_F(device, a_block_rented_by_ioctl_is_adopted)
+{
+	struct bufpool_rent got;
+	uint64_t value;
+	char *block;
+
+	ASSERT_EQ(0, rent(self->fd, 3 * self->info.page_size, &got));
+	ASSERT_TRUE(block_fill(self->fd, got.offset, got.length, 0x5a));
+	block = bufpool_adopt(self->pool, got.handle, got.offset);
+	ASSERT_NE(NULL, block);
+	EXPECT_EQ(got.length, bufpool_block_size(self->pool, block));
+	EXPECT_TRUE(filled(block, 0x5a, got.length));
+	ASSERT_EQ(0, bufpool_handle(self->pool, block, &value));
+	EXPECT_EQ(got.handle, value);
+	ASSERT_EQ(0, bufpool_offset(self->pool, block, &value));
+	EXPECT_EQ(got.offset, value);
+
+	EXPECT_EQ(-EEXIST, adopt_error(self->pool, got.handle, got.offset));
+	EXPECT_EQ(1, held(self->pool));
+	EXPECT_EQ(0, bufpool_return(self->pool, block, 0));
+	EXPECT_EQ(0, held(self->pool));
+	EXPECT_EQ(-ESTALE, adopt_error(self->pool, got.handle, got.offset));
+	EXPECT_EQ(-ESTALE, block_error(self->pool, block));
+}
+
+TEST_F(device, adopt_refuses_what_is_no_offset)
+{
+	__u64 end = self->info.nr_classes * self->info.span;
+	struct bufpool_rent got;
+
+	ASSERT_EQ(0, rent(self->fd, self->info.max_rent, &got));
+	EXPECT_EQ(-EINVAL, adopt_error(self->pool, got.handle, got.offset + 1));
+	EXPECT_EQ(-EINVAL, adopt_error(self->pool, got.handle,
+				       got.offset + self->info.page_size));
+	EXPECT_EQ(-EINVAL, adopt_error(self->pool, got.handle, end));
+	EXPECT_EQ(-EINVAL, adopt_error(self->pool, got.handle, ~0ULL));
+	EXPECT_EQ(1, held(self->pool));
+	EXPECT_EQ(0, give(self->fd, got.handle));
+}
+
+TEST_F(device, an_adopted_handle_that_is_none_is_enoent)
+{
+	struct bufpool_stats stats;
+	unsigned char byte;
+	void *block;
+
+	block = bufpool_adopt(self->pool, NO_HANDLE, 0);
+	ASSERT_NE(NULL, block);
+	ASSERT_EQ(0, stats_of(self->pool, &stats));
+	EXPECT_EQ(SIGBUS, peek(block, &byte));
+	EXPECT_EQ(-ENOENT, bufpool_return(self->pool, block, 0));
+	EXPECT_EQ(-ESTALE, bufpool_return(self->pool, block, 0));
+	EXPECT_TRUE(untouched(self->pool, &stats));
+}
+
+TEST_F(device, a_later_rental_replaces_one_that_ended_elsewhere)
+{
+	struct bufpool_rent got, again;
+	uint64_t handle;
+	void *block;
+
+	ASSERT_EQ(0, rent(self->fd, 1, &got));
+	block = bufpool_adopt(self->pool, got.handle, got.offset);
+	ASSERT_NE(NULL, block);
+	ASSERT_EQ(0, give(self->fd, got.handle));
+	ASSERT_EQ(0, rent(self->fd, 1, &again));
+	if (again.offset != got.offset)
+		SKIP(return, "the pool did not give the same block");
+	EXPECT_EQ(block, bufpool_adopt(self->pool, again.handle, again.offset));
+	ASSERT_EQ(0, bufpool_handle(self->pool, block, &handle));
+	EXPECT_EQ(again.handle, handle);
+	EXPECT_EQ(0, bufpool_return(self->pool, block, 0));
+	EXPECT_EQ(0, held(self->pool));
+}
+
+TEST_F(device, pools_of_one_client_pass_blocks)
+{
+	struct bufpool *shared = bufpool_fdopen(dup(self->fd), 0);
+	char *here = bufpool_rent(self->pool, 1, 0), *there;
+	uint64_t handle, offset;
+
+	ASSERT_NE(NULL, shared);
+	ASSERT_NE(NULL, here);
+	strcpy(here, "passed on");
+	ASSERT_EQ(0, bufpool_handle(self->pool, here, &handle));
+	ASSERT_EQ(0, bufpool_offset(self->pool, here, &offset));
+	there = bufpool_adopt(shared, handle, offset);
+	ASSERT_NE(NULL, there);
+	EXPECT_STREQ("passed on", there);
+	EXPECT_EQ(0, bufpool_return(shared, there, 0));
+	EXPECT_EQ(-ESTALE, bufpool_return(self->pool, here, 0));
+	EXPECT_EQ(0, bufpool_close(shared));
+}
+
+/* Little address space --------------------------------------------------------- */
+
+/* Leave this process @bytes more than it has. */
+static int leave_address_space(unsigned long bytes)
+{
+	rlim_t limit = status_kib("VmSize:") * 1024UL + bytes;
+	struct rlimit rlimit = { limit, RLIM_INFINITY };
+
+	return setrlimit(RLIMIT_AS, &rlimit);
+}
+
+TEST_F(device, open_takes_half_of_what_is_left)
+{
+	struct bufpool *pool;
+	void *mine;
+
+	ASSERT_EQ(0, leave_address_space(1 << 30));
+	pool = bufpool_open(NULL, 0);
+	ASSERT_NE(NULL, pool);
+	mine = mmap(NULL, 450 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		    0);
+	EXPECT_NE(MAP_FAILED, mine);
+	EXPECT_EQ(0, rent_error(pool, 1, 0));
+	EXPECT_EQ(0, rent_error(pool, self->info.max_rent, 0));
+	EXPECT_EQ(0, bufpool_close(pool));
+}
+
+TEST_F(device, open_without_address_space_is_enomem)
+{
+	int fd = next_fd();
+
+	ASSERT_EQ(0, leave_address_space(16 << 20));
+	EXPECT_EQ(-ENOMEM, open_error(NULL, 0));
+	EXPECT_EQ(fd, next_fd());
+}
+
+/* Rent until that is refused; how. */
+static int rent_all(struct bufpool *pool, size_t size)
+{
+	int ret;
+
+	do {
+		ret = rent_error(pool, size, BUFPOOL_RENT_NONBLOCK);
+	} while (!ret);
+	return ret;
+}
+
+TEST_F(device, a_block_beyond_the_address_space_is_enomem)
+{
+	size_t largest = self->info.page_size << (self->info.nr_classes - 1);
+	size_t classes = self->info.nr_classes;
+	struct bufpool *pool;
+	struct bufpool_stats stats;
+	void *blocks[64];
+	int count;
+
+	/* Twice what a reach of two blocks needs, and not that of four. */
+	ASSERT_EQ(0, leave_address_space((4 * classes + 4) * largest));
+	pool = bufpool_open(NULL, 0);
+	ASSERT_NE(NULL, pool);
+	EXPECT_EQ(-ENOMEM, rent_all(pool, self->info.max_rent));
+	count = held(pool);
+	EXPECT_GT(4, count);
+
+	/* Of several, those within reach are kept. */
+	ASSERT_EQ(0, bufpool_close(pool));
+	pool = bufpool_open(NULL, 0);
+	ASSERT_NE(NULL, pool);
+	EXPECT_EQ(count, bufpool_rent_many(pool, self->info.max_rent,
+					   BUFPOOL_RENT_NONBLOCK, blocks, 5));
+	ASSERT_EQ(0, stats_of(pool, &stats));
+	EXPECT_EQ(count, (int)stats.client_blocks);
+	EXPECT_EQ(count * self->info.max_rent, stats.client_bytes);
+	EXPECT_EQ(-ENOMEM, adopt_error(pool, NO_HANDLE,
+				       self->info.span - self->info.page_size));
+	EXPECT_EQ(0, bufpool_close(pool));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the tests of libbufpool have in common.
+ *
+ * Each runs against the device or, with BUFPOOL_PROVIDER=private in the
+ * environment, against a private pool; library_device.c and library_private.c
+ * have what is about one of them. Counters are read below the public interface,
+ * where both have them.
+ */
+#ifndef LIBRARY_TEST_H
+#define LIBRARY_TEST_H
+
+#define ANY_PROVIDER
+#include "bufpool_test.h"
+
+#include <bufpool.h>
+#include <dirent.h>
+#include <pthread.h>
+#include <pool.h>
+
+/* Not one of the bits of this version */
+#define BAD_FLAG	0x80000000U
+
+/* A limit that a test soon uses up. */
+#define SMALL_LIMIT	(16 * MIB)
+#define SMALL_LIMIT_TEXT	"16M"
+
+/* How long races last, unless there is more time. */
+#define RACE_MS		700
+
+/* Sanitizers have memory of their own, which grows. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED	1
+#else
+#define SANITIZED	0
+#endif
+
+/* What a touch of a block raises that is not there any more. */
+static inline int gone_signal(void)
+{
+	return private_chosen() ? SIGSEGV : SIGBUS;
+}
+
+/* The errors of functions that return a pointer or a size, as -errno. */
+
+static inline int open_error(const char *device, unsigned int flags)
+{
+	errno = 0;
+	return bufpool_open(device, flags) ? 0 : -errno;
+}
+
+static inline int rent_error(struct bufpool *pool, size_t min_size,
+			     unsigned int flags)
+{
+	errno = 0;
+	return bufpool_rent(pool, min_size, flags) ? 0 : -errno;
+}
+
+static inline int timed_error(struct bufpool *pool, size_t min_size,
+			      unsigned int flags, int64_t timeout_ns)
+{
+	errno = 0;
+	return bufpool_rent_timed(pool, min_size, flags, timeout_ns) ? 0 : -errno;
+}
+
+static inline int size_error(struct bufpool *pool, const void *block)
+{
+	errno = 0;
+	return bufpool_block_size(pool, block) ? 0 : -errno;
+}
+
+static inline int adopt_error(struct bufpool *pool, __u64 handle, __u64 offset)
+{
+	errno = 0;
+	return bufpool_adopt(pool, handle, offset) ? 0 : -errno;
+}
+
+/* What every call that takes a block says of this one; 0 where they differ. */
+static inline int block_error(struct bufpool *pool, void *block)
+{
+	uint64_t value;
+	int ret = bufpool_return(pool, block, 0);
+
+	if (bufpool_return_many(pool, &block, 1, 0) != ret ||
+	    size_error(pool, block) != ret ||
+	    bufpool_handle(pool, block, &value) != ret ||
+	    bufpool_offset(pool, block, &value) != ret)
+		return 0;
+	return ret;
+}
+
+static inline int info_of(struct bufpool *pool, struct bufpool_info *info)
+{
+	return pool->provider.ops->info(&pool->provider, info);
+}
+
+static inline int stats_of(struct bufpool *pool, struct bufpool_stats *stats)
+{
+	return pool->provider.ops->stats(&pool->provider, stats);
+}
+
+/* How many blocks the pool's client holds. */
+static inline int held(struct bufpool *pool)
+{
+	struct bufpool_stats stats;
+
+	return stats_of(pool, &stats) ? -1 : (int)stats.client_blocks;
+}
+
+/* Whether a call that failed left everything as it was in @before. */
+static inline bool untouched(struct bufpool *pool,
+			     const struct bufpool_stats *before)
+{
+	struct bufpool_stats after;
+
+	return !stats_of(pool, &after) && same_holdings(&after, before);
+}
+
+/* The next descriptor that open() gives. */
+static inline int next_fd(void)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	close(fd);
+	return fd;
+}
+
+static inline int count_entries(const char *path)
+{
+	DIR *dir = opendir(path);
+	int count = 0;
+
+	while (dir && readdir(dir))
+		count++;
+	if (dir)
+		closedir(dir);
+	return count;
+}
+
+/* Mappings of this process */
+static inline int count_maps(void)
+{
+	FILE *file = fopen("/proc/self/maps", "re");
+	int c, count = 0;
+
+	while (file && (c = getc(file)) != EOF)
+		count += c == '\n';
+	if (file)
+		fclose(file);
+	return count;
+}
+
+/* A number of /proc/self/status, in KiB. */
+static inline long status_kib(const char *name)
+{
+	FILE *file = fopen("/proc/self/status", "re");
+	char line[128];
+	long value = -1;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (!strncmp(line, name, strlen(name)))
+			value = atol(line + strlen(name));
+	if (file)
+		fclose(file);
+	return value;
+}
+
+FIXTURE(library)
+{
+	struct bufpool *pool;
+	struct bufpool_info info;
+	struct bufpool_stats before;
+};
+
+FIXTURE_SETUP(library)
+{
+	self->pool = bufpool_open(NULL, 0);
+	ASSERT_NE(NULL, self->pool);
+	ASSERT_EQ(0, info_of(self->pool, &self->info));
+	ASSERT_EQ(0, stats_of(self->pool, &self->before));
+}
+
+FIXTURE_TEARDOWN(library)
+{
+	if (self->pool)
+		EXPECT_EQ(0, bufpool_close(self->pool));
+}
+
+/* For pools that are opened after this */
+static inline int small_limit(void)
+{
+	return private_chosen() ?
+	       setenv("BUFPOOL_PRIVATE_LIMIT", SMALL_LIMIT_TEXT, 1) :
+	       limit_write(SMALL_LIMIT);
+}
+
+/* The pool holds all that the limit allows, in the largest blocks. */
+FIXTURE(exhausted)
+{
+	struct bufpool *pool;
+	size_t size;
+	void *block;		/* one of them */
+};
+
+FIXTURE_SETUP(exhausted)
+{
+	struct bufpool_info info;
+	void *block;
+
+	ASSERT_EQ(0, small_limit());
+	self->pool = bufpool_open(NULL, 0);
+	ASSERT_NE(NULL, self->pool);
+	ASSERT_EQ(0, info_of(self->pool, &info));
+	self->size = info.max_rent;
+	while ((block = bufpool_rent(self->pool, self->size,
+				     BUFPOOL_RENT_NONBLOCK)))
+		self->block = block;
+	ASSERT_EQ(EAGAIN, errno);
+	ASSERT_NE(NULL, self->block);
+}
+
+FIXTURE_TEARDOWN(exhausted)
+{
+	EXPECT_EQ(0, bufpool_close(self->pool));
+	if (!private_chosen())
+		limit_restore();
+}
+
+#endif /* LIBRARY_TEST_H */

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: MIT
+/*
+ * libbufpool: threads share a pool, and pass each other its blocks.
+ */
+#include "library_test.h"
+
+/* Threads -------------------------------------------------------------------- */
+
+#define THREADS		4
+#define SLOTS		16
+
+struct race {
+	struct bufpool *pool;
+	void *slots[SLOTS];
+	void *block;
+	pthread_barrier_t barrier;
+	__u64 end;		/* in ms: races last for a time, not for a number */
+	int over;
+	int results[3];		/* how many: 0, -ESTALE, anything else */
+	int rounds;
+	int failures;
+};
+
+/* Put what was rented where any thread may find it, and return what was there. */
+static void *exchange(void *argument)
+{
+	struct race *race = argument;
+	uint64_t *block, *other;
+	__u64 seed = (uintptr_t)&seed;
+
+	while (now_ms() < race->end) {
+		block = bufpool_rent(race->pool, 4096ULL << next_random(&seed) % 3,
+				     BUFPOOL_RENT_ZERO);
+		if (!block) {
+			__atomic_add_fetch(&race->failures, 1, __ATOMIC_RELAXED);
+			continue;
+		}
+		if (*block)
+			__atomic_add_fetch(&race->failures, 1, __ATOMIC_RELAXED);
+		*block = (uintptr_t)block;
+		other = __atomic_exchange_n(&race->slots[next_random(&seed) % SLOTS],
+					    block, __ATOMIC_ACQ_REL);
+		if (other && (*other != (uintptr_t)other ||
+			      bufpool_return(race->pool, other, 0)))
+			__atomic_add_fetch(&race->failures, 1, __ATOMIC_RELAXED);
+		__atomic_add_fetch(&race->rounds, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+TEST_F(library, threads_return_what_others_rented)
+{
+	struct race race = { .pool = self->pool, .end = now_ms() + RACE_MS };
+	pthread_t threads[THREADS];
+	int i;
+
+	for (i = 0; i < THREADS; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, exchange, &race));
+	for (i = 0; i < THREADS; i++)
+		ASSERT_EQ(0, pthread_join(threads[i], NULL));
+	TH_LOG("%d rounds", race.rounds);
+	EXPECT_EQ(0, race.failures);
+	for (i = 0; i < SLOTS; i++)
+		if (race.slots[i])
+			EXPECT_EQ(0, bufpool_return(self->pool, race.slots[i], 0));
+	EXPECT_EQ(0, held(self->pool));
+}
+
+/* One thread's part between two barriers. */
+static void race_begin(struct race *race)
+{
+	void *other = bufpool_rent(race->pool, 1, 0);
+
+	memset(race->results, 0, sizeof(race->results));
+	race->block = bufpool_rent(race->pool, 1, 0);
+	/* Had both returns of the last round worked, it would be here twice. */
+	if (!other || other == race->block ||
+	    bufpool_return(race->pool, other, 0))
+		race->failures++;
+	race->over = now_ms() > race->end;
+	race->rounds++;
+}
+
+static void *return_together(void *argument)
+{
+	struct race *race = argument;
+	int ret, result;
+
+	do {
+		ret = pthread_barrier_wait(&race->barrier);
+		if (ret == PTHREAD_BARRIER_SERIAL_THREAD)
+			race_begin(race);
+		pthread_barrier_wait(&race->barrier);
+		ret = bufpool_return(race->pool, race->block, 0);
+		result = ret == 0 ? 0 : ret == -ESTALE ? 1 : 2;
+		__atomic_add_fetch(&race->results[result], 1, __ATOMIC_RELAXED);
+		pthread_barrier_wait(&race->barrier);
+		if (race->results[0] != 1 || race->results[1] != THREADS - 1)
+			__atomic_store_n(&race->failures, 1, __ATOMIC_RELAXED);
+	} while (!race->over);
+	return NULL;
+}
+
+TEST_F(library, of_many_returns_at_once_one_succeeds)
+{
+	struct race race = { .pool = self->pool, .end = now_ms() + RACE_MS };
+	pthread_t threads[THREADS];
+	int i;
+
+	ASSERT_EQ(0, pthread_barrier_init(&race.barrier, NULL, THREADS));
+	for (i = 0; i < THREADS; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, return_together,
+					    &race));
+	for (i = 0; i < THREADS; i++)
+		ASSERT_EQ(0, pthread_join(threads[i], NULL));
+	TH_LOG("%d rounds", race.rounds);
+	EXPECT_EQ(0, race.failures);
+	EXPECT_EQ(0, held(self->pool));
+}
+
+static void *return_it(void *argument)
+{
+	void **job = argument;
+
+	return (void *)(intptr_t)bufpool_return(job[0], job[1], 0);
+}
+
+/* What a thread of its own says of returning @block. */
+static int return_elsewhere(struct bufpool *pool, void *block)
+{
+	void *job[] = { pool, block };
+	pthread_t thread;
+	void *result;
+
+	if (pthread_create(&thread, NULL, return_it, job) ||
+	    pthread_join(thread, &result))
+		return -EIO;
+	return (intptr_t)result;
+}
+
+TEST_F(library, another_threads_second_return_is_estale)
+{
+	void *block = bufpool_rent(self->pool, 1, 0);
+
+	ASSERT_NE(NULL, block);
+	EXPECT_EQ(0, bufpool_return(self->pool, block, 0));
+	EXPECT_EQ(-ESTALE, return_elsewhere(self->pool, block));
+
+	block = bufpool_rent(self->pool, 1, 0);
+	ASSERT_NE(NULL, block);
+	EXPECT_EQ(0, return_elsewhere(self->pool, block));
+	EXPECT_EQ(-ESTALE, bufpool_return(self->pool, block, 0));
+	EXPECT_EQ(-ESTALE, return_elsewhere(self->pool, block));
+	EXPECT_EQ(0, held(self->pool));
+}
+
+TEST_F(library, another_thread_is_refused_what_is_no_block)
+{
+	char *block = bufpool_rent(self->pool, 1, 0);
+
+	ASSERT_NE(NULL, block);
+	EXPECT_EQ(-EINVAL, return_elsewhere(self->pool, NULL));
+	EXPECT_EQ(-EINVAL, return_elsewhere(self->pool, block + 1));
+	EXPECT_EQ(-ENOENT, return_elsewhere(self->pool, self));
+	EXPECT_EQ(-ENOENT, return_elsewhere(self->pool,
+					    block + 4000 * self->info.page_size));
+	EXPECT_EQ(0, bufpool_return(self->pool, block, 0));
+}
+
+/* Threads that come and go --------------------------------------------------- */
+
+#define MANY_THREADS	10000
+
+static void *rent_two_leave_one(void *argument)
+{
+	struct race *race = argument;
+	void *kept = bufpool_rent(race->pool, 1, 0);
+	void *left = bufpool_rent(race->pool, 1, 0);
+
+	if (kept && bufpool_return(race->pool, kept, 0))
+		return NULL;
+	return left;
+}
+
+TEST_F_TIMEOUT(library, thousands_of_threads_leave_nothing_behind, 240)
+{
+	struct race race = { .pool = self->pool };
+	int count = SANITIZED ? MANY_THREADS / 10 : MANY_THREADS;
+	int maps = 0, i;
+	pthread_t thread;
+	void *left;
+
+	for (i = 0; i < count; i++) {
+		ASSERT_EQ(0, pthread_create(&thread, NULL, rent_two_leave_one,
+					    &race));
+		ASSERT_EQ(0, pthread_join(thread, &left));
+		ASSERT_NE(NULL, left);
+		ASSERT_EQ(0, bufpool_return(self->pool, left, 0));
+		if (i == 100)
+			maps = count_maps();
+	}
+	EXPECT_EQ(0, held(self->pool));
+	EXPECT_GE(maps + 20, count_maps());
+}
+
+/* Leaves a block where others find it, and ends at once. */
+static void *rent_and_end(void *argument)
+{
+	struct race *race = argument;
+	void *block = bufpool_rent(race->pool, 1, 0);
+
+	__atomic_store_n(&race->block, block ? block : race, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+TEST_F(library, a_block_is_returned_while_its_renter_ends)
+{
+	struct race race = { .pool = self->pool, .end = now_ms() + RACE_MS };
+	pthread_t thread;
+	void *block;
+
+	while (now_ms() < race.end) {
+		race.block = NULL;
+		ASSERT_EQ(0, pthread_create(&thread, NULL, rent_and_end, &race));
+		while (!(block = __atomic_load_n(&race.block, __ATOMIC_ACQUIRE)))
+			;
+		ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
+		ASSERT_EQ(0, pthread_join(thread, NULL));
+		ASSERT_EQ(-ESTALE, bufpool_return(self->pool, block, 0));
+	}
+	EXPECT_EQ(0, held(self->pool));
+}
+
+/* Use the pool, and go on living until after the second barrier. */
+static void *use_and_linger(void *argument)
+{
+	struct race *race = argument;
+	void *block = bufpool_rent(race->pool, 1, 0);
+
+	if (!block || bufpool_return(race->pool, block, 0))
+		__atomic_add_fetch(&race->failures, 1, __ATOMIC_RELAXED);
+	pthread_barrier_wait(&race->barrier);
+	pthread_barrier_wait(&race->barrier);
+	return NULL;
+}
+
+TEST_F(library, close_does_not_wait_for_threads_that_used_it)
+{
+	struct race race = { .pool = bufpool_open(NULL, 0) };
+	pthread_t threads[THREADS];
+	int i;
+
+	ASSERT_NE(NULL, race.pool);
+	ASSERT_EQ(0, pthread_barrier_init(&race.barrier, NULL, THREADS + 1));
+	for (i = 0; i < THREADS; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, use_and_linger,
+					    &race));
+	pthread_barrier_wait(&race.barrier);
+	EXPECT_EQ(0, bufpool_close(race.pool));
+	/* They end after it, and another pool has taken its place. */
+	race.pool = bufpool_open(NULL, 0);
+	ASSERT_NE(NULL, race.pool);
+	ASSERT_NE(NULL, bufpool_rent(race.pool, 1, 0));
+	pthread_barrier_wait(&race.barrier);
+	for (i = 0; i < THREADS; i++)
+		ASSERT_EQ(0, pthread_join(threads[i], NULL));
+	EXPECT_EQ(0, race.failures);
+	EXPECT_EQ(1, held(race.pool));
+	EXPECT_EQ(0, bufpool_close(race.pool));
+}
+
+TEST_HARNESS_MAIN
