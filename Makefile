@@ -20,6 +20,7 @@ help:
 #:   make userlib        libbufpool, shared and static, in build/userlib
 #:   make tools          bufpoolctl, in build/tools
 #:   make install        all of it, with header, man pages and udev rule; DESTDIR=, PREFIX=
+#:   make check-library  the library's tests without the device, with sanitizers too
 #:   make clean          forget build/; the kernels' cache stays
 #:
 #: In a virtual machine, which needs no root and touches nothing here
@@ -71,6 +72,10 @@ packages:
 check check-stock check-debug: packages
 	@$(QEMU)/check.sh $(subst check-,,$(filter-out check,$@))
 
+check-library: packages
+	@$(QEMU)/build.sh library
+	@$(QEMU)/library.sh $(CURDIR)/build/log/library
+
 check-harness: packages
 	@$(QEMU)/harness.sh
 
@@ -90,4 +95,4 @@ clean:
 	rm -rf build
 
 .PHONY: help module kernel-headers userlib tools install packages check check-stock check-debug \
-	check-harness check-mutants demo vm lint clean
+	check-library check-harness check-mutants demo vm lint clean

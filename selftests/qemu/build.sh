@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: MIT
 # Build what goes into the VM, below build/, touching only what changed.
 #
-# usage: build.sh user|KERNEL|KERNEL-plant...
+# usage: build.sh user|library|KERNEL|KERNEL-plant...
 #
 #   user           the library, the tools and the installed selftests
+#   library        the library and its tests, to run here: in build/library plain,
+#                  asan (address and undefined behaviour) and tsan (threads)
 #   KERNEL         stock or debug: the module for that kernel, and the selftests' own
 #                  modules, if there are any, in build/KERNEL/modules
 #   KERNEL-plant   what proves the harness, in build/KERNEL/plant
@@ -65,30 +67,60 @@ build_examples() {
 	done
 }
 
+# The library once more, in build/userlib-KIND
+build_library() {
+	local kind=$1 flags=$2
+	mkdir -p "$build/userlib-$kind"
+	submake userlib O="$build/userlib-$kind" CFLAGS="-O1 -g $flags"
+}
+
+# The tests of a library of that kind; LDFLAGS= takes away -static.
+build_library_tests() {
+	local kind=$1 flags=$2 name programs=()
+	mkdir -p "$build/library/$kind"
+	for name in $library_tests; do
+		programs+=("$build/library/$kind/$name")
+	done
+	build_library "$kind" "$flags"
+	submake selftests KSFT="$(ksft)" OUTPUT="$build/library/$kind" USERLIB_A="$build/userlib-$kind/libbufpool.a" \
+		USERCFLAGS="$flags" LDFLAGS= "${programs[@]}"
+}
+
+ksft() {
+	echo "$("$qemu_dir/kernel.sh" source)/tools/testing/selftests"
+}
+
 build_user() {
 	local ksft userlib_a=
 	[ ! -e "$top/userlib/Makefile" ] || userlib_a=$build/userlib/libbufpool.a
-	ksft=$("$qemu_dir/kernel.sh" source)/tools/testing/selftests
+	ksft=$(ksft)
 	mkdir -p "$build/userlib" "$build/tools" "$build/objects" "$build/selftests"
 	submake userlib O="$build/userlib"
+	build_library asan "$asan_flags"
 	submake tools O="$build/tools"
 	build_examples
 	submake selftests KSFT="$ksft" OUTPUT="$build/objects" USERLIB_A="$userlib_a" \
-		INSTALL_PATH="$build/selftests" install
+		USERLIB_ASAN_A="$build/userlib-asan/libbufpool.a" INSTALL_PATH="$build/selftests" install
 	# Installing does not take away what the Makefile no longer names.
 	local file
 	for file in "$build/selftests"/*; do
 		[ -e "$build/objects/${file##*/}" ] || [ -e "$top/selftests/${file##*/}" ] || rm -f "$file"
 	done
-	make -s --no-print-directory -C "$top/selftests" KSFT="$ksft" OUTPUT="$build/objects" USERLIB_A="$userlib_a" emit_tests |
+	make -s --no-print-directory -C "$top/selftests" KSFT="$ksft" OUTPUT="$build/objects" USERLIB_A="$userlib_a" \
+		USERLIB_ASAN_A="$build/userlib-asan/libbufpool.a" emit_tests |
 		sed -n 's/^[^ :]*:\([^ ]*\)$/\1/p' >"$build/selftests/tests.list"
 }
 
-[ $# -gt 0 ] || die "usage: build.sh user|KERNEL|KERNEL-plant..."
+[ $# -gt 0 ] || die "usage: build.sh user|library|KERNEL|KERNEL-plant..."
 mkdir -p "$build/log"
 for what in "$@"; do
 	case $what in
 	user) build_user ;;
+	library)
+		build_library_tests plain ''
+		build_library_tests asan "$asan_flags"
+		build_library_tests tsan -fsanitize=thread
+		;;
 	*-plant) build_plant "${what%-plant}" ;;
 	stock | debug) build_module "$what" ;;
 	*) die "nothing to build is called '$what'" ;;

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Build everything, run the quick static checks, and the tests on each kernel.
+# Build everything, run the quick static checks, the library's tests here unless
+# TESTS names others, and the tests on each kernel.
 # The last line says how many cases passed, failed and were skipped.
 #
 # usage: check.sh [stock|debug]...
@@ -8,12 +9,16 @@
 . "$(dirname "$0")/lib.sh"
 
 [ $# -gt 0 ] || set -- stock debug
-"$qemu_dir/build.sh" user "$@"
+"$qemu_dir/build.sh" user library "$@"
 "$qemu_dir/accel.sh" >/dev/null
 rm -f "$build"/log/*/counts
 
 "$qemu_dir/lint.sh" quick || true
 suites=() logs=("$build/log/lint")
+if [ -z "${TESTS:-}" ]; then
+	"$qemu_dir/library.sh" "$build/log/library" || true
+	logs+=("$build/log/library")
+fi
 trap 'kill "${suites[@]}" 2>/dev/null || true' EXIT
 
 # start KERNEL LOG TEST...: run these tests in a VM of their own

@@ -11,6 +11,10 @@ top=$(cd "$qemu_dir/../.." && pwd)
 build=$top/build
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/bufpool
 
+# those that run without the device
+library_tests="library library_fork library_threads library_private library_stress library_unload"
+asan_flags="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
+
 die() {
 	echo "${0##*/}: $*" >&2
 	exit 1

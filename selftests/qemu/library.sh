@@ -1,0 +1,60 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Run the library's tests on this machine, against its private pools: as they are,
+# with the sanitizers of addresses and of undefined behaviour, and with that of
+# threads. The kinds run beside each other.
+#
+# usage: library.sh LOG_DIRECTORY
+#
+# The log directory gets what the tests say, and "counts": cases passed, failed,
+# skipped. BUFPOOL_STRESS_SECONDS is how long the stress test lasts.
+
+. "$(dirname "$0")/lib.sh"
+
+logs=$1
+export BUFPOOL_PROVIDER=private
+export ASAN_OPTIONS=allow_user_segv_handler=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
+
+# say_result KIND NAME STATUS TENTHS: from the log, and add to the kind's counts
+say_result() {
+	local kind=$1 name=$2 status=$3 tenths=$4 log=$logs/$1-$2 word=ok plan p f s words
+	{
+		read -r plan p f s
+		read -r words
+	} < <(awk -f "$qemu_dir/guest/tap.awk" "$log")
+	if [ "$status" -ne 0 ] || [ "$plan" != $((p + f + s)) ]; then
+		[ "$f" -gt 0 ] || f=1
+	fi
+	[ "$f" -eq 0 ] || word=FAIL
+	echo "$p $f $s" >>"$logs/$kind.counts"
+	printf '%-6s %-4s  %-12s %s\n' host $word "$name" "$p passed$([ "$f" -eq 0 ] || echo ", $f failed")$(
+	)$([ "$s" -eq 0 ] || echo ", $s skipped") ($kind), $((tenths / 10)).$((tenths % 10)) s${words:+: $words}"
+	[ "$f" -eq 0 ] || awk -f "$qemu_dir/guest/failure.awk" "$log"
+}
+
+# The sanitizer of threads wants addresses where it expects them, which is not
+# allowed everywhere, nor always needed.
+steady=()
+! setarch -R true 2>/dev/null || steady=(setarch -R)
+
+run_kind() {
+	local kind=$1 name status began
+	rm -f "$logs/$kind.counts"
+	for name in $library_tests; do
+		status=0
+		began=$(date +%s%N)
+		LD_LIBRARY_PATH=$build/userlib-$kind timeout -k 5 300 "${steady[@]}" "$build/library/$kind/$name" \
+			>"$logs/$kind-$name" 2>&1 || status=$?
+		say_result "$kind" "$name" $status $((($(date +%s%N) - began) / 100000000))
+	done
+}
+
+mkdir -p "$logs"
+rm -f "$logs/counts"
+for kind in plain asan tsan; do
+	run_kind $kind &
+done
+wait
+cat "$logs"/{plain,asan,tsan}.counts | awk '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0 }' >"$logs/counts"
+read -r _ failed _ <"$logs/counts"
+[ "$failed" -eq 0 ]
