@@ -8,8 +8,8 @@
 #define SMALL	1
 #define MAX_HELD	4096
 
-/* This program is about nothing else. */
-static void __attribute__((constructor)) choose_private(void)
+/* This program is about nothing else: before it asks for a device. */
+static void __attribute__((constructor(101))) choose_private(void)
 {
 	setenv("BUFPOOL_PROVIDER", "private", 1);
 }
