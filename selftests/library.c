@@ -30,7 +30,7 @@ TEST(open_refusals)
 TEST_F(library, null_pool_is_einval)
 {
 	void *block = self;
-	uint64_t value;
+	__u64 value;
 
 	EXPECT_EQ(-EINVAL, rent_error(NULL, 1, 0));
 	EXPECT_EQ(-EINVAL, timed_error(NULL, 1, 0, 1));
@@ -72,7 +72,8 @@ TEST_F(library, close_leaves_nothing_behind)
 		ASSERT_NE(NULL, bufpool_rent(pool, 1, 0));
 		ASSERT_NE(NULL, bufpool_rent(pool, self->info.max_rent, 0));
 		ASSERT_EQ(0, bufpool_close(pool));
-		if (i)
+		/* The first few find the heap's final shape. */
+		if (i != 4)
 			continue;
 		fds = count_entries("/proc/self/fd");
 		maps = count_maps();
@@ -366,7 +367,7 @@ FIXTURE(many)
 {
 	struct bufpool *pool;
 	char *blocks[5000];
-	uint64_t handles[5000];
+	__u64 handles[5000];
 	size_t size;
 };
 

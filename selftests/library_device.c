@@ -149,7 +149,7 @@ static void return_with_one_gone(struct __test_metadata *_metadata,
 {
 	int bad = count / 2, rest = count - bad - 1;
 	void *blocks[1000];
-	uint64_t handle;
+	__u64 handle;
 
 	ASSERT_EQ(count, bufpool_rent_many(pool, 1, 0, blocks, count));
 	ASSERT_EQ(0, bufpool_handle(pool, blocks[bad], &handle));
@@ -188,7 +188,7 @@ TEST_F(device, a_block_that_was_not_touched_is_gone_at_once)
 TEST_F(device, handle_and_offset_are_the_kernels)
 {
 	char *block = bufpool_rent(self->pool, 1, 0), *again;
-	uint64_t handle, offset;
+	__u64 handle, offset;
 
 	ASSERT_NE(NULL, block);
 	ASSERT_EQ(0, bufpool_handle(self->pool, block, &handle));
@@ -205,7 +205,7 @@ TEST_F(device, handle_and_offset_are_the_kernels)
 TEST_F(device, a_block_rented_by_ioctl_is_adopted)
 {
 	struct bufpool_rent got;
-	uint64_t value;
+	__u64 value;
 	char *block;
 
 	ASSERT_EQ(0, rent(self->fd, 3 * self->info.page_size, &got));
@@ -260,7 +260,7 @@ TEST_F(device, an_adopted_handle_that_is_none_is_enoent)
 TEST_F(device, a_later_rental_replaces_one_that_ended_elsewhere)
 {
 	struct bufpool_rent got, again;
-	uint64_t handle;
+	__u64 handle;
 	void *block;
 
 	ASSERT_EQ(0, rent(self->fd, 1, &got));
@@ -281,7 +281,7 @@ TEST_F(device, pools_of_one_client_pass_blocks)
 {
 	struct bufpool *shared = bufpool_fdopen(dup(self->fd), 0);
 	char *here = bufpool_rent(self->pool, 1, 0), *there;
-	uint64_t handle, offset;
+	__u64 handle, offset;
 
 	ASSERT_NE(NULL, shared);
 	ASSERT_NE(NULL, here);

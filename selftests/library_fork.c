@@ -17,7 +17,7 @@ static int child_is_refused(void *argument)
 	struct forked *forked = argument;
 	void *block = forked->block;
 	struct bufpool *pool = forked->pool;
-	uint64_t value;
+	__u64 value;
 
 	CHECK(rent_error(pool, 1, 0) == -ECHILD);
 	CHECK(timed_error(pool, 1, 0, 1) == -ECHILD);

@@ -4,8 +4,7 @@
  *
  * Each runs against the device or, with BUFPOOL_PROVIDER=private in the
  * environment, against a private pool; library_device.c and library_private.c
- * have what is about one of them. Counters are read below the public interface,
- * where both have them.
+ * have what is about one of them.
  */
 #ifndef LIBRARY_TEST_H
 #define LIBRARY_TEST_H
@@ -78,7 +77,7 @@ static inline int adopt_error(struct bufpool *pool, __u64 handle, __u64 offset)
 /* What every call that takes a block says of this one; 0 where they differ. */
 static inline int block_error(struct bufpool *pool, void *block)
 {
-	uint64_t value;
+	__u64 value;
 	int ret = bufpool_return(pool, block, 0);
 
 	if (bufpool_return_many(pool, &block, 1, 0) != ret ||
@@ -91,15 +90,19 @@ static inline int block_error(struct bufpool *pool, void *block)
 
 static inline int info_of(struct bufpool *pool, struct bufpool_info *info)
 {
-	return pool->provider.ops->info(&pool->provider, info);
+	if (private_chosen())
+		return pool->provider.ops->info(&pool->provider, info);
+	*info = (struct bufpool_info){ .size = sizeof(*info) };
+	return ioctl(bufpool_fd(pool), BUFPOOL_IOC_INFO, info);
 }
 
+/* With nothing kept for later */
 static inline int stats_of(struct bufpool *pool, struct bufpool_stats *stats)
 {
-	return pool->provider.ops->stats(&pool->provider, stats);
+	return bufpool_trim(pool, 0, NULL) ?: bufpool_stats(pool, stats);
 }
 
-/* How many blocks the pool's client holds. */
+/* How many blocks the program holds. */
 static inline int held(struct bufpool *pool)
 {
 	struct bufpool_stats stats;

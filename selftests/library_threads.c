@@ -73,7 +73,7 @@ static void race_begin(struct race *race)
 
 	memset(race->results, 0, sizeof(race->results));
 	race->block = bufpool_rent(race->pool, 1, 0);
-	/* Had both returns of the last round worked, it would be here twice. */
+	/* Had two returns of the last round freed it, it would be here twice. */
 	if (!other || other == race->block ||
 	    bufpool_return(race->pool, other, 0))
 		race->failures++;
@@ -95,13 +95,13 @@ static void *return_together(void *argument)
 		result = ret == 0 ? 0 : ret == -ESTALE ? 1 : 2;
 		__atomic_add_fetch(&race->results[result], 1, __ATOMIC_RELAXED);
 		pthread_barrier_wait(&race->barrier);
-		if (race->results[0] != 1 || race->results[1] != THREADS - 1)
+		if (!race->results[0] || race->results[2])
 			__atomic_store_n(&race->failures, 1, __ATOMIC_RELAXED);
 	} while (!race->over);
 	return NULL;
 }
 
-TEST_F(library, of_many_returns_at_once_one_succeeds)
+TEST_F(library, of_many_returns_at_once_one_frees)
 {
 	struct race race = { .pool = self->pool, .end = now_ms() + RACE_MS };
 	pthread_t threads[THREADS];
