@@ -374,4 +374,45 @@ TEST_F(device, a_block_beyond_the_address_space_is_enomem)
 	EXPECT_EQ(0, bufpool_close(pool));
 }
 
+/* Others ---------------------------------------------------------------------- */
+
+static int wait_for_block(void *arg)
+{
+	struct bufpool_rent block;
+	int fd = pool_open();
+
+	CHECK(rent(fd, *(__u64 *)arg, &block) == 0);
+	return 0;
+}
+
+/* All of a small pool, but for one block, is kept here; another process waits. */
+TEST(a_return_gives_what_is_kept_to_who_waits)
+{
+	__u64 size = 16 * MIB;
+	struct bufpool_info info;
+	struct bufpool *pool;
+	void *blocks[16];
+	pid_t other;
+	int i, count;
+
+	ASSERT_EQ(0, limit_write(SMALL_LIMIT));
+	pool = bufpool_open(NULL, 0);
+	ASSERT_NE(NULL, pool);
+	ASSERT_EQ(0, pool_info(bufpool_fd(pool), &info));
+	size = info.max_pooled;
+	count = bufpool_rent_many(pool, size, BUFPOOL_RENT_NONBLOCK, blocks, 16);
+	ASSERT_LT(3, count);
+	/* Two are kept, which the kernel does not know. */
+	ASSERT_EQ(0, bufpool_return(pool, blocks[0], 0));
+	ASSERT_EQ(0, bufpool_return(pool, blocks[1], 0));
+	other = spawn(wait_for_block, &size);
+	ASSERT_LT(0, other);
+	for (i = 0; i < SOON_MS && !task_sleeps(other, other); i++)
+		sleep_ms(1);
+	ASSERT_EQ(0, bufpool_return(pool, blocks[2], 0));
+	EXPECT_EQ(0, reap(other));
+	EXPECT_EQ(0, bufpool_close(pool));
+	limit_restore();
+}
+
 TEST_HARNESS_MAIN

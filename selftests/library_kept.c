@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: MIT
+/*
+ * libbufpool: what it keeps for the next rent, and whom it gives that to.
+ */
+#include "library_test.h"
+
+#include <signal.h>
+#include <sys/time.h>
+
+#define PAIRS		1000
+
+/* More than magazines, depot and inboxes may keep of the smallest blocks. */
+#define MANY		4000
+#define KEPT_MOST	(2 * 128 + 512)
+
+/* The provider's counters, with what is kept */
+static __u64 rents_of(struct bufpool *pool)
+{
+	struct bufpool_stats stats;
+
+	return bufpool_stats(pool, &stats) ? ~0ULL : stats.client_rents;
+}
+
+static int rented_of(struct bufpool *pool)
+{
+	struct bufpool_stats stats;
+
+	return bufpool_stats(pool, &stats) ? -1 : (int)stats.client_blocks;
+}
+
+static void *rent_and_return(void *argument)
+{
+	struct bufpool *pool = argument;
+	void *block = bufpool_rent(pool, 1, 0);
+
+	return block && !bufpool_return(pool, block, 0) ? block : NULL;
+}
+
+static void *in_thread(void *(*body)(void *), void *argument)
+{
+	pthread_t thread;
+	void *result = NULL;
+
+	if (!pthread_create(&thread, NULL, body, argument))
+		pthread_join(thread, &result);
+	return result;
+}
+
+TEST_F(library, a_pair_asks_nobody)
+{
+	size_t size;
+	void *block;
+	__u64 rents;
+	int i;
+
+	for (size = 1; size <= self->info.max_pooled; size *= 2) {
+		block = bufpool_rent(self->pool, size, 0);
+		ASSERT_NE(NULL, block);
+		ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
+		rents = rents_of(self->pool);
+		for (i = 0; i < PAIRS; i++) {
+			ASSERT_EQ(block, bufpool_rent(self->pool, size, 0));
+			ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
+		}
+		EXPECT_EQ(rents, rents_of(self->pool));
+	}
+}
+
+TEST_F(library, zeroes_are_had_from_what_is_kept)
+{
+	char *block = bufpool_rent(self->pool, 5000, 0);
+
+	ASSERT_NE(NULL, block);
+	memset(block, 1, 8192);
+	ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
+	ASSERT_EQ(block, bufpool_rent(self->pool, 5000, BUFPOOL_RENT_ZERO));
+	EXPECT_TRUE(filled(block, 0, 8192));
+}
+
+TEST_F(library, what_is_too_large_to_be_kept_is_not)
+{
+	void *block = bufpool_rent(self->pool, self->info.max_pooled + 1, 0);
+
+	ASSERT_NE(NULL, block);
+	EXPECT_EQ(1, rented_of(self->pool));
+	EXPECT_EQ(0, bufpool_return(self->pool, block, 0));
+	EXPECT_EQ(0, rented_of(self->pool));
+}
+
+/* What one thread has too many of serves another; the rest goes back. */
+TEST_F(library, what_is_kept_is_bounded)
+{
+	static void *blocks[MANY];
+	int i;
+
+	for (i = 0; i < MANY; i++) {
+		blocks[i] = bufpool_rent(self->pool, 1, 0);
+		ASSERT_NE(NULL, blocks[i]);
+	}
+	for (i = 0; i < MANY; i++)
+		ASSERT_EQ(0, bufpool_return(self->pool, blocks[i], 0));
+	EXPECT_GE(KEPT_MOST, rented_of(self->pool));
+	EXPECT_LT(0, rented_of(self->pool));
+}
+
+TEST_F(library, trim_keeps_what_is_smaller)
+{
+	void *small = bufpool_rent(self->pool, 4096, 0);
+	void *large = bufpool_rent(self->pool, MIB, 0);
+
+	ASSERT_NE(NULL, small);
+	ASSERT_NE(NULL, large);
+	ASSERT_EQ(0, bufpool_return(self->pool, small, 0));
+	ASSERT_EQ(0, bufpool_return(self->pool, large, 0));
+	EXPECT_EQ(2, rented_of(self->pool));
+	EXPECT_EQ(0, bufpool_trim(self->pool, MIB, NULL));
+	EXPECT_EQ(1, rented_of(self->pool));
+	EXPECT_EQ(-ESTALE, bufpool_return(self->pool, small, 0));
+	EXPECT_EQ(-ESTALE, bufpool_return(self->pool, large, 0));
+	EXPECT_EQ(0, bufpool_trim(self->pool, 0, NULL));
+	EXPECT_EQ(0, rented_of(self->pool));
+	EXPECT_EQ(-ESTALE, bufpool_return(self->pool, small, 0));
+}
+
+/* Blocks that come with others in one call, and that nobody has asked for yet */
+TEST_F(library, what_was_never_handed_out_is_enoent)
+{
+	char *blocks[4], *next;
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		blocks[i] = bufpool_rent(self->pool, 4096, 0);
+		ASSERT_NE(NULL, blocks[i]);
+	}
+	ASSERT_LT(4, rented_of(self->pool));
+	next = blocks[3];
+	for (i = 0; i < 3; i++)
+		if (blocks[i] > next)
+			next = blocks[i];
+	EXPECT_EQ(-ENOENT, bufpool_return(self->pool, next + 4096, 0));
+	EXPECT_EQ(0, bufpool_trim(self->pool, 0, NULL));
+	EXPECT_EQ(-ENOENT, bufpool_return(self->pool, next + 4096, 0));
+}
+
+TEST_F(library, what_an_ended_thread_kept_serves_others)
+{
+	void *block = in_thread(rent_and_return, self->pool);
+	__u64 rents = rents_of(self->pool);
+
+	ASSERT_NE(NULL, block);
+	EXPECT_EQ(block, bufpool_rent(self->pool, 1, 0));
+	EXPECT_EQ(rents, rents_of(self->pool));
+}
+
+/* A ring between one that rents and one that returns */
+struct flow {
+	struct bufpool *pool;
+	void *ring[64];
+	unsigned int sent;
+	unsigned int failures;
+};
+
+#define FLOW	20000
+
+static void *return_what_comes(void *argument)
+{
+	struct flow *flow = argument;
+	unsigned int i;
+	void *block;
+
+	for (i = 0; i < FLOW; i++) {
+		while (!(block = __atomic_exchange_n(&flow->ring[i % 64], NULL,
+						     __ATOMIC_ACQ_REL)))
+			sched_yield();
+		if (bufpool_return(flow->pool, block, 0))
+			flow->failures++;
+	}
+	return NULL;
+}
+
+TEST_F(library, blocks_flow_back_to_who_rents_them)
+{
+	struct flow flow = { .pool = self->pool };
+	pthread_t thread;
+	unsigned int i;
+	void *block;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, return_what_comes, &flow));
+	for (i = 0; i < FLOW; i++) {
+		block = bufpool_rent(self->pool, 4096, 0);
+		ASSERT_NE(NULL, block);
+		while (__atomic_load_n(&flow.ring[i % 64], __ATOMIC_ACQUIRE))
+			sched_yield();
+		__atomic_store_n(&flow.ring[i % 64], block, __ATOMIC_RELEASE);
+	}
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(0, flow.failures);
+	/* and not from the provider, again and again */
+	EXPECT_GE(64 + KEPT_MOST, rented_of(self->pool));
+	EXPECT_EQ(0, held(self->pool));
+}
+
+/* Who waits ------------------------------------------------------------------- */
+
+struct idler {
+	struct bufpool *pool;
+	size_t size;
+	void *block;
+	pthread_barrier_t barrier;
+};
+
+/* Return a block, and use the library no more. */
+static void *return_and_idle(void *argument)
+{
+	struct idler *idler = argument;
+	int ret = bufpool_return(idler->pool, idler->block, 0);
+
+	pthread_barrier_wait(&idler->barrier);
+	pthread_barrier_wait(&idler->barrier);
+	return (void *)(intptr_t)ret;
+}
+
+TEST(a_rent_gets_what_an_idle_thread_keeps)
+{
+	struct idler idler = { .size = MIB };
+	void *last = NULL, *block, *result;
+	pthread_t thread;
+
+	ASSERT_EQ(0, small_limit());
+	idler.pool = bufpool_open(NULL, 0);
+	ASSERT_NE(NULL, idler.pool);
+	while ((block = bufpool_rent(idler.pool, idler.size,
+				     BUFPOOL_RENT_NONBLOCK))) {
+		idler.block = last;
+		last = block;
+	}
+	ASSERT_EQ(EAGAIN, errno);
+	ASSERT_NE(NULL, idler.block);
+	ASSERT_EQ(0, pthread_barrier_init(&idler.barrier, NULL, 2));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, return_and_idle, &idler));
+	pthread_barrier_wait(&idler.barrier);
+
+	EXPECT_NE(NULL, bufpool_rent(idler.pool, idler.size,
+				     BUFPOOL_RENT_NONBLOCK));
+	pthread_barrier_wait(&idler.barrier);
+	ASSERT_EQ(0, pthread_join(thread, &result));
+	EXPECT_EQ(NULL, result);
+	EXPECT_EQ(0, bufpool_close(idler.pool));
+	if (!private_chosen())
+		limit_restore();
+}
+
+/* Signals --------------------------------------------------------------------- */
+
+static struct bufpool *handlers_pool;
+static unsigned int handled, refused, wrong;
+
+/* Each call either works or is refused, whatever it interrupts. */
+static void rent_in_handler(int signal)
+{
+	int saved = errno;
+	void *block;
+
+	(void)signal;
+	handled++;
+	block = bufpool_rent(handlers_pool, 1, BUFPOOL_RENT_NONBLOCK);
+	if (!block)
+		errno == EDEADLK ? refused++ : wrong++;
+	else if (bufpool_return(handlers_pool, block, 0))
+		wrong++;
+	errno = saved;
+}
+
+TEST_F(library, a_signal_handler_is_served_or_refused)
+{
+	struct itimerval often = { { 0, 200 }, { 0, 200 } }, never = { 0 };
+	void *blocks[100];
+	__u64 end = now_ms() + RACE_MS;
+	unsigned int i, rounds = 0, failures = 0;
+
+	handlers_pool = self->pool;
+	ASSERT_NE(SIG_ERR, signal(SIGALRM, rent_in_handler));
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &often, NULL));
+	while (now_ms() < end) {
+		for (i = 0; i < 100; i++)
+			blocks[i] = bufpool_rent(self->pool, 1, 0);
+		for (i = 0; i < 100; i++)
+			if (!blocks[i] || bufpool_return(self->pool, blocks[i], 0))
+				failures++;
+		if (++rounds % 1000 == 0 && bufpool_trim(self->pool, 0, NULL))
+			failures++;
+	}
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &never, NULL));
+	TH_LOG("%u signals, %u refused", handled, refused);
+	EXPECT_EQ(0, failures);
+	EXPECT_EQ(0, wrong);
+	EXPECT_EQ(0, held(self->pool));
+}
+
+/* Strictness ------------------------------------------------------------------ */
+
+FIXTURE(strict)
+{
+	struct bufpool *pool;
+};
+
+FIXTURE_SETUP(strict)
+{
+	ASSERT_EQ(0, setenv("BUFPOOL_STRICT", "1", 1));
+	self->pool = bufpool_open(NULL, 0);
+	ASSERT_NE(NULL, self->pool);
+}
+
+FIXTURE_TEARDOWN(strict)
+{
+	EXPECT_EQ(0, bufpool_close(self->pool));
+	unsetenv("BUFPOOL_STRICT");
+}
+
+TEST_F(strict, a_use_after_return_faults)
+{
+	unsigned char byte;
+	void *block;
+	size_t size;
+
+	for (size = 4096; size <= MIB; size *= 4) {
+		block = bufpool_rent(self->pool, size, 0);
+		ASSERT_NE(NULL, block);
+		memset(block, 1, size);
+		ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
+		EXPECT_EQ(gone_signal(), peek(block, &byte));
+		EXPECT_EQ(-ESTALE, bufpool_return(self->pool, block, 0));
+	}
+}
+
+TEST_F(strict, a_use_after_return_many_faults)
+{
+	void *blocks[3];
+	unsigned char byte;
+	int i;
+
+	ASSERT_EQ(3, bufpool_rent_many(self->pool, 1, 0, blocks, 3));
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, poke(blocks[i], 1));
+	ASSERT_EQ(3, bufpool_return_many(self->pool, blocks, 3, 0));
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(gone_signal(), peek(blocks[i], &byte));
+}
+
+TEST_F(strict, nothing_is_kept)
+{
+	void *block = bufpool_rent(self->pool, 1, 0);
+
+	ASSERT_NE(NULL, block);
+	EXPECT_EQ(1, rented_of(self->pool));
+	ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
+	EXPECT_EQ(0, rented_of(self->pool));
+}
+
+TEST_HARNESS_MAIN
