@@ -53,6 +53,7 @@
 #include "compat.h"
 
 struct attribute_group;
+struct bufpool_board;
 struct bufpool_chardev;
 struct bufpool_class;
 struct bufpool_client;
@@ -72,6 +73,9 @@ struct device;
 #define BUFPOOL_SPAN		BIT_ULL(BUFPOOL_SPAN_SHIFT)
 #define BUFPOOL_INDEX_BITS	27
 #define BUFPOOL_MAX_CLASSES	16
+
+/* Where the status page is: the last span, which no class has. */
+#define BUFPOOL_STATUS_OFFSET	(31 * BUFPOOL_SPAN)
 
 /* The last of a chain of block numbers. */
 #define BUFPOOL_NO_BLK		U16_MAX
@@ -290,6 +294,16 @@ struct bufpool_config {
 };
 
 /**
+ * struct bufpool_board - struct bufpool_status as the kernel writes it
+ * @waiting: tasks that wait, in all classes
+ * @pressure: how often the system has asked for memory
+ */
+struct bufpool_board {
+	atomic_t waiting;
+	atomic_t pressure;
+};
+
+/**
  * struct bufpool_pool - classes and what they may hold together
  * @name: prefix of the names of its caches; constant, as all up to @counters
  * @config: see struct bufpool_config
@@ -299,7 +313,7 @@ struct bufpool_config {
  * @pinned: bytes in slabs, charged before they are made; at most the limit of
  *	that moment
  * @uncharges: how often @pinned has become less
- * @waiting: tasks that wait, in all classes
+ * @board: what programs see of it
  * @tickets: see wait.c
  * @drain_lock: guards @drains_for
  * @drains_for: the waiter that slabs are being drained for, or NULL
@@ -324,7 +338,7 @@ struct bufpool_pool {
 	struct bufpool_counters __percpu *counters;
 	atomic_long_t pinned;
 	atomic_long_t uncharges;
-	atomic_t waiting;
+	struct bufpool_board *board;
 	atomic64_t tickets;
 	struct mutex drain_lock;	/* for whom slabs are drained */
 	struct bufpool_waiter *drains_for;
@@ -445,6 +459,12 @@ static inline void bufpool_count(struct bufpool_pool *pool,
 	this_cpu_inc(pool->counters->of[event]);
 }
 
+/* Tasks that wait, in all classes. */
+static inline int bufpool_pool_waiting(const struct bufpool_pool *pool)
+{
+	return atomic_read(&pool->board->waiting);
+}
+
 static inline size_t bufpool_class_block_size(const struct bufpool_class *class)
 {
 	return 1UL << class->shift;
@@ -538,6 +558,11 @@ void bufpool_reclaim_all(struct bufpool_pool *pool);
 void bufpool_reclaim_reschedule(struct bufpool_pool *pool);
 void bufpool_pool_scrub_later(struct bufpool_pool *pool);
 void bufpool_pool_flush_later(struct bufpool_pool *pool);
+
+/* board.c */
+struct bufpool_board *bufpool_board_create(void);
+void bufpool_board_destroy(struct bufpool_board *board);
+int bufpool_board_map(struct bufpool_board *board, struct vm_area_struct *vma);
 
 /* user.c */
 struct bufpool_user *bufpool_user_get(struct bufpool_pool *pool);

@@ -319,7 +319,7 @@ static __poll_t chardev_poll(struct file *file, poll_table *table)
 	poll_wait(file, &pool->poll, table);
 	if (bufpool_rent_could(&pool->classes[0]))
 		mask |= EPOLLIN | EPOLLRDNORM;
-	if (atomic_read(&pool->waiting))
+	if (bufpool_pool_waiting(pool))
 		mask |= EPOLLPRI;
 	return mask;
 }

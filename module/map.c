@@ -163,15 +163,18 @@ static bool range_is_valid(struct bufpool_pool *pool, u64 offset, u64 length)
  * The area is not inherited by fork(), not dumped and cannot grow. It would be
  * harmless if it were inherited (MADV_DOFORK), see above.
  *
- * Return: 0 or -EINVAL.
+ * Return: 0 or -EINVAL; for the status page also -ENOMEM.
  */
 int bufpool_map(struct bufpool_client *client, struct vm_area_struct *vma)
 {
+	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
+
 	/* a private mapping would copy what it writes, and keep the copies */
 	if (!(vma->vm_flags & VM_MAYSHARE) || vma->vm_flags & VM_EXEC)
 		return -EINVAL;
-	if (!range_is_valid(client->pool, (u64)vma->vm_pgoff << PAGE_SHIFT,
-			    vma->vm_end - vma->vm_start))
+	if (offset == BUFPOOL_STATUS_OFFSET)
+		return bufpool_board_map(client->pool->board, vma);
+	if (!range_is_valid(client->pool, offset, vma->vm_end - vma->vm_start))
 		return -EINVAL;
 
 	vm_flags_mod(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTCOPY | VM_DONTDUMP,

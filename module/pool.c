@@ -170,6 +170,7 @@ static void destroy(struct bufpool_pool *pool)
 	if (pool->counters)
 		account(pool);
 	free_percpu(pool->counters);
+	bufpool_board_destroy(pool->board);
 	mutex_destroy(&pool->drain_lock);
 	mutex_destroy(&pool->clients_lock);
 	kfree(pool);
@@ -206,7 +207,8 @@ struct bufpool_pool *bufpool_pool_create(const char *name,
 	INIT_LIST_HEAD(&pool->users);
 	err = -ENOMEM;
 	pool->counters = alloc_percpu(struct bufpool_counters);
-	if (!pool->counters)
+	pool->board = bufpool_board_create();
+	if (!pool->counters || !pool->board)
 		goto destroy;
 	err = init_classes(pool, largest);
 	if (err)
@@ -494,6 +496,7 @@ void bufpool_pool_info(struct bufpool_pool *pool, struct bufpool_info *info)
 	info->limit = READ_ONCE(pool->config.limit);
 	info->slab_size = pool->config.slab_size;
 	info->span = BUFPOOL_SPAN;
+	info->status_offset = BUFPOOL_STATUS_OFFSET;
 }
 
 /*
@@ -529,7 +532,7 @@ void bufpool_pool_stats(struct bufpool_pool *pool, struct bufpool_stats *stats)
 	stats->steals = sum.of[BUFPOOL_STEALS];
 	stats->scrubs = sum.of[BUFPOOL_SCRUBS];
 	stats->clients = READ_ONCE(pool->nr_clients);
-	stats->waiting = atomic_read(&pool->waiting);
+	stats->waiting = bufpool_pool_waiting(pool);
 	stats->slabs_created = sum.of[BUFPOOL_SLABS_CREATED];
 	stats->slabs_destroyed = sum.of[BUFPOOL_SLABS_DESTROYED];
 	look(pool, stats);

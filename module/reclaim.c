@@ -95,12 +95,20 @@ static void trim(struct work_struct *work)
 	queue_delayed_work(pool->wq, &pool->trim, period);
 }
 
+/* The system is short of memory, and programs can see it. */
+static void tell_programs(struct bufpool_pool *pool)
+{
+	atomic_inc(&pool->board->pressure);
+}
+
 static unsigned long shrink_count(struct shrinker *shrinker,
 				  struct shrink_control *sc)
 {
 	struct bufpool_pool *pool = bufpool_shrinker_data(shrinker);
 	size_t bytes = bufpool_pool_idle(pool) + bufpool_pool_warm(pool);
 
+	/* where this is nothing, programs may have what they do not need */
+	tell_programs(pool);
 	return bytes >> PAGE_SHIFT ?: SHRINK_EMPTY;
 }
 
@@ -112,6 +120,7 @@ static unsigned long shrink_scan(struct shrinker *shrinker,
 	u32 now = jiffies;
 	size_t done;
 
+	tell_programs(pool);
 	done = bufpool_pool_drop_some(pool, wanted);
 	if (done < wanted) {
 		u32 since = READ_ONCE(pool->pressed);

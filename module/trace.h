@@ -136,7 +136,7 @@ TRACE_EVENT(bufpool_wait,
 	    TP_STRUCT__entry(__field(u64, block_size)
 			     __field(int, waiting)),
 	    TP_fast_assign(__entry->block_size = bufpool_class_block_size(class);
-			   __entry->waiting = atomic_read(&class->pool->waiting)),
+			   __entry->waiting = bufpool_pool_waiting(class->pool)),
 	    TP_printk("block_size=%llu waiting=%d", __entry->block_size,
 		      __entry->waiting));
 

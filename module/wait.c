@@ -95,7 +95,7 @@ void bufpool_wait_retry(struct bufpool_pool *pool)
 
 	/* pairs with enlist(): either it sees what we did, or we see it */
 	smp_mb();
-	if (!atomic_read(&pool->waiting))
+	if (!bufpool_pool_waiting(pool))
 		return;
 	for (i = 0; i < pool->nr_classes; i++) {
 		struct bufpool_class *class = &pool->classes[i];
@@ -120,7 +120,7 @@ bool bufpool_wait_is_turn(struct bufpool_class *class, u64 ticket)
 	bool older = false;
 	unsigned int i;
 
-	if (!atomic_read(&pool->waiting))
+	if (!bufpool_pool_waiting(pool))
 		return true;
 	for (i = 0; !older && i < pool->nr_classes; i++) {
 		if (&pool->classes[i] == class)
@@ -136,7 +136,7 @@ bool bufpool_wait_is_turn(struct bufpool_class *class, u64 ticket)
 /* Wait from now on, unless a block has come back by now. */
 static void enlist(struct bufpool_class *class, struct bufpool_waiter *waiter)
 {
-	atomic_inc(&class->pool->waiting);
+	atomic_inc(&class->pool->board->waiting);
 	/* pairs with bufpool_wait_retry(); growing is tried after this */
 	smp_mb__after_atomic();
 	spin_lock(&class->lock);
@@ -210,7 +210,7 @@ static struct bufpool_blk *delist(struct bufpool_class *class,
 		class->nr_waiting--;
 	}
 	spin_unlock(&class->lock);
-	atomic_dec(&class->pool->waiting);
+	atomic_dec(&class->pool->board->waiting);
 	stop_draining(class->pool, waiter);
 	/*
 	 * Only the first of a class is ever told to try again. Who leaves passes

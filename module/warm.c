@@ -56,7 +56,7 @@ bool bufpool_warm_keep(struct bufpool_client *client, struct bufpool_blk *blk)
 	u64 bytes = (u64)(warm->nr + 1) << class->shift;
 
 	lockdep_assert_held(&client->lock);
-	if (!class->pooled || atomic_read(&pool->waiting) ||
+	if (!class->pooled || bufpool_pool_waiting(pool) ||
 	    warm->nr >= READ_ONCE(pool->config.warm_blocks) ||
 	    bytes > READ_ONCE(pool->config.warm_bytes) ||
 	    atomic_long_read(&client->user->held) >

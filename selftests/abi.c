@@ -37,6 +37,7 @@ FIXTURE_VARIANT(call)
 {
 	unsigned long cmd;
 	size_t size;
+	size_t first;		/* in its first version, if less */
 	__u32 flags;		/* that are defined */
 	bool writes;		/* something into the structure */
 	int value;		/* of a call that succeeds */
@@ -46,6 +47,7 @@ FIXTURE_VARIANT_ADD(call, info)
 {
 	.cmd = BUFPOOL_IOC_INFO,
 	.size = sizeof(struct bufpool_info),
+	.first = offsetof(struct bufpool_info, status_offset),
 	.writes = true,
 };
 
@@ -158,9 +160,9 @@ TEST_F(call, exact_size)
 
 TEST_F(call, shorter_is_einval)
 {
+	const size_t first = variant->first ? variant->first : variant->size;
 	const size_t sizes[] = {
-		0, 1, 4, 7, 8, variant->size - 8, variant->size - 4,
-		variant->size - 1,
+		0, 1, 4, 7, 8, first - 8, first - 4, first - 1,
 	};
 	size_t i;
 
@@ -412,6 +414,11 @@ FIXTURE_TEARDOWN(client)
 	close(self->fd);
 }
 
+static int touch_in_child(void *at)
+{
+	return touch(at);
+}
+
 TEST_F(client, unknown_command_is_enotty)
 {
 	union argument arg = { .head.size = sizeof(struct bufpool_info) };
@@ -445,6 +452,86 @@ TEST_F(client, info_is_coherent)
 	EXPECT_LE(info->slab_size, info->limit);
 	EXPECT_LE(info->limit, info->span);
 	EXPECT_EQ(0, info->span % info->max_rent);
+}
+
+/* What programs were compiled with before there was a status page. */
+TEST_F(client, info_without_the_status)
+{
+	struct bufpool_info info = {
+		.size = offsetof(struct bufpool_info, status_offset),
+		.status_offset = 0x5a,
+	};
+
+	EXPECT_EQ(0, pool_ioctl(self->fd, BUFPOOL_IOC_INFO, &info));
+	EXPECT_EQ(self->info.span, info.span);
+	EXPECT_EQ(0x5a, info.status_offset);
+}
+
+/* One page, which is not among the blocks, and of which nothing else is known. */
+TEST_F(client, status_can_be_read)
+{
+	struct bufpool_status *status = map_status(self->fd);
+	const unsigned char *bytes = (const void *)status;
+	size_t i, set = 0;
+
+	ASSERT_NE(NULL, status);
+	EXPECT_LE(self->info.nr_classes * self->info.span,
+		  self->info.status_offset);
+	EXPECT_EQ(0, word_get(&status->waiting));
+	for (i = sizeof(*status); i < self->info.page_size; i++)
+		set += bytes[i] != 0;
+	EXPECT_EQ(0, set);
+	munmap(status, self->info.page_size);
+}
+
+TEST_F(client, status_is_read_only)
+{
+	const __u64 at = self->info.status_offset;
+	const size_t size = self->info.page_size;
+	struct bufpool_status *status = map_status(self->fd);
+
+	EXPECT_EQ(-EINVAL, try_map(self->fd, at, size, PROT_READ | PROT_WRITE,
+				   MAP_SHARED));
+	EXPECT_EQ(-EINVAL, try_map(self->fd, at, size, PROT_WRITE, MAP_SHARED));
+	EXPECT_EQ(-EINVAL, try_map(self->fd, at, size, PROT_READ, MAP_PRIVATE));
+	EXPECT_EQ(-EINVAL, try_map(self->fd, at, size, PROT_READ | PROT_EXEC,
+				   MAP_SHARED));
+	ASSERT_NE(NULL, status);
+	EXPECT_EQ(-1, mprotect(status, size, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(EACCES, errno);
+	EXPECT_EQ(-1, mprotect(status, size, PROT_READ | PROT_EXEC));
+	EXPECT_EQ(EACCES, errno);
+	EXPECT_EQ(SIGSEGV, poke(status, 1));
+	EXPECT_EQ(0, word_get(&status->waiting));
+	munmap(status, size);
+}
+
+TEST_F(client, status_is_one_page)
+{
+	const __u64 at = self->info.status_offset;
+	const size_t size = self->info.page_size;
+
+	EXPECT_EQ(0, try_map(self->fd, at, 1, PROT_READ, MAP_SHARED));
+	EXPECT_EQ(-EINVAL, try_map(self->fd, at, 2 * size, PROT_READ,
+				   MAP_SHARED));
+	EXPECT_EQ(-EINVAL, try_map(self->fd, at + size, size, PROT_READ,
+				   MAP_SHARED));
+	EXPECT_EQ(-EINVAL, try_map(self->fd, at - size, size, PROT_READ,
+				   MAP_SHARED));
+}
+
+/* Like the blocks: the mapping stays, and a child does not get it. */
+TEST_F(client, status_outlives_the_descriptor)
+{
+	int fd = pool_open();
+	struct bufpool_status *status = map_status(fd);
+
+	ASSERT_NE(NULL, status);
+	close(fd);
+	EXPECT_EQ(0, touch(status));
+	EXPECT_EQ(SIGSEGV, in_child(touch_in_child, status));
+	EXPECT_EQ(0, touch(status));
+	munmap(status, self->info.page_size);
 }
 
 TEST_F(client, stats_of_a_new_client)

@@ -177,12 +177,17 @@ static inline void *shared_alloc(size_t size)
 	return at == MAP_FAILED ? NULL : at;
 }
 
+static inline unsigned int word_get(const unsigned int *word)
+{
+	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
 /* Wait until another process has set @word to at least @value. */
 static inline bool word_reaches(unsigned int *word, unsigned int value)
 {
 	__u64 end = now_ms() + SOON_MS;
 
-	while (__atomic_load_n(word, __ATOMIC_ACQUIRE) < value) {
+	while (word_get(word) < value) {
 		if (now_ms() > end)
 			return false;
 		sleep_ms(1);
@@ -396,6 +401,19 @@ static inline int try_map(int fd, __u64 offset, size_t length, int prot,
 		return -errno;
 	munmap(at, length);
 	return 0;
+}
+
+/* The page that says when blocks are short; NULL where it cannot be mapped. */
+static inline struct bufpool_status *map_status(int fd)
+{
+	struct bufpool_info info;
+	void *at;
+
+	if (pool_info(fd, &info))
+		return NULL;
+	at = mmap(NULL, info.page_size, PROT_READ, MAP_SHARED, fd,
+		  info.status_offset);
+	return at == MAP_FAILED ? NULL : at;
 }
 
 /* Rent, and map what was rented; NULL when either fails. */

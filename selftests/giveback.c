@@ -389,6 +389,25 @@ TEST_F(giveback, with_the_kernels_caches)
 	EXPECT_EQ(0, now.warm);
 }
 
+/* Programs see that, also where the pool itself has nothing to give. */
+TEST_F(giveback, programs_see_pressure)
+{
+	struct bufpool_status *status = map_status(self->fd);
+	struct bufpool_rent kept;
+	unsigned int before;
+	int round;
+
+	ASSERT_NE(NULL, status);
+	ASSERT_EQ(0, parameter_write("trim_ms", 3600000));
+	ASSERT_EQ(0, rent(self->fd, self->info.slab_size, &kept));
+	for (round = 0; round < 5; round++) {
+		before = word_get(&status->pressure);
+		ASSERT_EQ(0, write_text("/proc/sys/vm/drop_caches", "2"));
+		EXPECT_NE(before, word_get(&status->pressure));
+	}
+	munmap(status, self->info.page_size);
+}
+
 struct pressure {
 	int fd;
 	__u64 want;		/* pinned bytes at the end */

@@ -964,6 +964,30 @@ TEST_F(line, pollin_is_room)
 	close(poller);
 }
 
+/* Without a call, and for whoever looks. */
+TEST_F(line, status_says_who_waits)
+{
+	struct bufpool_status *status = map_status(self->fd);
+	unsigned int i;
+
+	ASSERT_NE(NULL, status);
+	ASSERT_EQ(ALL, drain(self->fd, BLOCK, self->blocks, MOST));
+	EXPECT_EQ(0, word_get(&status->waiting));
+	for (i = 0; i < 3; i++) {
+		self->pids[i] = enqueue(self->line, i, BLOCK);
+		ASSERT_LT(0, self->pids[i]);
+		EXPECT_EQ(i + 1, word_get(&status->waiting));
+	}
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, give(self->fd, self->blocks[i].handle));
+		ASSERT_TRUE(only_served(self->line, i + 1));
+		EXPECT_EQ(2 - i, word_get(&status->waiting));
+	}
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(0, dismiss(self->line, i, self->pids[i]));
+	munmap(status, sysconf(_SC_PAGESIZE));
+}
+
 TEST_F(line, pollpri_is_somebody_waiting)
 {
 	pid_t pid;
