@@ -385,6 +385,13 @@ static int wait_for_block(void *arg)
 	return 0;
 }
 
+static bool waiting_for(struct bufpool *pool)
+{
+	struct bufpool_stats stats;
+
+	return !bufpool_stats(pool, &stats) && stats.waiting;
+}
+
 /* All of a small pool, but for one block, is kept here; another process waits. */
 TEST(a_return_gives_what_is_kept_to_who_waits)
 {
@@ -407,7 +414,7 @@ TEST(a_return_gives_what_is_kept_to_who_waits)
 	ASSERT_EQ(0, bufpool_return(pool, blocks[1], 0));
 	other = spawn(wait_for_block, &size);
 	ASSERT_LT(0, other);
-	for (i = 0; i < SOON_MS && !task_sleeps(other, other); i++)
+	for (i = 0; i < SOON_MS && !waiting_for(pool); i++)
 		sleep_ms(1);
 	ASSERT_EQ(0, bufpool_return(pool, blocks[2], 0));
 	EXPECT_EQ(0, reap(other));
