@@ -144,6 +144,11 @@ TEST_F(exhausted, signal_is_eintr)
 }
 
 /* Return @count blocks, of which one was returned behind the library's back. */
+static int revoke_many(struct bufpool *pool, void **blocks, unsigned int count)
+{
+	return bufpool_return_many(pool, blocks, count, BUFPOOL_RETURN_REVOKE);
+}
+
 static void return_with_one_gone(struct __test_metadata *_metadata,
 				 struct bufpool *pool, int count)
 {
@@ -155,12 +160,11 @@ static void return_with_one_gone(struct __test_metadata *_metadata,
 	ASSERT_EQ(0, bufpool_handle(pool, blocks[bad], &handle));
 	ASSERT_EQ(0, give(bufpool_fd(pool), handle));
 	if (bad)
-		EXPECT_EQ(bad, bufpool_return_many(pool, blocks, count, 0));
-	EXPECT_EQ(-ESTALE, bufpool_return_many(pool, blocks + bad, rest + 1, 0));
+		EXPECT_EQ(bad, revoke_many(pool, blocks, count));
+	EXPECT_EQ(-ESTALE, revoke_many(pool, blocks + bad, rest + 1));
 	EXPECT_EQ(rest, held(pool));
 	if (rest)
-		EXPECT_EQ(rest, bufpool_return_many(pool, blocks + bad + 1,
-						    rest, 0));
+		EXPECT_EQ(rest, revoke_many(pool, blocks + bad + 1, rest));
 	EXPECT_EQ(0, held(pool));
 }
 
@@ -179,7 +183,7 @@ TEST_F(device, a_block_that_was_not_touched_is_gone_at_once)
 	unsigned char byte;
 
 	ASSERT_NE(NULL, block);
-	ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
+	ASSERT_EQ(0, bufpool_return(self->pool, block, BUFPOOL_RETURN_REVOKE));
 	EXPECT_EQ(SIGBUS, peek(block, &byte));
 }
 
@@ -198,7 +202,8 @@ TEST_F(device, handle_and_offset_are_the_kernels)
 	strcpy(block, "written here");
 	EXPECT_STREQ(again, "written here");
 	EXPECT_EQ(0, give(self->fd, handle));
-	EXPECT_EQ(-ESTALE, bufpool_return(self->pool, block, 0));
+	EXPECT_EQ(-ESTALE, bufpool_return(self->pool, block,
+					  BUFPOOL_RETURN_REVOKE));
 	EXPECT_EQ(-ESTALE, block_error(self->pool, block));
 }
 
@@ -248,7 +253,9 @@ TEST_F(device, an_adopted_handle_that_is_none_is_enoent)
 	unsigned char byte;
 	void *block;
 
-	block = bufpool_adopt(self->pool, NO_HANDLE, 0);
+	/* another block's, and this block's that nobody has been given */
+	EXPECT_EQ(-EINVAL, adopt_error(self->pool, NO_HANDLE, 0));
+	block = bufpool_adopt(self->pool, ~0U, 0);
 	ASSERT_NE(NULL, block);
 	ASSERT_EQ(0, stats_of(self->pool, &stats));
 	EXPECT_EQ(SIGBUS, peek(block, &byte));
@@ -292,7 +299,8 @@ TEST_F(device, pools_of_one_client_pass_blocks)
 	ASSERT_NE(NULL, there);
 	EXPECT_STREQ("passed on", there);
 	EXPECT_EQ(0, bufpool_return(shared, there, 0));
-	EXPECT_EQ(-ESTALE, bufpool_return(self->pool, here, 0));
+	EXPECT_EQ(-ESTALE, bufpool_return(self->pool, here,
+					  BUFPOOL_RETURN_REVOKE));
 	EXPECT_EQ(0, bufpool_close(shared));
 }
 

@@ -62,6 +62,8 @@ void *bufpool_adopt(struct bufpool *pool, __u64 handle, __u64 offset)
 	ret = bufpool_window_find_offset(&pool->window, offset, &place);
 	if (ret)
 		return bufpool_call_fail(ret);
+	if (bufpool_place_handle(&place) != (handle & ~0ULL << 32))
+		return bufpool_call_fail(-EINVAL);
 	ret = bufpool_rentals_adopt(&pool->rentals, &place, handle);
 	if (ret)
 		return bufpool_call_fail(ret);

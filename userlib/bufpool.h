@@ -269,12 +269,13 @@ int bufpool_offset(struct bufpool *pool, const void *block, __u64 *offset);
  * @offset: where to mmap the block
  *
  * For blocks that the same client has rented by ioctl or in another process:
- * from now on the block is this pool's, as if it had been rented here. Whoever
- * rented it must not return it. The kernel is not asked; a handle that is not
+ * from now on the block is this pool's, as if it had been rented here, but that
+ * it goes back to the kernel at once when it is returned. Whoever rented it must
+ * not return it. The kernel is not asked; a handle that is not
  * valid shows when the block is touched (SIGBUS) and returned (ENOENT, ESTALE).
  *
  * Return: the block, to be given to bufpool_return(); or NULL and errno:
- * EINVAL (@offset is not where a block begins), EEXIST (this rental is
+ * EINVAL (@offset is not where @handle's block begins), EEXIST (this rental is
  * this pool's already), ENOMEM (the block is beyond the address space that
  * bufpool_open() could take), ECHILD.
  */

@@ -10,8 +10,10 @@
 
 #include "kept.h"
 
+struct bufpool_cache bufpool_cache_none;
+
 __thread struct bufpool_cache *bufpool_cache_mine
-	__attribute__((tls_model("initial-exec")));
+	__attribute__((tls_model("initial-exec"))) = &bufpool_cache_none;
 
 /* Who has which cache, and which pool it is for */
 static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
@@ -34,17 +36,23 @@ static struct bufpool *home(const struct bufpool_cache *cache)
 	return __atomic_load_n(&cache->home, __ATOMIC_RELAXED);
 }
 
+/* In a child of fork() all are erased. */
+static struct bufpool_cache *next_of(const struct bufpool_cache *cache)
+{
+	return cache->next ? cache->next : &bufpool_cache_none;
+}
+
 /* Let go of the thread's caches in pools that have been closed meanwhile. */
 static void reap(void)
 {
 	struct bufpool_cache **at = &bufpool_cache_mine, *cache;
 
-	while ((cache = *at)) {
+	while ((cache = *at) != &bufpool_cache_none) {
 		if (home(cache)) {
 			at = &cache->next;
 			continue;
 		}
-		*at = cache->next;
+		*at = next_of(cache);
 		free_cache(cache);
 	}
 }
@@ -56,7 +64,7 @@ static void empty_outboxes(struct bufpool *pool, struct bufpool_cache *cache)
 
 	if (bufpool_cache_enter(cache, pool)) {
 		done = bufpool_kept_deliver(pool, cache);
-		bufpool_cache_leave(cache);
+		bufpool_cache_leave(cache, pool);
 	}
 	if (done)
 		return;
@@ -88,11 +96,12 @@ static void end_thread(void *unused)
 	(void)unused;
 	pthread_mutex_lock(&registry);
 	reap();
-	for (cache = bufpool_cache_mine; cache; cache = next) {
+	for (cache = bufpool_cache_mine; cache != &bufpool_cache_none;
+	     cache = next) {
 		next = cache->next;
 		detach(home(cache), cache);
 	}
-	bufpool_cache_mine = NULL;
+	bufpool_cache_mine = &bufpool_cache_none;
 	pthread_mutex_unlock(&registry);
 }
 
@@ -125,6 +134,17 @@ int bufpool_caches_init(struct bufpool_caches *caches, bool usable)
 	return caches->all ? 0 : -ENOMEM;
 }
 
+static void shut_all(struct bufpool_caches *caches)
+{
+	unsigned int nr;
+
+	for (nr = 1; nr <= caches->nr; nr++) {
+		__atomic_store_n(&caches->all[nr]->max_kept, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&caches->all[nr]->calm, BUFPOOL_SHUT,
+				 __ATOMIC_RELAXED);
+	}
+}
+
 void bufpool_caches_forget(struct bufpool_caches *caches)
 {
 	free(caches->all);
@@ -136,6 +156,7 @@ void bufpool_caches_destroy(struct bufpool_caches *caches)
 	unsigned int nr;
 
 	pthread_mutex_lock(&registry);
+	shut_all(caches);
 	for (nr = 1; nr <= caches->nr; nr++) {
 		cache = caches->all[nr];
 		/* Its thread frees it when it comes to it. */
@@ -153,6 +174,7 @@ static void make_magazine(const struct bufpool *pool,
 			  struct bufpool_cache *cache, unsigned int class)
 {
 	struct bufpool_magazine *magazine = &cache->magazines[class];
+	struct bufpool_place first = { .class = class };
 
 	magazine->half = bufpool_half(bufpool_window_block_size(&pool->window,
 								class),
@@ -161,6 +183,9 @@ static void make_magazine(const struct bufpool *pool,
 	magazine->bottom = cache->blocks[class];
 	magazine->top = magazine->bottom;
 	magazine->limit = magazine->bottom + 2 * magazine->half;
+	magazine->origin = pool->rentals.spans[class].origin;
+	magazine->first = bufpool_rentals_index(&pool->rentals, &first);
+	magazine->shift = pool->window.page_shift + class;
 }
 
 /* Memory for a cache; caches->lock is held. */
@@ -182,12 +207,10 @@ static struct bufpool_cache *make(struct bufpool *pool)
 	}
 	cache->nr = caches->nr + 1;
 	cache->held = bufpool_state(BUFPOOL_HELD, cache->nr);
-	cache->base = (uintptr_t)pool->window.base;
-	cache->reach_shift = pool->window.reach_shift;
-	cache->page_shift = pool->window.page_shift;
-	cache->nr_classes = pool->window.nr_classes;
-	cache->max_kept = pool->max_kept;
-	cache->spans = pool->rentals.spans;
+	cache->calm = BUFPOOL_SHUT;
+	cache->half_page_shift = pool->window.page_shift - 1;
+	cache->recent = cache->magazines;
+	cache->vacant = bufpool_cache_key(pool);
 	cache->status = pool->provider.status;
 	cache->home = pool;
 	pthread_mutex_init(&cache->inbox.lock, NULL);
@@ -198,14 +221,33 @@ static struct bufpool_cache *make(struct bufpool *pool)
 	return cache;
 }
 
-void bufpool_cache_answer(struct bufpool_cache *cache)
+static void open_to(const struct bufpool *pool, struct bufpool_cache *cache)
+{
+	__atomic_store_n(&cache->max_kept, pool->max_kept, __ATOMIC_RELEASE);
+	__atomic_store_n(&cache->calm, cache->answered, __ATOMIC_RELEASE);
+}
+
+/* The status as it is now, but for those who wait. */
+static __u64 status_answered(const struct bufpool_status *status)
 {
 	struct bufpool_status now = {
-		.pressure = __atomic_load_n(&cache->status->pressure,
-					    __ATOMIC_RELAXED),
+		.pressure = __atomic_load_n(&status->pressure, __ATOMIC_RELAXED),
 	};
+	__u64 ret;
 
-	memcpy(&cache->answered, &now, sizeof(cache->answered));
+	memcpy(&ret, &now, sizeof(ret));
+	return ret;
+}
+
+void bufpool_cache_answer(struct bufpool_caches *caches,
+			  struct bufpool_cache *cache)
+{
+	pthread_mutex_lock(&caches->lock);
+	cache->answered = status_answered(cache->status);
+	if (!caches->stopped)
+		__atomic_store_n(&cache->calm, cache->answered,
+				 __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&caches->lock);
 }
 
 static struct bufpool_cache *attach(struct bufpool *pool)
@@ -223,10 +265,9 @@ static struct bufpool_cache *attach(struct bufpool *pool)
 		pthread_mutex_lock(&cache->inbox.lock);
 		cache->inbox.attended = true;
 		pthread_mutex_unlock(&cache->inbox.lock);
-		bufpool_cache_answer(cache);
-		__atomic_store_n(&cache->key,
-				 caches->stopped ? BUFPOOL_STOPPED : pool,
-				 __ATOMIC_RELEASE);
+		cache->answered = status_answered(cache->status);
+		if (!caches->stopped)
+			open_to(pool, cache);
 	}
 	pthread_mutex_unlock(&caches->lock);
 	return cache;
@@ -236,7 +277,7 @@ static struct bufpool_cache *find(struct bufpool *pool)
 {
 	struct bufpool_cache **at = &bufpool_cache_mine, *cache;
 
-	for (; (cache = *at); at = &cache->next) {
+	for (; (cache = *at) != &bufpool_cache_none; at = &cache->next) {
 		if (home(cache) != pool)
 			continue;
 		/* The fast paths look at the first only. */
@@ -254,10 +295,10 @@ struct bufpool_cache *bufpool_cache_get(struct bufpool *pool)
 
 	if (!pool->caches.all)
 		return NULL;
+	reap();
 	cache = find(pool);
 	if (cache)
 		return cache;
-	reap();
 	/* Without the destructor its blocks would be lost with the thread. */
 	if (pthread_setspecific(at_thread_end, &registry))
 		return NULL;
@@ -269,20 +310,13 @@ struct bufpool_cache *bufpool_cache_get(struct bufpool *pool)
 	return cache;
 }
 
-static void set_keys(struct bufpool_caches *caches, const struct bufpool *key)
-{
-	unsigned int nr;
-
-	for (nr = 1; nr <= caches->nr; nr++)
-		__atomic_store_n(&caches->all[nr]->key, key, __ATOMIC_RELEASE);
-}
-
 static void wait_until_left(struct bufpool_caches *caches)
 {
 	unsigned int nr;
 
 	for (nr = 1; nr <= caches->nr; nr++)
-		while (__atomic_load_n(&caches->all[nr]->busy, __ATOMIC_ACQUIRE))
+		while (!__atomic_load_n(&caches->all[nr]->vacant,
+					__ATOMIC_ACQUIRE))
 			sched_yield();
 }
 
@@ -290,7 +324,7 @@ void bufpool_caches_stop(struct bufpool_caches *caches)
 {
 	pthread_mutex_lock(&caches->lock);
 	if (!caches->stopped++) {
-		set_keys(caches, BUFPOOL_STOPPED);
+		shut_all(caches);
 		membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
 		wait_until_left(caches);
 	}
@@ -300,9 +334,11 @@ void bufpool_caches_stop(struct bufpool_caches *caches)
 void bufpool_caches_start(struct bufpool *pool)
 {
 	struct bufpool_caches *caches = &pool->caches;
+	unsigned int nr;
 
 	pthread_mutex_lock(&caches->lock);
 	if (!--caches->stopped)
-		set_keys(caches, pool);
+		for (nr = 1; nr <= caches->nr; nr++)
+			open_to(pool, caches->all[nr]);
 	pthread_mutex_unlock(&caches->lock);
 }

@@ -14,12 +14,14 @@
  *     SENT. So a block that two threads return at the very same instant is
  *     kept once, though both may be told that they have returned it.
  *   - A cache is touched by its thread while it has *entered* it, and by others
- *     while all caches of the pool are *stopped*. To enter, a thread sets
- *     cache->busy and then looks whether cache->key is its pool's. To
- *     stop, a thread erases all keys, has every CPU pass a memory barrier
- *     (membarrier(2)) and waits until no cache is busy. The barrier stands for
- *     the one that entering lacks: a thread that has not seen its key erased
- *     is seen to be busy.
+ *     while all caches of the pool are *stopped*. To enter, a thread takes away
+ *     cache->vacant and then looks whether the cache is open. To stop, a thread
+ *     shuts all caches, has every CPU pass a memory barrier (membarrier(2)) and
+ *     waits until all caches are vacant. The barrier stands for the one that
+ *     entering lacks: a thread that still sees its cache open is seen to have
+ *     entered. (Open is a cache whose max_kept is not 0. One that is shut also
+ *     has in @calm what no status ever is. So each of the fast paths sees it
+ *     in what it looks at anyway.)
  *
  * Caches outlive their threads, and are used again for others: so the number in
  * a state stays good for as long as the pool is open.
@@ -57,9 +59,13 @@ struct bufpool_magazine {
 	void **top;			/* the blocks are from bottom up to here */
 	void **bottom;
 	void **limit;			/* two halves; none for what is not kept */
-	unsigned int half;
-	unsigned int want;		/* to ask the provider for, when empty */
-};
+	uintptr_t origin;		/* as the class's span has it */
+	uintptr_t first;		/* index of the class's first block */
+	uintptr_t known;		/* blocks from there on that have an entry */
+	unsigned char shift;		/* log2 of the block size */
+	unsigned char half;
+	unsigned char want;		/* to ask the provider for, when empty */
+} __attribute__((aligned(64)));
 
 static inline unsigned int
 bufpool_magazine_count(const struct bufpool_magazine *magazine)
@@ -89,26 +95,25 @@ struct bufpool_inbox {
 	void *blocks[BUFPOOL_INBOX_MAX];
 };
 
+/* No status; see bufpool_status_read() */
+#define BUFPOOL_SHUT		(~0ULL)
+
 /*
- * In memory that a child of fork() finds erased, so that no block there is in
- * its window. What the fast paths need is at the beginning.
+ * In memory that a child of fork() finds erased, and so shut. What the fast paths
+ * need is at the beginning.
  */
 struct bufpool_cache {
-	const struct bufpool *key;	/* atomic; what enter() looks for */
-	bool busy;			/* atomic; its thread has entered */
+	uintptr_t vacant;		/* its pool's key, or 0: entered; atomic */
+	size_t max_kept;		/* as the pool has it; 0 when shut; atomic */
+	struct bufpool_magazine *recent; /* what was rented from last */
+	unsigned long half_page_shift;	/* log2 of half a page */
 	__u32 held;			/* state of what is rented here */
-	uintptr_t base;			/* as the pool's window has it */
-	unsigned char reach_shift;
-	unsigned char page_shift;
-	unsigned char nr_classes;
-	size_t max_kept;		/* as the pool has it */
-	const struct bufpool_span *spans;
-	const struct bufpool_status *status;
-	__u64 answered;			/* the status that needs no answer */
-	struct bufpool_magazine magazines[BUFPOOL_CLASSES_MAX]
-		__attribute__((aligned(64)));
-
 	unsigned int nr;
+	const struct bufpool_status *status;
+	__u64 calm;			/* the status that asks for nothing; atomic */
+	__u64 answered;			/* so too, when open; caches->lock */
+	struct bufpool_magazine magazines[BUFPOOL_CLASSES_MAX];
+
 	struct bufpool *home;		/* atomic; NULL: the pool is closed */
 	struct bufpool_cache *next;	/* of the same thread; its own */
 	struct bufpool_cache *unused;	/* next without a thread */
@@ -117,9 +122,6 @@ struct bufpool_cache {
 	void *blocks[BUFPOOL_CLASSES_MAX][2 * BUFPOOL_HALF_MAX]
 		__attribute__((aligned(64)));
 };
-
-/* Neither a pool nor none */
-#define BUFPOOL_STOPPED		((const struct bufpool *)1)
 
 #define BUFPOOL_CACHES_MAX	4096
 
@@ -131,37 +133,65 @@ struct bufpool_caches {
 	struct bufpool_cache **all;	/* atomic; by number, from 1 on; or NULL */
 };
 
-/* This thread's, the latest used first */
+/* This thread's, the latest used first; or bufpool_cache_none */
 extern __thread struct bufpool_cache *bufpool_cache_mine
 	__attribute__((tls_model("initial-exec")));
 
+/* All zero: no pool's */
+extern struct bufpool_cache bufpool_cache_none;
+
+/* Not 0, which is what erased memory has */
+static inline uintptr_t bufpool_cache_key(const struct bufpool *pool)
+{
+	return (uintptr_t)pool + 1;
+}
+
 /*
- * Whether the thread may use its cache; leave() is due then. Not while it has
- * entered already, which is when a signal handler asks.
+ * Begin to enter the thread's own cache; leave() is due where it is this pool's
+ * and the thread has not entered it already (which is when a signal handler asks).
+ * It has entered when it sees the cache open then, and before that must look at
+ * nothing that others change while caches are stopped.
  */
+static inline bool bufpool_cache_begin(struct bufpool_cache *cache,
+				       const struct bufpool *pool)
+{
+	if (__builtin_expect(cache->vacant != bufpool_cache_key(pool), 0))
+		return false;
+	__atomic_store_n(&cache->vacant, 0, __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return true;
+}
+
+static inline void bufpool_cache_leave(struct bufpool_cache *cache,
+				       const struct bufpool *pool)
+{
+	__atomic_store_n(&cache->vacant, bufpool_cache_key(pool),
+			 __ATOMIC_RELEASE);
+}
+
+/* Whether the thread has entered; leave() is due then. */
 static inline bool bufpool_cache_enter(struct bufpool_cache *cache,
 				       const struct bufpool *pool)
 {
-	if (__builtin_expect(__atomic_load_n(&cache->busy, __ATOMIC_RELAXED), 0))
+	if (!bufpool_cache_begin(cache, pool))
 		return false;
-	__atomic_store_n(&cache->busy, true, __ATOMIC_RELAXED);
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (__builtin_expect(__atomic_load_n(&cache->key, __ATOMIC_ACQUIRE) ==
-			     pool, 1))
+	if (__atomic_load_n(&cache->max_kept, __ATOMIC_ACQUIRE))
 		return true;
-	__atomic_store_n(&cache->busy, false, __ATOMIC_RELEASE);
+	bufpool_cache_leave(cache, pool);
 	return false;
 }
 
-static inline void bufpool_cache_leave(struct bufpool_cache *cache)
+/* Whether the thread is in the middle of something with its cache. */
+static inline bool bufpool_cache_is_entered(const struct bufpool_cache *cache)
 {
-	__atomic_store_n(&cache->busy, false, __ATOMIC_RELEASE);
+	return __atomic_load_n(&cache->home, __ATOMIC_RELAXED) && !cache->vacant;
 }
 
-/* Whether others are in need of what is kept here, and have not got it yet. */
+/* Others are in need of what is kept here and have not got it; or it is shut. */
 static inline bool bufpool_cache_is_short(const struct bufpool_cache *cache)
 {
-	return bufpool_status_read(cache->status) != cache->answered;
+	return bufpool_status_read(cache->status) !=
+	       __atomic_load_n(&cache->calm, __ATOMIC_ACQUIRE);
 }
 
 static inline struct bufpool_cache *
@@ -170,8 +200,9 @@ bufpool_cache_at(const struct bufpool_caches *caches, unsigned int nr)
 	return __atomic_load_n(&caches->all[nr], __ATOMIC_ACQUIRE);
 }
 
-/* What others have asked for up to now, they have got; entered. */
-void bufpool_cache_answer(struct bufpool_cache *cache);
+/* What others have asked for up to now, they have got. Not entered. */
+void bufpool_cache_answer(struct bufpool_caches *caches,
+			  struct bufpool_cache *cache);
 
 /* This thread's cache in a pool, or NULL where it has none and gets none. */
 struct bufpool_cache *bufpool_cache_get(struct bufpool *pool);

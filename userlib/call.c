@@ -12,8 +12,7 @@ int bufpool_call_begin(struct bufpool *pool, struct bufpool_cache **cache)
 
 	if (ret)
 		return ret;
-	if (inside || (bufpool_cache_mine &&
-		       __atomic_load_n(&bufpool_cache_mine->busy, __ATOMIC_RELAXED)))
+	if (inside || bufpool_cache_is_entered(bufpool_cache_mine))
 		return -EDEADLK;
 	inside = true;
 	*cache = bufpool_cache_get(pool);

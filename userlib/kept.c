@@ -128,6 +128,9 @@ void bufpool_kept_add(struct bufpool *pool, struct bufpool_cache *cache,
 	if (magazine->top == magazine->limit)
 		spill(pool, cache, class);
 	*magazine->top++ = block;
+	/* the block has an entry by now, and may be rented and returned here */
+	magazine->known = bufpool_rentals_end(&pool->rentals, class) -
+			  magazine->first;
 }
 
 /* Take up to @most out; how many. */

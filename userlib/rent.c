@@ -41,7 +41,8 @@ static int rent_kept(struct bufpool *pool, struct bufpool_cache *cache,
 	if (!cache || !bufpool_cache_enter(cache, pool))
 		return -EAGAIN;
 	while (done < count) {
-		if (bufpool_kept_pop(cache, class, &block)) {
+		if (bufpool_kept_pop(cache, &cache->magazines[class],
+				     &block)) {
 			blocks[done++] = zero(pool, block, class, flags);
 			continue;
 		}
@@ -49,7 +50,7 @@ static int rent_kept(struct bufpool *pool, struct bufpool_cache *cache,
 		if (!bufpool_magazine_count(&cache->magazines[class]))
 			break;
 	}
-	bufpool_cache_leave(cache);
+	bufpool_cache_leave(cache, pool);
 	return done;
 }
 
@@ -133,7 +134,7 @@ static int rent_and_keep(struct bufpool *pool, struct bufpool_cache *cache,
 		if (magazine->want < magazine->half)
 			magazine->want *= 2;
 	}
-	bufpool_cache_leave(cache);
+	bufpool_cache_leave(cache, pool);
 	return ret < 0 ? ret : 0;
 }
 
@@ -217,9 +218,9 @@ void *bufpool_rent(struct bufpool *pool, size_t min_size, unsigned int flags)
 	void *block;
 	bool done;
 
-	if (!flags && cache && bufpool_cache_enter(cache, pool)) {
+	if (!flags && bufpool_cache_begin(cache, pool)) {
 		done = bufpool_kept_rent(cache, min_size, &block);
-		bufpool_cache_leave(cache);
+		bufpool_cache_leave(cache, pool);
 		if (done)
 			return block;
 	}

@@ -22,18 +22,14 @@ static struct bufpool_place first_of(unsigned int class)
 /* No class has an accessible entry yet. */
 static void lay_out(struct bufpool_rentals *rentals, size_t stride)
 {
-	const struct bufpool_window *window = rentals->window;
 	struct bufpool_place first = first_of(0);
 	struct bufpool_span *span;
-	uintptr_t entries;
 
-	for (; first.class < window->nr_classes; first.class++) {
+	for (; first.class < rentals->window->nr_classes; first.class++) {
 		span = &rentals->spans[first.class];
-		span->end = (uintptr_t)bufpool_window_address(window, &first);
-		entries = (uintptr_t)rentals->table + first.class * stride;
-		span->origin = entries - (span->end >>
-					  (window->page_shift + first.class)) *
-			       sizeof(struct bufpool_rental);
+		span->end = bufpool_rentals_index(rentals, &first);
+		span->origin = (uintptr_t)rentals->table + first.class * stride -
+			       span->end * sizeof(struct bufpool_rental);
 	}
 }
 
@@ -77,20 +73,17 @@ void bufpool_rentals_forget(struct bufpool_rentals *rentals)
 static bool knows(const struct bufpool_rentals *rentals,
 		  const struct bufpool_place *place)
 {
-	return bufpool_span_has(&rentals->spans[place->class],
-				(uintptr_t)bufpool_window_address(rentals->window,
-								  place));
+	return bufpool_rentals_index(rentals, place) <
+	       bufpool_rentals_end(rentals, place->class);
 }
 
 /* How many entries of a class are accessible. */
 static size_t nr_ready(const struct bufpool_rentals *rentals, unsigned int class)
 {
 	struct bufpool_place first = first_of(class);
-	uintptr_t end = __atomic_load_n(&rentals->spans[class].end,
-					__ATOMIC_ACQUIRE);
 
-	return (end - (uintptr_t)bufpool_window_address(rentals->window, &first)) >>
-	       (rentals->window->page_shift + class);
+	return bufpool_rentals_end(rentals, class) -
+	       bufpool_rentals_index(rentals, &first);
 }
 
 /* Threads may do this at once: each has seen to all that it adds. */
@@ -98,15 +91,14 @@ static int make_ready(struct bufpool_rentals *rentals,
 		      const struct bufpool_place *place)
 {
 	struct bufpool_span *span = &rentals->spans[place->class];
-	struct bufpool_place from = { place->class, nr_ready(rentals, place->class) };
-	struct bufpool_place to = { place->class, round_up(place->index + 1) };
-	uintptr_t end = __atomic_load_n(&span->end, __ATOMIC_ACQUIRE);
-	uintptr_t new = (uintptr_t)bufpool_window_address(rentals->window, &to);
+	struct bufpool_place last = { place->class, round_up(place->index + 1) - 1 };
+	uintptr_t new = bufpool_rentals_index(rentals, &last) + 1;
+	uintptr_t end = bufpool_rentals_end(rentals, place->class);
 
-	if (from.index >= to.index)
+	if (end >= new)
 		return 0;
-	if (mprotect(bufpool_rentals_at(rentals, &from),
-		     (to.index - from.index) * sizeof(struct bufpool_rental),
+	if (mprotect(bufpool_span_at(span->origin, end),
+		     (new - end) * sizeof(struct bufpool_rental),
 		     PROT_READ | PROT_WRITE))
 		return -ENOMEM;
 	while (end < new &&

@@ -14,6 +14,7 @@
 #ifndef BUFPOOL_RENTALS_H
 #define BUFPOOL_RENTALS_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -39,7 +40,10 @@ struct bufpool_rental {
 	__u32 state;
 };
 
-/* What is accessible of the entries of one class, told by the blocks' addresses */
+/*
+ * What is accessible of the entries of one class. Addresses are in blocks: what
+ * comes out of bufpool_span_index().
+ */
 struct bufpool_span {
 	uintptr_t end;			/* atomic, grows: where blocks have none yet */
 	uintptr_t origin;		/* where the entry of address 0 would be */
@@ -67,20 +71,31 @@ static inline unsigned int bufpool_state_cache(__u32 state)
 	return state >> BUFPOOL_KIND_BITS;
 }
 
-/* The entry of the block at an address; @shift is log2 of the class's size. */
-static inline struct bufpool_rental *
-bufpool_span_at(const struct bufpool_span *span, uintptr_t address,
-		unsigned int shift)
+/*
+ * An address in blocks of 1 << @shift bytes; larger than any where it is not one
+ * where a block may begin
+ */
+static inline uintptr_t bufpool_span_index(const void *block,
+					   unsigned long shift)
 {
-	return (struct bufpool_rental *)(span->origin + (address >> shift) *
-					 sizeof(struct bufpool_rental));
+	uintptr_t address = (uintptr_t)block;
+
+	return address >> shift | address << (sizeof(address) * CHAR_BIT - shift);
 }
 
-/* Whether that entry is accessible. */
-static inline bool bufpool_span_has(const struct bufpool_span *span,
-				    uintptr_t address)
+static inline struct bufpool_rental *bufpool_span_at(uintptr_t origin,
+						     uintptr_t index)
 {
-	return address < __atomic_load_n(&span->end, __ATOMIC_ACQUIRE);
+	return (struct bufpool_rental *)(origin +
+					 index * sizeof(struct bufpool_rental));
+}
+
+static inline uintptr_t
+bufpool_rentals_index(const struct bufpool_rentals *rentals,
+		      const struct bufpool_place *place)
+{
+	return bufpool_span_index(bufpool_window_address(rentals->window, place),
+				  rentals->window->page_shift + place->class);
 }
 
 /* The entry of a block that has been rented at some time */
@@ -88,11 +103,14 @@ static inline struct bufpool_rental *
 bufpool_rentals_at(const struct bufpool_rentals *rentals,
 		   const struct bufpool_place *place)
 {
-	const struct bufpool_window *window = rentals->window;
+	return bufpool_span_at(rentals->spans[place->class].origin,
+			       bufpool_rentals_index(rentals, place));
+}
 
-	return bufpool_span_at(&rentals->spans[place->class],
-			       (uintptr_t)bufpool_window_address(window, place),
-			       window->page_shift + place->class);
+static inline uintptr_t
+bufpool_rentals_end(const struct bufpool_rentals *rentals, unsigned int class)
+{
+	return __atomic_load_n(&rentals->spans[class].end, __ATOMIC_ACQUIRE);
 }
 
 static inline __u32 bufpool_rental_state(const struct bufpool_rental *rental)

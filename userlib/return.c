@@ -86,19 +86,23 @@ static int return_direct(struct bufpool *pool, struct bufpool_cache *cache,
 
 /*
  * Keep a block that is held: in the thread's own cache, or on its way to the one
- * that rented it. 0, -ESTALE, or -EXFULL: a sweep has to come first. Entered.
+ * that rented it. 0, -ESTALE, -EAGAIN: it is not to be kept, or -EXFULL: a sweep
+ * has to come first. Entered.
  */
 static int keep(struct bufpool *pool, struct bufpool_cache *cache,
 		struct bufpool_rental *rental, void *block)
 {
 	__u32 state = bufpool_rental_state(rental);
 	unsigned int owner = bufpool_state_cache(state);
-	bool own = !owner || owner == cache->nr;
+	bool own = owner == cache->nr;
 	__u32 next = own ? bufpool_state(BUFPOOL_FREE, 0) :
 			   bufpool_state(BUFPOOL_SENT, owner);
 
 	if (bufpool_state_kind(state) != BUFPOOL_HELD)
 		return -ESTALE;
+	/* Adopted, or rented by a thread that has no cache */
+	if (!owner)
+		return -EAGAIN;
 	if (!own && !bufpool_kept_can_send(pool, cache, owner))
 		return -EXFULL;
 	if (!bufpool_rental_change(rental, state, next))
@@ -146,11 +150,11 @@ static void answer(struct bufpool *pool, struct bufpool_cache *cache)
 	if (!bufpool_cache_enter(cache, pool))
 		return;
 	bufpool_kept_give(pool, cache);
-	bufpool_cache_answer(cache);
-	bufpool_cache_leave(cache);
+	bufpool_cache_leave(cache, pool);
+	bufpool_cache_answer(&pool->caches, cache);
 }
 
-/* 0, -errno, or -EAGAIN: the caches are stopped */
+/* 0, -errno, or -EAGAIN: the block is not to be kept, or the caches are stopped */
 static int return_kept(struct bufpool *pool, struct bufpool_cache *cache,
 		       void *block)
 {
@@ -167,7 +171,7 @@ static int return_kept(struct bufpool *pool, struct bufpool_cache *cache,
 		if (!bufpool_cache_enter(cache, pool))
 			return -EAGAIN;
 		ret = keep(pool, cache, rental, block);
-		bufpool_cache_leave(cache);
+		bufpool_cache_leave(cache, pool);
 		if (ret == -EXFULL)
 			sweep(pool);
 	} while (ret == -EXFULL);
@@ -191,12 +195,36 @@ static int give_back(struct bufpool *pool, struct bufpool_cache *cache,
 	return ret;
 }
 
+/* Of another size than what was rented last, but nothing else is special. */
+static bool return_other(struct bufpool *pool, void *block)
+{
+	struct bufpool_cache *cache = bufpool_cache_mine;
+	struct bufpool_magazine *magazine;
+	struct bufpool_place place;
+	bool done = false;
+	uintptr_t index;
+
+	if (!bufpool_cache_enter(cache, pool))
+		return false;
+	if (!bufpool_cache_is_short(cache) &&
+	    !bufpool_window_find(&pool->window, block, &place)) {
+		magazine = &cache->magazines[place.class];
+		done = bufpool_kept_knows(magazine, block, &index) &&
+		       bufpool_kept_push(cache, magazine, index, block);
+		cache->recent = magazine;
+	}
+	bufpool_cache_leave(cache, pool);
+	return done;
+}
+
 static __attribute__((noinline)) int
 return_slowly(struct bufpool *pool, void *block, unsigned int flags)
 {
 	struct bufpool_cache *cache;
 	int ret;
 
+	if (!flags && return_other(pool, block))
+		return 0;
 	ret = bufpool_call_begin(pool, &cache);
 	if (ret)
 		return ret;
@@ -209,9 +237,9 @@ int bufpool_return(struct bufpool *pool, void *block, unsigned int flags)
 	struct bufpool_cache *cache = bufpool_cache_mine;
 	bool done;
 
-	if (!flags && cache && bufpool_cache_enter(cache, pool)) {
+	if (!flags && bufpool_cache_begin(cache, pool)) {
 		done = bufpool_kept_return(cache, block);
-		bufpool_cache_leave(cache);
+		bufpool_cache_leave(cache, pool);
 		if (done)
 			return 0;
 	}
