@@ -386,8 +386,8 @@ TEST_F(device, a_block_beyond_the_address_space_is_enomem)
 
 static int wait_for_block(void *arg)
 {
+	int fd = open(POOL_DEVICE, O_RDWR | O_CLOEXEC);
 	struct bufpool_rent block;
-	int fd = pool_open();
 
 	CHECK(rent(fd, *(__u64 *)arg, &block) == 0);
 	return 0;
