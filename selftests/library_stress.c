@@ -245,19 +245,35 @@ static void empty_lane(struct worker *worker)
 		give_item(worker, &item);
 }
 
+/* Whoever likes may do this at any time. */
+static void trim_and_look(struct worker *worker)
+{
+	struct stress *stress = worker->stress;
+	struct bufpool_provider *provider = &stress->pool->provider;
+	struct bufpool_stats stats;
+	__u64 trimmed;
+
+	expect(stress, !provider->ops->trim(provider, random_size(worker), &trimmed),
+	       "warm blocks can be trimmed");
+	expect(stress, !stats_of(stress->pool, &stats) &&
+	       stats.pinned <= stats.limit, "the pool keeps to its limit");
+}
+
 static void step(struct worker *worker)
 {
-	unsigned int kind = next_random(&worker->random) % 100;
+	unsigned int kind = next_random(&worker->random) % 1000;
 
-	if (kind < 10)
+	if (!kind)
+		trim_and_look(worker);
+	else if (kind < 100)
 		empty_lane(worker);
-	else if (kind < 12 && worker->count < HOLDS)
+	else if (kind < 120 && worker->count < HOLDS)
 		rent_some(worker);
-	else if (kind < 14 && worker->count)
+	else if (kind < 140 && worker->count)
 		give_some(worker);
-	else if (kind < 30 && worker->count)
+	else if (kind < 300 && worker->count)
 		hand_on(worker);
-	else if (kind < 60 && worker->count < HOLDS)
+	else if (kind < 600 && worker->count < HOLDS)
 		rent_one(worker);
 	else if (worker->count)
 		give_any(worker);
