@@ -15,6 +15,11 @@ struct team {
 	const struct workload *workload;
 	double seconds;
 	size_t count;			/* 0: as many as fit in seconds */
+	/*
+	 * A thread alone answers for what else the program does, as for its
+	 * consumer; of several each answers for itself.
+	 */
+	clockid_t cpu_clock;
 	pthread_barrier_t warm;
 };
 
@@ -23,6 +28,7 @@ struct member {
 	unsigned int index;
 	pthread_t thread;
 	double pair_seconds;
+	double cpu_seconds;
 	size_t pairs;
 };
 
@@ -70,12 +76,14 @@ static void measure(struct member *member)
 {
 	struct team *team = member->team;
 	size_t batch = calibrate(team->workload);
-	double elapsed;
+	double elapsed, cpu;
 
 	run_batches(team->workload, batch, WARMUP_SECONDS, &member->pairs);
 	pthread_barrier_wait(&team->warm);
+	cpu = now(team->cpu_clock);
 	elapsed = run_batches(team->workload, batch, team->seconds,
 			      &member->pairs);
+	member->cpu_seconds = now(team->cpu_clock) - cpu;
 	member->pair_seconds = elapsed / member->pairs;
 }
 
@@ -119,32 +127,35 @@ static void start(struct member *member, struct team *team, unsigned int index,
 struct team_result team_measure(const struct workload *workload,
 				unsigned int threads, double seconds)
 {
-	struct team team = { .workload = workload, .seconds = seconds };
+	struct team team = {
+		.workload = workload,
+		.seconds = seconds,
+		.cpu_clock = threads > 1 ? CLOCK_THREAD_CPUTIME_ID :
+					   CLOCK_PROCESS_CPUTIME_ID,
+	};
 	struct member *members = calloc(threads, sizeof(*members));
 	struct team_result result = { 0 };
 	struct member consumer;
 	size_t pairs = 0;
+	double cpu = 0;
 	unsigned int i;
-	double cpu;
 
 	if (!members)
 		err(1, "calloc");
-	pthread_barrier_init(&team.warm, NULL, threads + 1);
+	pthread_barrier_init(&team.warm, NULL, threads);
 	for (i = 0; i < threads; i++)
 		start(&members[i], &team, i, work);
 	if (workload->consume)
 		start(&consumer, &team, threads, consume);
-
-	pthread_barrier_wait(&team.warm);
-	cpu = now(CLOCK_PROCESS_CPUTIME_ID);
 	for (i = 0; i < threads; i++) {
 		pthread_join(members[i].thread, NULL);
 		result.wall_ns += members[i].pair_seconds * 1e9 / threads;
+		cpu += members[i].cpu_seconds;
 		pairs += members[i].pairs;
 	}
 	if (workload->consume)
 		pthread_join(consumer.thread, NULL);
-	result.cpu_ns = (now(CLOCK_PROCESS_CPUTIME_ID) - cpu) * 1e9 / pairs;
+	result.cpu_ns = cpu * 1e9 / pairs;
 
 	pthread_barrier_destroy(&team.warm);
 	free(members);

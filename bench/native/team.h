@@ -7,7 +7,7 @@
 
 struct team_result {
 	double wall_ns;		/* that a pair takes a thread, on average */
-	double cpu_ns;		/* of all threads together, for each pair */
+	double cpu_ns;		/* of all processors together, for a pair */
 };
 
 /* For @seconds, after warming up. */

@@ -3,12 +3,30 @@
 # Make sure that this machine has what building, checking and the VM need:
 # silent when it has, installs what is missing where it may, and otherwise
 # says what is missing and how to get it.
+#
+# usage: packages.sh [bench]
+#
+# bench: only what is measured beside bufpool, and what draws the pictures.
 
 . "$(dirname "$0")/lib.sh"
 
 # What must be there, and the Debian package that brings it. A path is a file
 # to look for, anything else a command.
-needs() {
+needs_bench() {
+	cat <<-'EOF'
+		gcc gcc
+		make make
+		pkg-config pkg-config
+		go golang-go
+		gnuplot gnuplot-nox
+		valgrind valgrind
+		/usr/include/jemalloc/jemalloc.h libjemalloc-dev
+		/usr/include/mimalloc.h libmimalloc-dev
+		/usr/include/dpdk/rte_mempool.h libdpdk-dev
+	EOF
+}
+
+needs_check() {
 	cat <<-'EOF'
 		gcc gcc
 		g++ g++
@@ -47,13 +65,13 @@ static_busybox() {
 
 missing() {
 	local what package
-	needs | while read -r what package; do
+	"needs_$set" | while read -r what package; do
 		case $what in
 		/*) compgen -G "$what" >/dev/null || echo "$package" ;;
 		*) command -v "$what" >/dev/null || echo "$package" ;;
 		esac
 	done
-	static_busybox || echo busybox-static
+	[ "$set" != check ] || static_busybox || echo busybox-static
 }
 
 # The commands that get root here, as an array; fails where there is no way.
@@ -84,7 +102,8 @@ update_lists() {
 }
 
 PATH=$PATH:/usr/sbin:/sbin
-has_lists || update_lists
+set=${1:-check}
+[ "$set" != check ] || has_lists || update_lists
 mapfile -t wanted < <(missing | sort -u)
 [ ${#wanted[@]} -gt 0 ] || exit 0
 
