@@ -33,6 +33,10 @@ help:
 #:   make check-mutants  show that the tests notice when the module is broken
 #:   make lint           static checks, with gcc and with clang
 #:
+#: Measured, in minutes
+#:   make bench          all of it, with one set of tables at the end: docs/performance.md
+#:   make bench-native   libbufpool beside allocators and pools, on this machine
+#:
 #: with, from the command line or the environment
 #:   TESTS="a b"         only these tests
 #:   STRESS_SECONDS=n    how long the races last
@@ -91,8 +95,14 @@ vm: packages
 lint: packages
 	@$(QEMU)/lint.sh
 
+bench: packages
+	@bench/run.sh
+
+bench-native:
+	@bench/native/run.sh
+
 clean:
 	rm -rf build
 
 .PHONY: help module kernel-headers userlib tools install packages check check-stock check-debug \
-	check-library check-harness check-mutants demo vm lint clean
+	check-library check-harness check-mutants demo vm lint bench bench-native clean

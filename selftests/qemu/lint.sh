@@ -139,12 +139,31 @@ style_uapi() {
 
 # The library's interface has the types of C, and so have its callers.
 style_user() {
-	files 'userlib/*.[ch]' 'selftests/*.[ch]' 'examples/*.c' 'tools/*.[ch]' |
+	files 'userlib/*.[ch]' 'selftests/*.[ch]' 'examples/*.c' 'tools/*.[ch]' 'bench/*.[ch]' |
 		checkpatch --ignore PREFER_KERNEL_TYPES
 }
 
 kernel_doc() {
 	files 'uapi/*.h' 'module/*.h' | xargs -r perl "$source_dir/scripts/kernel-doc" -none -Werror
+}
+
+# Go is no part of what checking needs.
+go_format() {
+	! command -v gofmt >/dev/null || files '*.go' | xargs -r gofmt -l
+}
+
+bench_with() {
+	[ ! -e bench/native/Makefile ] ||
+		make -s --no-print-directory -C bench/native O="$objects/bench-$1" CC="$1" \
+			USERLIB="$objects/userlib-$1" PEERS="libbufpool glibc"
+}
+
+bench_gcc() {
+	bench_with gcc
+}
+
+bench_clang() {
+	bench_with clang
 }
 
 tools_clang() {
@@ -179,6 +198,7 @@ quick_checks() {
 	check 'the uapi header compiles alone, as C and as C++' uapi_alone
 	check 'man pages' man_pages
 	check 'one version' version
+	check 'gofmt' go_format
 	check 'the tools, their pages and completion' tools
 	check 'the library, its header, map, pages and installed tree' library
 }
@@ -194,6 +214,8 @@ slow_checks() {
 	check 'checkpatch --strict, user code' style_user
 	check 'kernel-doc' kernel_doc
 	check 'library with clang' library_clang
+	check 'bench with gcc' bench_gcc
+	check 'bench with clang' bench_clang
 	check 'tools with clang' tools_clang
 	check 'selftests with gcc' selftests_gcc
 	check 'selftests with clang' selftests_clang

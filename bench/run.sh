@@ -1,0 +1,22 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Everything that is measured: on this machine, and by counting instructions in
+# the VM. The tables are in build/bench/tables.md.
+
+. "$(dirname "$0")/../selftests/qemu/lib.sh"
+
+out=$build/bench
+mkdir -p "$out"
+# Who is not there is left out.
+"$qemu_dir/packages.sh" bench || say "going on without what is missing"
+"$top/bench/native/run.sh" >/dev/null
+cp "$out/native.md" "$out/tables.md"
+if [ -x "$top/bench/vm/run.sh" ]; then
+	"$top/bench/vm/run.sh" >"$out/vm.txt"
+	{
+		echo "## Instructions, in the VM"
+		echo
+		sed 's/^/    /; s/ *$//' "$out/vm.txt"
+	} >>"$out/tables.md"
+fi
+cat "$out/tables.md"
