@@ -28,8 +28,11 @@ int bufpool_reserve(size_t length, size_t align, void **base)
 	start = mmap(NULL, whole, PROT_NONE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (start == MAP_FAILED)
-		/* EAGAIN: more than RLIMIT_MEMLOCK, under mlockall() */
-		return errno == EAGAIN ? -ENOMEM : -errno;
+		/*
+		 * EAGAIN: more than RLIMIT_MEMLOCK, under mlockall()
+		 * EINVAL: more than valgrind has
+		 */
+		return errno == EAGAIN || errno == EINVAL ? -ENOMEM : -errno;
 
 	ret = set_up(start, whole);
 	if (ret) {
