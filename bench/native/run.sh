@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Measure libbufpool beside its peers on this machine. What comes out is in
-# build/bench: native.csv, instructions.csv, native.md, and a picture with its
-# commands for each question.
+# build/bench: native.csv, instructions.csv, native.md, a picture with its
+# commands for each question, and where libbufpool's instructions go.
 #
 # usage: run.sh
 #
@@ -173,9 +173,15 @@ measure() {
 # many pairs and ends
 collected() {
 	local log=$programs/callgrind.log
-	local under=(valgrind --tool=callgrind --callgrind-out-file=/dev/null)
+	local under=(valgrind --tool=callgrind --callgrind-out-file="$programs/callgrind.out")
 	run "$1" "${@:3}" leave "x$2" >"$log" 2>&1 || return 1
 	sed -n 's/.*Collected : //p' "$log"
+}
+
+# Which functions of libbufpool it was, its checks among them: of the last
+# program that was counted.
+where_they_go() {
+	callgrind_annotate "$programs/callgrind.out" >"$out/$1.functions" 2>>"$programs/errors" || true
 }
 
 # What two numbers of pairs differ by is what the pairs took. Counts do not
@@ -193,6 +199,7 @@ count_instructions() {
 			few=$(collected "$peer" $pairs "$workload" "$size" "$threads") || continue
 			many=$(collected "$peer" $((3 * pairs)) "$workload" "$size" "$threads") || continue
 			echo "$name,$peer,$(((many - few) / (2 * pairs)))" >>"$out/instructions.csv"
+			[ "$peer" != libbufpool ] || where_they_go "$name"
 		done
 	done < <(workloads)
 }
