@@ -246,9 +246,10 @@ tables() {
 		section "$out/native.csv" scale "$name"
 	done < <(questions)
 	[ -e "$out/instructions.csv" ] || return 0
-	echo "### Instructions of a pair"
-	echo
 	for name in pair burst bulk; do
+		grep -q "^$name" "$out/instructions.csv" || continue
+		echo "### Instructions of a pair: $name"
+		echo
 		section "$out/instructions.csv" count $name
 	done
 }
