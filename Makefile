@@ -36,6 +36,8 @@ help:
 #: Measured, in minutes
 #:   make bench          all of it, with one set of tables at the end: docs/performance.md
 #:   make bench-native   libbufpool beside allocators and pools, on this machine
+#:   make bench-vm       count the instructions of every call, in the virtual machine
+#:   make bench-check    the same, and compare with the counts in bench/vm/accepted
 #:
 #: with, from the command line or the environment
 #:   TESTS="a b"         only these tests
@@ -101,8 +103,14 @@ bench: packages
 bench-native:
 	@bench/native/run.sh
 
+bench-vm: packages
+	@bench/vm/run.sh
+
+bench-check: packages
+	@bench/vm/check.sh
+
 clean:
 	rm -rf build
 
 .PHONY: help module kernel-headers userlib tools install packages check check-stock check-debug \
-	check-library check-harness check-mutants demo vm lint bench bench-native clean
+	check-library check-harness check-mutants demo vm lint bench bench-native bench-vm bench-check clean

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: MIT
 # Build what goes into the VM, below build/, touching only what changed.
 #
-# usage: build.sh user|library|KERNEL|KERNEL-plant...
+# usage: build.sh user|library|bench|KERNEL|KERNEL-plant...
 #
 #   user           the library, the tools and the installed selftests
 #   library        the library and its tests, to run here: in build/library plain,
 #                  asan (address and undefined behaviour) and tsan (threads)
+#   bench          the library, and the program that counts instructions in the VM
 #   KERNEL         stock or debug: the module for that kernel, and the selftests' own
 #                  modules, if there are any, in build/KERNEL/modules
 #   KERNEL-plant   what proves the harness, in build/KERNEL/plant
@@ -111,7 +112,13 @@ build_user() {
 		sed -n 's/^[^ :]*:\([^ ]*\)$/\1/p' >"$build/selftests/tests.list"
 }
 
-[ $# -gt 0 ] || die "usage: build.sh user|library|KERNEL|KERNEL-plant..."
+build_bench() {
+	mkdir -p "$build/userlib" "$build/bench/guest"
+	submake userlib O="$build/userlib"
+	submake bench/vm O="$build/bench/guest" USERLIB_A="$build/userlib/libbufpool.a"
+}
+
+[ $# -gt 0 ] || die "usage: build.sh user|library|bench|KERNEL|KERNEL-plant..."
 mkdir -p "$build/log"
 for what in "$@"; do
 	case $what in
@@ -121,6 +128,7 @@ for what in "$@"; do
 		build_library_tests asan "$asan_flags"
 		build_library_tests tsan -fsanitize=thread
 		;;
+	bench) build_bench ;;
 	*-plant) build_plant "${what%-plant}" ;;
 	stock | debug) build_module "$what" ;;
 	*) die "nothing to build is called '$what'" ;;

@@ -8,7 +8,8 @@
 # The directory gets two files: console, what kernel and programs say, and
 # verdict, what the first process says. With -i the console is this terminal.
 # Exits with 124 when the VM had not ended by itself after BUFPOOL_DEADLINE
-# seconds. BUFPOOL_ACCEL=kvm or tcg decides how the processor is made.
+# seconds. BUFPOOL_ACCEL=kvm or tcg decides how the processor is made; with count
+# there is one, whose clock is the number of instructions it has executed.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -23,12 +24,13 @@ kernel_dir=$("$qemu_dir/kernel.sh" "$kernel")
 # With five-level page tables a KASAN kernel may take its own addresses for
 # wild ones, for a moment while it looks at its processor.
 case $accel in
-kvm) processor=(-accel kvm -cpu "host,la57=off") ;;
-tcg) processor=(-accel "tcg,thread=multi" -cpu "max,la57=off") ;;
-*) die "BUFPOOL_ACCEL is kvm or tcg, not '$accel'" ;;
+kvm) processor=(-smp 2 -accel kvm -cpu "host,la57=off") ;;
+tcg) processor=(-smp 2 -accel "tcg,thread=multi" -cpu "max,la57=off") ;;
+count) processor=(-smp 1 -accel tcg -icount "shift=0,sleep=off" -cpu "max,la57=off") ;;
+*) die "BUFPOOL_ACCEL is kvm, tcg or count, not '$accel'" ;;
 esac
 
-qemu=(qemu-system-x86_64 -nodefaults -display none -no-reboot -smp 2 -m 2G "${processor[@]}"
+qemu=(qemu-system-x86_64 -nodefaults -display none -no-reboot -m 2G "${processor[@]}"
 	-kernel "$kernel_dir/bzImage" -initrd "$initramfs"
 	-append "console=ttyS0 no_timer_check panic=-1 oops=panic panic_on_warn=1 printk.devkmsg=on log_buf_len=4M random.trust_cpu=on")
 

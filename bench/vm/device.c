@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "device.h"
+#include "measure.h"
+
+/* Offsets that each size has; BUFPOOL_IOC_INFO would say the same. */
+#define SPAN	(512ULL << 30)
+
+void device_open(struct device *device)
+{
+	device->fd = open("/dev/bufpool", O_RDWR | O_CLOEXEC);
+	MUST(device->fd >= 0);
+}
+
+void device_close(struct device *device)
+{
+	MUST(!close(device->fd));
+}
+
+int device_call(struct device *device, unsigned long command, void *argument)
+{
+	return ioctl(device->fd, command, argument);
+}
+
+void device_rent(struct device *device, size_t size)
+{
+	device->rent.size = sizeof(device->rent);
+	device->rent.flags = BUFPOOL_RENT_NONBLOCK;
+	device->rent.min_size = size;
+	MUST(!device_call(device, BUFPOOL_IOC_RENT, &device->rent));
+}
+
+void device_return(struct device *device, unsigned int flags)
+{
+	struct bufpool_return give = {
+		.size = sizeof(give),
+		.flags = flags,
+		.handle = device->rent.handle,
+	};
+
+	MUST(!device_call(device, BUFPOOL_IOC_RETURN, &give));
+}
+
+void device_rent_many(struct device *device, size_t size, unsigned int count)
+{
+	struct bufpool_rent_many many = {
+		.size = sizeof(many),
+		.flags = BUFPOOL_RENT_NONBLOCK,
+		.min_size = size,
+		.count = count,
+		.blocks = (uintptr_t)device->many,
+	};
+	int ret = device_call(device, BUFPOOL_IOC_RENT_MANY, &many);
+
+	MUST(ret == (int)count);
+}
+
+void device_return_many(struct device *device, unsigned int count,
+			unsigned int flags)
+{
+	struct bufpool_return_many many = {
+		.size = sizeof(many),
+		.flags = flags,
+		.handles = (uintptr_t)device->handles,
+		.count = count,
+	};
+	int ret = device_call(device, BUFPOOL_IOC_RETURN_MANY, &many);
+
+	MUST(ret == (int)count);
+}
+
+void device_trim(struct device *device)
+{
+	struct bufpool_trim trim = { .size = sizeof(trim) };
+
+	MUST(!device_call(device, BUFPOOL_IOC_TRIM, &trim));
+}
+
+struct bufpool_info device_info(struct device *device)
+{
+	struct bufpool_info info = { .size = sizeof(info) };
+
+	MUST(!device_call(device, BUFPOOL_IOC_INFO, &info));
+	return info;
+}
+
+struct bufpool_stats device_stats(struct device *device)
+{
+	struct bufpool_stats stats = { .size = sizeof(stats) };
+
+	MUST(!device_call(device, BUFPOOL_IOC_STATS, &stats));
+	return stats;
+}
+
+void device_map(struct device *device)
+{
+	void *at = mmap(NULL, SPAN, PROT_READ | PROT_WRITE, MAP_SHARED,
+			device->fd, device->rent.offset & ~(SPAN - 1));
+
+	MUST(at != MAP_FAILED);
+	device->window = at;
+}
+
+void device_unmap(struct device *device)
+{
+	munmap(device->window, SPAN);
+}
+
+char *device_at(const struct device *device)
+{
+	return device->window + (device->rent.offset & (SPAN - 1));
+}
+
+static void write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	MUST(fd >= 0 && write(fd, text, strlen(text)) > 0);
+	close(fd);
+}
+
+void device_give_back(void)
+{
+	write_text("/sys/class/misc/bufpool/trim", "1");
+}
+
+void device_set(const char *parameter, unsigned long long value)
+{
+	char path[64], text[32];
+
+	snprintf(path, sizeof(path), "/sys/module/bufpool/parameters/%s",
+		 parameter);
+	snprintf(text, sizeof(text), "%llu", value);
+	write_text(path, text);
+}
