@@ -35,6 +35,7 @@
 #include <linux/atomic.h>
 #include <linux/bits.h>
 #include <linux/fs.h>
+#include <linux/jiffies.h>
 #include <linux/kref.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
@@ -122,6 +123,8 @@ struct bufpool_blk {
  * @memory: the blocks' memory; constant until the slab is destroyed, which
  *	nobody does while a block is out
  * @id: index of the slab in class->slabs; constant once published
+ * @place: of its first block, see bufpool_blk_place(); constant once a block is
+ *	in somebody's hands
  * @nr_free: free blocks; class->lock
  * @clean: first free block that is zero, or BUFPOOL_NO_BLK; class->lock
  * @dirty: first free block that is not; class->lock
@@ -136,6 +139,7 @@ struct bufpool_slab {
 	struct bufpool_class *class;
 	void *memory;
 	u32 id;
+	u32 place;
 	u16 nr_free;
 	u16 clean;
 	u16 dirty;
@@ -178,6 +182,7 @@ extern const struct bufpool_backing bufpool_backing_slab;
  * @nr: index in the pool
  * @shift: log2 of the block size
  * @pooled: slabs without a block in use are kept
+ * @slab_shift: log2 of the blocks in a slab
  * @per_slab: blocks in a slab
  * @slab_size: bytes in a slab
  * @grow: one task at a time makes slabs
@@ -205,6 +210,7 @@ struct bufpool_class {
 	struct kmem_cache *tables;
 	u8 nr;
 	u8 shift;
+	u8 slab_shift;
 	bool pooled;
 	u16 per_slab;
 	size_t slab_size;
@@ -395,6 +401,8 @@ struct bufpool_warm {
  * @cookie: what this client's generations are counted from; constant
  * @lock: guards all that follows
  * @held: the blocks it rents
+ * @near: the slab of a block that it rented lately; NULL once it has lost any
+ *	block since, so the slab cannot be gone while this names it
  * @warm: its warm blocks, by class
  * @nr_warm: how many in all
  * @warm_bytes: bytes in them
@@ -420,6 +428,7 @@ struct bufpool_client {
 	u32 cookie;
 	spinlock_t lock ____cacheline_aligned;
 	struct list_head held;
+	struct bufpool_slab *near;
 	struct bufpool_warm warm[BUFPOOL_MAX_CLASSES];
 	u64 nr_warm;
 	u64 warm_bytes;
@@ -453,16 +462,41 @@ struct bufpool_request {
 	bool waited;
 };
 
+static inline void bufpool_count_many(struct bufpool_pool *pool,
+				      enum bufpool_event event, int nr)
+{
+	this_cpu_add(pool->counters->of[event], nr);
+}
+
 static inline void bufpool_count(struct bufpool_pool *pool,
 				 enum bufpool_event event)
 {
-	this_cpu_inc(pool->counters->of[event]);
+	bufpool_count_many(pool, event, 1);
 }
 
 /* Tasks that wait, in all classes. */
 static inline int bufpool_pool_waiting(const struct bufpool_pool *pool)
 {
 	return atomic_read(&pool->board->waiting);
+}
+
+/* How many bytes would have to be uncharged before so many can be charged. */
+static inline size_t bufpool_pool_missing(const struct bufpool_pool *pool,
+					  size_t bytes)
+{
+	unsigned long pinned = atomic_long_read(&pool->pinned);
+	unsigned long limit = READ_ONCE(pool->config.limit);
+
+	return pinned + bytes > limit ? pinned + bytes - limit : 0;
+}
+
+/* Bytes that a client's user may hold. */
+static inline unsigned long
+bufpool_user_quota(const struct bufpool_client *client)
+{
+	if (client->exempt)
+		return LONG_MAX;
+	return READ_ONCE(client->pool->config.quota);
 }
 
 static inline size_t bufpool_class_block_size(const struct bufpool_class *class)
@@ -480,6 +514,72 @@ static inline struct bufpool_class *bufpool_blk_class(struct bufpool_blk *blk)
 	return bufpool_blk_slab(blk)->class;
 }
 
+/* A block is the client's no more: in transit; client->lock is held. */
+static inline void bufpool_client_lose(struct bufpool_client *client,
+				       struct bufpool_blk *blk)
+{
+	client->near = NULL;
+	WRITE_ONCE(blk->owner, NULL);
+}
+
+/*
+ * Put a returned block in front of the client's warm ones, where there is room
+ * for it; bufpool_warm_count() is due. It comes from a list, and list_move() would
+ * do the same, but with the checks of CONFIG_DEBUG_LIST costs as much as all else
+ * that a return does.
+ */
+static inline void bufpool_warm_add(struct bufpool_client *client,
+				    struct bufpool_class *class,
+				    struct bufpool_blk *blk)
+{
+	struct bufpool_warm *warm = &client->warm[class->nr];
+
+	lockdep_assert_held(&client->lock);
+	blk->since = jiffies;
+	WRITE_ONCE(blk->warm, true);
+	list_bulk_move_tail(warm->blks.next, &blk->node, &blk->node);
+}
+
+/* The upper half of a handle: the class, and the block's index in it. */
+static inline u32 bufpool_blk_place(struct bufpool_blk *blk)
+{
+	return bufpool_blk_slab(blk)->place + blk->nr;
+}
+
+/* Where a block of a class is in the window. */
+static inline u64 bufpool_class_offset(const struct bufpool_class *class,
+				       u32 place)
+{
+	u64 index = place & (BIT(BUFPOOL_INDEX_BITS) - 1);
+
+	return ((u64)class->nr << BUFPOOL_SPAN_SHIFT) + (index << class->shift);
+}
+
+static inline u64 bufpool_blk_offset(struct bufpool_blk *blk)
+{
+	return bufpool_class_offset(bufpool_blk_class(blk),
+				    bufpool_blk_place(blk));
+}
+
+/**
+ * bufpool_blk_report - what a renter has to know of a block
+ * @blk: in transit or the caller's
+ * @report: is filled in
+ *
+ * Also between user_access_begin() and its end, where nothing may be called.
+ */
+static __always_inline void bufpool_blk_report(struct bufpool_blk *blk,
+					       struct bufpool_block *report)
+{
+	const struct bufpool_slab *slab = bufpool_blk_slab(blk);
+	const struct bufpool_class *class = slab->class;
+	u32 place = slab->place + blk->nr;
+
+	report->handle = (u64)place << 32 | blk->generation;
+	report->offset = bufpool_class_offset(class, place);
+	report->length = bufpool_class_block_size(class);
+}
+
 /* slab.c */
 struct bufpool_slab *bufpool_slab_create(struct bufpool_class *class);
 void bufpool_slab_destroy(struct bufpool_slab *slab);
@@ -487,7 +587,6 @@ void bufpool_slab_push(struct bufpool_slab *slab, struct bufpool_blk *blk);
 struct bufpool_blk *bufpool_slab_pop(struct bufpool_slab *slab);
 struct bufpool_blk *bufpool_slab_pop_dirty(struct bufpool_slab *slab);
 struct bufpool_blk *bufpool_slab_find(struct bufpool_class *class, u32 index);
-u32 bufpool_blk_index(struct bufpool_blk *blk);
 void *bufpool_blk_memory(struct bufpool_blk *blk);
 void bufpool_blk_leave(struct bufpool_blk *blk);
 void bufpool_blk_scrub(struct bufpool_blk *blk);
@@ -535,7 +634,6 @@ struct bufpool_class *bufpool_pool_class(struct bufpool_pool *pool, u64 size);
 struct bufpool_blk *bufpool_pool_find_offset(struct bufpool_pool *pool,
 					     u64 offset);
 int bufpool_pool_charge(struct bufpool_pool *pool, size_t bytes);
-size_t bufpool_pool_missing(struct bufpool_pool *pool, size_t bytes);
 void bufpool_pool_uncharge(struct bufpool_pool *pool, size_t bytes);
 bool bufpool_pool_drop_idle(struct bufpool_pool *pool, size_t bytes);
 size_t bufpool_pool_drop_some(struct bufpool_pool *pool, size_t bytes);
@@ -548,6 +646,7 @@ void bufpool_pool_stop_draining(struct bufpool_pool *pool);
 void bufpool_pool_configure(struct bufpool_pool *pool,
 			    const struct bufpool_config *config);
 void bufpool_poll_wake(struct bufpool_pool *pool);
+void bufpool_pool_announce(struct bufpool_pool *pool);
 void bufpool_pool_info(struct bufpool_pool *pool, struct bufpool_info *info);
 void bufpool_pool_stats(struct bufpool_pool *pool, struct bufpool_stats *stats);
 
@@ -569,13 +668,19 @@ struct bufpool_user *bufpool_user_get(struct bufpool_pool *pool);
 void bufpool_user_put(struct bufpool_pool *pool, struct bufpool_user *user);
 bool bufpool_user_charge(struct bufpool_client *client, size_t bytes);
 void bufpool_user_uncharge(struct bufpool_client *client, size_t bytes);
-unsigned long bufpool_user_quota(struct bufpool_client *client);
 
 /* warm.c */
-bool bufpool_warm_keep(struct bufpool_client *client, struct bufpool_blk *blk);
+void bufpool_warm_count(struct bufpool_client *client,
+			struct bufpool_class *class, int nr);
+unsigned int bufpool_warm_room(struct bufpool_client *client,
+			       struct bufpool_class *class);
+bool bufpool_warm_keep(struct bufpool_client *client, struct bufpool_class *class,
+		       struct bufpool_blk *blk);
 unsigned int bufpool_warm_take(struct bufpool_client *client,
 			       struct bufpool_class *class, unsigned int wanted,
 			       struct list_head *batch);
+struct bufpool_blk *bufpool_warm_take_latest(struct bufpool_client *client,
+					     struct bufpool_class *class);
 u64 bufpool_warm_trim(struct bufpool_client *client, u64 min_size);
 struct bufpool_blk *bufpool_warm_steal(struct bufpool_pool *pool,
 				       struct bufpool_class *class,
@@ -595,6 +700,11 @@ void bufpool_client_publish(struct bufpool_client *client,
 			    struct list_head *batch);
 void bufpool_client_abort(struct bufpool_client *client,
 			  struct list_head *batch);
+bool bufpool_client_rent_latest(struct bufpool_client *client,
+				struct bufpool_class *class,
+				struct bufpool_block *report);
+bool bufpool_client_return_near(struct bufpool_client *client, u64 handle);
+void bufpool_client_unrent(struct bufpool_client *client, u64 handle);
 int bufpool_client_return(struct bufpool_client *client, const u64 *handles,
 			  unsigned int count, u32 flags);
 bool bufpool_client_holds(struct bufpool_client *client,
@@ -602,7 +712,6 @@ bool bufpool_client_holds(struct bufpool_client *client,
 int bufpool_client_set_ceiling(struct bufpool_client *client, u64 ceiling);
 void bufpool_client_stats(struct bufpool_client *client,
 			  struct bufpool_stats *stats);
-void bufpool_blk_report(struct bufpool_blk *blk, struct bufpool_block *report);
 
 /* map.c */
 int bufpool_map(struct bufpool_client *client, struct vm_area_struct *vma);

@@ -4,8 +4,8 @@
  *
  * Every call goes through one table and one copy in: handlers see structures of
  * this kernel's size, whatever the program was compiled with. Replies are copied
- * out before new blocks are published, so that a reply that cannot be delivered
- * leaves nothing behind.
+ * out before new blocks are published, or else the rental is undone, so that a
+ * reply that cannot be delivered leaves nothing behind.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -18,110 +18,183 @@
 #include <linux/uaccess.h>
 #include "bufpool.h"
 
+/* What is read of a caller's structure, which may go on with what is written. */
 union call_args {
-	u32 size;
-	struct bufpool_info info;
-	struct bufpool_rent rent;
+	u64 words[5];
+	/* of INFO and STATS, which have nothing else to say */
+	struct {
+		u32 size;
+		u32 flags;
+		u32 unread[3];
+		u32 info_reserved;
+	} head;
+	struct {
+		u32 size;
+		u32 flags;
+		u64 min_size;
+		s64 timeout_ns;
+	} rent;
 	struct bufpool_return ret;
 	struct bufpool_rent_many rent_many;
 	struct bufpool_return_many return_many;
 	struct bufpool_limit limit;
-	struct bufpool_stats stats;
 	struct bufpool_trim trim;
 };
+
+static_assert(sizeof(union call_args) == sizeof_field(union call_args, words));
+static_assert(offsetof(union call_args, head.info_reserved) ==
+	      offsetof(struct bufpool_info, __reserved));
+static_assert(offsetofend(union call_args, rent.timeout_ns) ==
+	      offsetofend(struct bufpool_rent, timeout_ns));
 
 /**
  * struct call - one ioctl
  * @client: whose
+ * @uarg: the caller's structure
  * @nonblock: the file is O_NONBLOCK
  * @known: bytes of the structure that the caller knows of, too
- * @args: a copy of the caller's structure
- * @batch: blocks rented by it, not yet published
+ * @args: a copy of the caller's structure, up to what is only written
  */
 struct call {
 	struct bufpool_client *client;
+	void __user *uarg;
 	bool nonblock;
 	u32 known;
 	union call_args args;
-	struct list_head batch;
 };
 
 static int run_info(struct call *call)
 {
-	struct bufpool_info *args = &call->args.info;
+	struct bufpool_info info = { .size = call->args.head.size };
 
-	if (args->flags || args->__reserved)
+	if (call->args.head.flags || call->args.head.info_reserved)
 		return -EINVAL;
-	bufpool_pool_info(call->client->pool, args);
-	return 0;
+	bufpool_pool_info(call->client->pool, &info);
+	return copy_to_user(call->uarg, &info, call->known) ? -EFAULT : 0;
 }
 
-/* What RENT and RENT_MANY have in common. */
-static int rent(struct call *call, u32 flags, u64 min_size, s64 timeout_ns,
-		u32 count)
+/* What RENT and RENT_MANY have in common: what is asked for. */
+static int check_rent(struct call *call, struct bufpool_request *request,
+		      u32 flags, u64 min_size)
 {
-	struct bufpool_request request = {
-		.count = count,
-		.zero = flags & BUFPOOL_RENT_ZERO,
-		.nonblock = call->nonblock || flags & BUFPOOL_RENT_NONBLOCK,
-		.timeout_ns = timeout_ns,
-	};
-	int ret;
-
 	if (flags & ~(BUFPOOL_RENT_ZERO | BUFPOOL_RENT_NONBLOCK))
 		return -EINVAL;
-	if (!min_size || timeout_ns < 0 || !count || count > BUFPOOL_MANY_MAX)
+	if (!min_size || request->timeout_ns < 0)
 		return -EINVAL;
-	request.class = bufpool_pool_class(call->client->pool, min_size);
-	if (!request.class)
-		return -EMSGSIZE;
-
-	ret = bufpool_client_rent(call->client, &request, &call->batch);
-	/* a restarted call would begin to wait anew */
-	return ret == -ERESTARTSYS && timeout_ns ? -EINTR : ret;
+	request->zero = flags & BUFPOOL_RENT_ZERO;
+	request->nonblock = call->nonblock || flags & BUFPOOL_RENT_NONBLOCK;
+	request->class = bufpool_pool_class(call->client->pool, min_size);
+	return request->class ? 0 : -EMSGSIZE;
 }
 
+/* Rent, and reply: only then are the blocks the client's. */
+static int rent(struct call *call, struct bufpool_request *request,
+		int (*reply)(struct call *call, struct list_head *batch))
+{
+	s64 timeout_ns = request->timeout_ns;
+	LIST_HEAD(batch);
+	int ret, err;
+
+	ret = bufpool_client_rent(call->client, request, &batch);
+	/* a restarted call would begin to wait anew */
+	if (ret < 0)
+		return ret == -ERESTARTSYS && timeout_ns ? -EINTR : ret;
+	err = reply(call, &batch);
+	if (err)
+		bufpool_client_abort(call->client, &batch);
+	else
+		bufpool_client_publish(call->client, &batch);
+	return err ?: ret;
+}
+
+static int put_rent(struct call *call, const struct bufpool_block *block)
+{
+	struct bufpool_rent __user *to = call->uarg;
+
+	if (!user_write_access_begin(to, sizeof(*to)))
+		return -EFAULT;
+	unsafe_put_user(block->handle, &to->handle, fault);
+	unsafe_put_user(block->offset, &to->offset, fault);
+	unsafe_put_user(block->length, &to->length, fault);
+	user_write_access_end();
+	return 0;
+
+fault:
+	user_write_access_end();
+	return -EFAULT;
+}
+
+static int reply_rent(struct call *call, struct list_head *batch)
+{
+	struct bufpool_block block;
+
+	bufpool_blk_report(list_first_entry(batch, struct bufpool_blk, node),
+			   &block);
+	return put_rent(call, &block);
+}
+
+/* A warm block is the client's already: it is rented first, and then replied. */
 static int run_rent(struct call *call)
 {
-	struct bufpool_rent *args = &call->args.rent;
+	struct bufpool_request request = {
+		.count = 1,
+		.timeout_ns = call->args.rent.timeout_ns,
+	};
 	struct bufpool_block block;
-	int ret;
+	int err;
 
-	ret = rent(call, args->flags, args->min_size, args->timeout_ns, 1);
-	if (ret < 0)
-		return ret;
-	bufpool_blk_report(list_first_entry(&call->batch, struct bufpool_blk,
-					    node), &block);
-	args->handle = block.handle;
-	args->offset = block.offset;
-	args->length = block.length;
-	return 0;
+	err = check_rent(call, &request, call->args.rent.flags,
+			 call->args.rent.min_size);
+	if (err)
+		return err;
+	if (request.zero ||
+	    !bufpool_client_rent_latest(call->client, request.class, &block))
+		return min(rent(call, &request, reply_rent), 0);
+	err = put_rent(call, &block);
+	if (err)
+		bufpool_client_unrent(call->client, block.handle);
+	return err;
 }
 
-static int run_rent_many(struct call *call)
-{
-	struct bufpool_rent_many *args = &call->args.rent_many;
-
-	if (args->__reserved)
-		return -EINVAL;
-	return rent(call, args->flags, args->min_size, args->timeout_ns,
-		    args->count);
-}
-
-static int reply_rent_many(struct call *call, void __user *uarg)
+static int reply_rent_many(struct call *call, struct list_head *batch)
 {
 	struct bufpool_block __user *to;
 	struct bufpool_blk *blk;
 
 	to = u64_to_user_ptr(call->args.rent_many.blocks);
-	list_for_each_entry(blk, &call->batch, node) {
+	if (!user_write_access_begin(to, call->args.rent_many.count *
+					 sizeof(*to)))
+		return -EFAULT;
+	list_for_each_entry(blk, batch, node) {
 		struct bufpool_block block;
 
 		bufpool_blk_report(blk, &block);
-		if (copy_to_user(to++, &block, sizeof(block)))
-			return -EFAULT;
+		unsafe_put_user(block.handle, &to->handle, fault);
+		unsafe_put_user(block.offset, &to->offset, fault);
+		unsafe_put_user(block.length, &to->length, fault);
+		to++;
 	}
+	user_write_access_end();
 	return 0;
+
+fault:
+	user_write_access_end();
+	return -EFAULT;
+}
+
+static int run_rent_many(struct call *call)
+{
+	struct bufpool_rent_many *args = &call->args.rent_many;
+	struct bufpool_request request = {
+		.count = args->count,
+		.timeout_ns = args->timeout_ns,
+	};
+	int err;
+
+	if (args->__reserved || !args->count || args->count > BUFPOOL_MANY_MAX)
+		return -EINVAL;
+	err = check_rent(call, &request, args->flags, args->min_size);
+	return err ?: rent(call, &request, reply_rent_many);
 }
 
 static bool return_flags_are_valid(u32 flags)
@@ -136,9 +209,32 @@ static int run_return(struct call *call)
 
 	if (!return_flags_are_valid(args->flags))
 		return -EINVAL;
+	if (!args->flags &&
+	    bufpool_client_return_near(call->client, args->handle))
+		return 0;
 	ret = bufpool_client_return(call->client, &args->handle, 1,
 				    args->flags);
 	return ret < 0 ? ret : 0;
+}
+
+/*
+ * Read whole words in one window of access: what copies any number of bytes looks
+ * at the whole range first, each time.
+ */
+static int get_words(u64 *to, const u64 __user *from, unsigned int nr)
+{
+	unsigned int i;
+
+	if (!user_read_access_begin(from, nr * sizeof(*from)))
+		return -EFAULT;
+	for (i = 0; i < nr; i++)
+		unsafe_get_user(to[i], from + i, fault);
+	user_read_access_end();
+	return 0;
+
+fault:
+	user_read_access_end();
+	return -EFAULT;
 }
 
 /* Handles are taken in by so many, which fit on the stack. */
@@ -158,8 +254,7 @@ static int run_return_many(struct call *call)
 
 	for (done = 0; done < args->count; done += ret) {
 		chunk = min(args->count - done, RETURN_CHUNK);
-		if (copy_from_user(handles, from + done,
-				   chunk * sizeof(handles[0])))
+		if (get_words(handles, from + done, chunk))
 			return done ?: -EFAULT;
 		ret = bufpool_client_return(call->client, handles, chunk,
 					    args->flags);
@@ -182,77 +277,74 @@ static int run_limit(struct call *call)
 
 static int run_stats(struct call *call)
 {
-	struct bufpool_stats *args = &call->args.stats;
+	struct bufpool_stats stats = { .size = call->args.head.size };
 
-	if (args->flags)
+	if (call->args.head.flags)
 		return -EINVAL;
-	bufpool_client_stats(call->client, args);
-	bufpool_pool_stats(call->client->pool, args);
-	return 0;
+	bufpool_client_stats(call->client, &stats);
+	bufpool_pool_stats(call->client->pool, &stats);
+	return copy_to_user(call->uarg, &stats, call->known) ? -EFAULT : 0;
 }
 
 static int run_trim(struct call *call)
 {
-	struct bufpool_trim *args = &call->args.trim;
+	struct bufpool_trim __user *to = call->uarg;
+	u64 trimmed;
 
-	if (args->flags)
+	if (call->args.trim.flags)
 		return -EINVAL;
-	args->trimmed = bufpool_warm_trim(call->client, args->min_size);
-	return 0;
-}
-
-static int reply_args(struct call *call, void __user *uarg)
-{
-	return copy_to_user(uarg, &call->args, call->known) ? -EFAULT : 0;
+	trimmed = bufpool_warm_trim(call->client, call->args.trim.min_size);
+	return put_user(trimmed, &to->trimmed);
 }
 
 /**
  * struct verb - an ioctl
  * @size: bytes in its structure here
  * @min_size: bytes in the first version of the structure
- * @run: does it; does not see user pointers, but for arrays
- * @reply: copies the outcome out; may be NULL
+ * @in: of these, bytes up to the last that is read; a whole number of words
+ * @run: does it, and replies; returns the value of the call
  */
 struct verb {
 	u16 size;
 	u16 min_size;
+	u16 in;
 	int (*run)(struct call *call);
-	int (*reply)(struct call *call, void __user *uarg);
 };
 
-#define VERB(_cmd, _size, _min_size, _run, _reply)		\
+#define VERB(_cmd, _size, _min_size, _in, _run)			\
 	[_IOC_NR(_cmd)] = {					\
 		.size = _size,					\
 		.min_size = _min_size,				\
+		.in = _in,					\
 		.run = _run,					\
-		.reply = _reply,				\
 	}
 
 static const struct verb verbs[] = {
 	VERB(BUFPOOL_IOC_INFO, sizeof(struct bufpool_info),
 	     offsetofend(struct bufpool_info, span),
-	     run_info, reply_args),
+	     offsetofend(struct bufpool_info, __reserved), run_info),
 	VERB(BUFPOOL_IOC_RENT, sizeof(struct bufpool_rent),
 	     offsetofend(struct bufpool_rent, length),
-	     run_rent, reply_args),
+	     offsetofend(struct bufpool_rent, timeout_ns), run_rent),
 	VERB(BUFPOOL_IOC_RETURN, sizeof(struct bufpool_return),
 	     offsetofend(struct bufpool_return, handle),
-	     run_return, NULL),
+	     offsetofend(struct bufpool_return, handle), run_return),
 	VERB(BUFPOOL_IOC_RENT_MANY, sizeof(struct bufpool_rent_many),
 	     offsetofend(struct bufpool_rent_many, blocks),
-	     run_rent_many, reply_rent_many),
+	     offsetofend(struct bufpool_rent_many, blocks), run_rent_many),
 	VERB(BUFPOOL_IOC_RETURN_MANY, sizeof(struct bufpool_return_many),
 	     offsetofend(struct bufpool_return_many, __reserved),
-	     run_return_many, NULL),
+	     offsetofend(struct bufpool_return_many, __reserved),
+	     run_return_many),
 	VERB(BUFPOOL_IOC_LIMIT, sizeof(struct bufpool_limit),
 	     offsetofend(struct bufpool_limit, ceiling),
-	     run_limit, NULL),
+	     offsetofend(struct bufpool_limit, ceiling), run_limit),
 	VERB(BUFPOOL_IOC_STATS, sizeof(struct bufpool_stats),
 	     offsetofend(struct bufpool_stats, slabs_destroyed),
-	     run_stats, reply_args),
+	     offsetofend(struct bufpool_stats, flags), run_stats),
 	VERB(BUFPOOL_IOC_TRIM, sizeof(struct bufpool_trim),
 	     offsetofend(struct bufpool_trim, trimmed),
-	     run_trim, reply_args),
+	     offsetofend(struct bufpool_trim, min_size), run_trim),
 };
 
 static const struct verb *find_verb(unsigned int cmd)
@@ -264,50 +356,53 @@ static const struct verb *find_verb(unsigned int cmd)
 	return &verbs[array_index_nospec(nr, ARRAY_SIZE(verbs))];
 }
 
-static int copy_args(struct call *call, const struct verb *verb,
-		     const void __user *uarg)
+/* What a newer program has beyond what is known here has to be zero. */
+static int check_rest(const void __user *uarg, u32 known, u32 size)
 {
+	int ret = check_zeroed_user(uarg + known, size - known);
+
+	return ret < 0 ? ret : ret ? 0 : -E2BIG;
+}
+
+static int copy_args(struct call *call, const struct verb *verb)
+{
+	const u64 __user *from = call->uarg;
+	unsigned int i;
 	u32 size;
 
-	if (get_user(size, (const u32 __user *)uarg))
+	if (!user_read_access_begin(from, verb->in))
 		return -EFAULT;
+	unsafe_get_user(size, (const u32 __user *)from, fault);
+	if (size >= verb->min_size)
+		for (i = 0; i < verb->in / sizeof(u64); i++)
+			unsafe_get_user(call->args.words[i], from + i, fault);
+	user_read_access_end();
+
+	call->known = min_t(u32, size, verb->size);
 	if (size < verb->min_size)
 		return -EINVAL;
 	if (size > PAGE_SIZE)
 		return -E2BIG;
-	call->known = min_t(u32, size, verb->size);
-	return copy_struct_from_user(&call->args, verb->size, uarg, size);
+	return size > verb->size ? check_rest(call->uarg, verb->size, size) : 0;
+
+fault:
+	user_read_access_end();
+	return -EFAULT;
 }
 
 static long chardev_ioctl(struct file *file, unsigned int cmd,
 			  unsigned long arg)
 {
 	const struct verb *verb = find_verb(cmd);
-	void __user *uarg = (void __user *)arg;
 	struct call call = {
 		.client = file->private_data,
+		.uarg = (void __user *)arg,
 		.nonblock = file->f_flags & O_NONBLOCK,
-		.batch = LIST_HEAD_INIT(call.batch),
 	};
-	int ret, err;
 
 	if (!verb)
 		return -ENOTTY;
-	ret = copy_args(&call, verb, uarg);
-	if (ret)
-		return ret;
-	ret = verb->run(&call);
-	if (ret < 0)
-		return ret;
-
-	err = verb->reply ? verb->reply(&call, uarg) : 0;
-	if (err) {
-		bufpool_client_abort(call.client, &call.batch);
-		return err;
-	}
-	if (!list_empty(&call.batch))
-		bufpool_client_publish(call.client, &call.batch);
-	return ret;
+	return copy_args(&call, verb) ?: verb->run(&call);
 }
 
 static __poll_t chardev_poll(struct file *file, poll_table *table)

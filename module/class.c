@@ -5,6 +5,7 @@
  * Blocks are taken from slabs that are in use already before slabs that are
  * wholly free, so that the latter stay so and can be given back.
  */
+#include <linux/log2.h>
 #include <linux/sched/signal.h>
 #include "bufpool.h"
 
@@ -28,7 +29,8 @@ int bufpool_class_init(struct bufpool_class *class, struct bufpool_pool *pool,
 	class->shift = PAGE_SHIFT + nr;
 	class->pooled = block_size <= pool->config.max_pooled;
 	class->slab_size = max_t(size_t, pool->config.slab_size, block_size);
-	class->per_slab = class->slab_size / block_size;
+	class->slab_shift = ilog2(class->slab_size) - class->shift;
+	class->per_slab = 1U << class->slab_shift;
 	mutex_init(&class->grow);
 	xa_init_flags(&class->slabs, XA_FLAGS_ALLOC);
 	spin_lock_init(&class->lock);
@@ -157,13 +159,6 @@ bool bufpool_class_has_free(struct bufpool_class *class)
 	return ret;
 }
 
-/* Tell those who care that there are free blocks. */
-static void announce(struct bufpool_pool *pool)
-{
-	bufpool_wait_retry(pool);
-	bufpool_poll_wake(pool);
-}
-
 /*
  * Hand a new slab's blocks to those who wait, one to the caller if it wants one,
  * and the rest to the depot.
@@ -190,7 +185,7 @@ static void add(struct bufpool_class *class, struct bufpool_slab *slab,
 
 	/* what nobody here needs may make room elsewhere, or be rented */
 	if (i < class->per_slab)
-		announce(class->pool);
+		bufpool_pool_announce(class->pool);
 }
 
 /* Charge a slab; where the pool is full, wholly free slabs give way. */
@@ -344,7 +339,7 @@ void bufpool_class_offer(struct bufpool_blk *blk, struct bufpool_blk **keep)
 		give_back(class, unwanted);
 		bufpool_pool_flush_later(class->pool);
 	} else if (is_free) {
-		announce(class->pool);
+		bufpool_pool_announce(class->pool);
 		if (dirty)
 			bufpool_pool_scrub_later(class->pool);
 	}

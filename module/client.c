@@ -8,15 +8,13 @@
  * several returns of one block exactly one succeeds.
  */
 #include <linux/capability.h>
-#include <linux/jhash.h>
+#include <linux/hash.h>
 #include <linux/nospec.h>
 #include <linux/pagemap.h>
 #include <linux/random.h>
 #include <linux/sched.h>
 #include "bufpool.h"
 #include "trace.h"
-
-#define HANDLE_CLASS_SHIFT	(BUFPOOL_INDEX_BITS + 32)
 
 /*
  * The generation says for which rental of a block a handle is good, and also
@@ -27,7 +25,7 @@
  */
 static u32 generation_base(const struct bufpool_client *client, u32 place)
 {
-	return jhash_1word(place, client->cookie);
+	return hash_64(place ^ client->cookie, 32);
 }
 
 static bool was_issued(const struct bufpool_client *client, u64 handle)
@@ -43,38 +41,16 @@ static size_t blk_size(struct bufpool_blk *blk)
 	return bufpool_class_block_size(bufpool_blk_class(blk));
 }
 
-static u32 blk_place(struct bufpool_blk *blk)
-{
-	u32 class = bufpool_blk_class(blk)->nr;
-
-	return class << BUFPOOL_INDEX_BITS | bufpool_blk_index(blk);
-}
-
+/* Under RCU. */
 static struct bufpool_blk *find_handle(struct bufpool_pool *pool, u64 handle)
 {
-	u64 index = upper_32_bits(handle) & (BIT(BUFPOOL_INDEX_BITS) - 1);
-	u64 nr = handle >> HANDLE_CLASS_SHIFT;
+	u32 index = upper_32_bits(handle) & (BIT(BUFPOOL_INDEX_BITS) - 1);
+	u32 nr = handle >> (BUFPOOL_INDEX_BITS + 32);
 
 	if (nr >= pool->nr_classes)
 		return NULL;
 	nr = array_index_nospec(nr, pool->nr_classes);
 	return bufpool_slab_find(&pool->classes[nr], index);
-}
-
-/**
- * bufpool_blk_report - what a renter has to know of a block
- * @blk: in transit or the caller's
- * @report: is filled in
- */
-void bufpool_blk_report(struct bufpool_blk *blk, struct bufpool_block *report)
-{
-	struct bufpool_class *class = bufpool_blk_class(blk);
-	u64 place = blk_place(blk);
-
-	report->handle = place << 32 | blk->generation;
-	report->offset = ((u64)class->nr << BUFPOOL_SPAN_SHIFT) +
-			 ((u64)bufpool_blk_index(blk) << class->shift);
-	report->length = bufpool_class_block_size(class);
 }
 
 static bool join(struct bufpool_client *client, struct bufpool_pool *pool)
@@ -192,16 +168,19 @@ void bufpool_client_put(struct bufpool_client *client)
 static unsigned int charge(struct bufpool_client *client, size_t size,
 			   unsigned int count)
 {
-	u64 room = 0;
+	u64 bytes = (u64)count * size, room = 0;
 
 	lockdep_assert_held(&client->lock);
 	if (client->ceiling > client->charged)
-		room = div64_u64(client->ceiling - client->charged, size);
-	count = min_t(u64, count, room);
+		room = client->ceiling - client->charged;
+	if (bytes > room) {
+		count = div64_u64(room, size);
+		bytes = (u64)count * size;
+	}
 	if (!count)
 		trace_bufpool_limit_hit(BUFPOOL_BOUND_CEILING, size,
 					client->charged, client->ceiling);
-	client->charged += (u64)count * size;
+	client->charged += bytes;
 	return count;
 }
 
@@ -249,21 +228,25 @@ static void uncharge_all(struct bufpool_client *client, size_t size)
 	uncharge_one(client, size);
 }
 
-/* Give the blocks of a batch their handles. */
-static void issue(struct bufpool_client *client, struct list_head *batch)
+/* Give a block its handle. */
+static void issue(struct bufpool_client *client, struct bufpool_blk *blk)
+{
+	u32 base = generation_base(client, bufpool_blk_place(blk));
+
+	lockdep_assert_held(&client->lock);
+	/* no handle is 0, so that programs can use 0 for none */
+	do {
+		client->issued++;
+		blk->generation = base + lower_32_bits(client->issued);
+	} while (!blk->generation);
+}
+
+static void issue_all(struct bufpool_client *client, struct list_head *batch)
 {
 	struct bufpool_blk *blk;
 
-	lockdep_assert_held(&client->lock);
-	list_for_each_entry(blk, batch, node) {
-		u32 base = generation_base(client, blk_place(blk));
-
-		/* no handle is 0, so that programs can use 0 for none */
-		do {
-			client->issued++;
-			blk->generation = base + lower_32_bits(client->issued);
-		} while (!blk->generation);
-	}
+	list_for_each_entry(blk, batch, node)
+		issue(client, blk);
 }
 
 /* Take warm blocks, under one lock. Return: how many, or -EDQUOT. */
@@ -277,7 +260,7 @@ static int rent_warm(struct bufpool_client *client,
 	admitted = charge(client, size, request->count);
 	done = bufpool_warm_take(client, request->class, admitted, batch);
 	client->charged -= (u64)(admitted - done) * size;
-	issue(client, batch);
+	issue_all(client, batch);
 	spin_unlock(&client->lock);
 	return admitted ? done : -EDQUOT;
 }
@@ -333,7 +316,7 @@ static int rent_more(struct bufpool_client *client,
 			done++;
 	}
 	spin_lock(&client->lock);
-	issue(client, &fresh);
+	issue_all(client, &fresh);
 	spin_unlock(&client->lock);
 	list_splice_tail(&fresh, batch);
 	return done ?: err;
@@ -386,36 +369,97 @@ static void publish(struct bufpool_client *client, struct bufpool_blk *blk)
 	lockdep_assert_held(&client->lock);
 	if (trace_bufpool_rent_enabled())
 		trace_bufpool_rent(client, blk, rent_flags(blk));
-	bufpool_count(client->pool, BUFPOOL_RENTS);
-	if (blk->used)
-		bufpool_count(client->pool, BUFPOOL_REUSED);
-	if (blk->warm)
-		client->warm_rents++;
 	blk->used = true;
 	blk->waited = false;
-	client->nr_held++;
-	client->held_bytes += blk_size(blk);
-	client->rents++;
 	WRITE_ONCE(blk->warm, false);
 	/* whoever sees the owner sees the zeroes */
 	smp_store_release(&blk->owner, client);
 }
 
+/* With numbers less than nothing it has not been. */
+static void count_rented(struct bufpool_client *client, int blocks, s64 bytes,
+			 int reused, int warm)
+{
+	lockdep_assert_held(&client->lock);
+	client->nr_held += blocks;
+	client->held_bytes += bytes;
+	client->rents += blocks;
+	client->warm_rents += warm;
+	bufpool_count_many(client->pool, BUFPOOL_RENTS, blocks);
+	bufpool_count_many(client->pool, BUFPOOL_REUSED, reused);
+}
+
+static void count_returned(struct bufpool_client *client, int blocks, s64 bytes)
+{
+	lockdep_assert_held(&client->lock);
+	client->nr_held -= blocks;
+	client->held_bytes -= bytes;
+	client->charged -= bytes;
+	client->returns += blocks;
+	bufpool_count_many(client->pool, BUFPOOL_RETURNS, blocks);
+}
+
 /**
  * bufpool_client_publish - make a client the owner of its new blocks
  * @client: whose
- * @batch: what bufpool_client_rent() filled
+ * @batch: what bufpool_client_rent() filled; not empty
  */
 void bufpool_client_publish(struct bufpool_client *client,
 			    struct list_head *batch)
 {
+	int blocks = 0, reused = 0, warm = 0;
 	struct bufpool_blk *blk;
+	s64 bytes = 0;
 
 	spin_lock(&client->lock);
-	list_for_each_entry(blk, batch, node)
+	list_for_each_entry(blk, batch, node) {
+		blocks++;
+		bytes += blk_size(blk);
+		reused += blk->used;
+		warm += blk->warm;
 		publish(client, blk);
+	}
+	client->near = bufpool_blk_slab(list_last_entry(batch,
+							struct bufpool_blk,
+							node));
 	list_splice_tail_init(batch, &client->held);
+	count_rented(client, blocks, bytes, reused, warm);
 	spin_unlock(&client->lock);
+}
+
+/**
+ * bufpool_client_rent_latest - rent the warm block that was used last
+ * @client: who owns it, and is going to rent it
+ * @class: of which size
+ * @report: is filled in
+ *
+ * The short way. Nothing is in transit: the block is the client's all the time,
+ * and its page-table entries stay as they are.
+ *
+ * Return: whether it is rented, if there is one and the ceiling admits it.
+ */
+bool bufpool_client_rent_latest(struct bufpool_client *client,
+				struct bufpool_class *class,
+				struct bufpool_block *report)
+{
+	size_t size = bufpool_class_block_size(class);
+	struct bufpool_blk *blk = NULL;
+
+	spin_lock(&client->lock);
+	if (client->charged + size <= client->ceiling)
+		blk = bufpool_warm_take_latest(client, class);
+	if (blk) {
+		list_bulk_move_tail(&client->held, &blk->node, &blk->node);
+		issue(client, blk);
+		publish(client, blk);
+		client->near = bufpool_blk_slab(blk);
+		client->charged += size;
+		/* who has been warm has been rented before */
+		count_rented(client, 1, size, 1, 1);
+		bufpool_blk_report(blk, report);
+	}
+	spin_unlock(&client->lock);
+	return blk;
 }
 
 /* Put back blocks in transit that this client could reach. */
@@ -444,17 +488,16 @@ void bufpool_client_abort(struct bufpool_client *client,
 	spin_lock(&client->lock);
 	list_for_each_entry_safe(blk, next, batch, node) {
 		client->charged -= blk_size(blk);
-		if (blk->warm) {
-			list_del(&blk->node);
-			if (bufpool_warm_keep(client, blk))
-				continue;
-			list_add(&blk->node, batch);
-		}
-		WRITE_ONCE(blk->owner, NULL);
+		if (blk->warm &&
+		    bufpool_warm_keep(client, bufpool_blk_class(blk), blk))
+			continue;
+		bufpool_client_lose(client, blk);
 		WRITE_ONCE(blk->warm, false);
 	}
 	spin_unlock(&client->lock);
 	give_up(client, batch, false);
+	/* who began to wait meanwhile has not seen the warm ones */
+	bufpool_pool_announce(client->pool);
 }
 
 /**
@@ -469,50 +512,140 @@ bool bufpool_client_holds(struct bufpool_client *client,
 	return smp_load_acquire(&blk->owner) == client;
 }
 
+static bool is_rented(struct bufpool_client *client, struct bufpool_blk *blk,
+		      u64 handle)
+{
+	return bufpool_client_holds(client, blk) && !blk->warm &&
+	       blk->generation == lower_32_bits(handle);
+}
+
+/* The block of a handle, if it is in the slab that was used last. */
+static struct bufpool_blk *find_near(struct bufpool_client *client, u64 handle)
+{
+	struct bufpool_slab *slab = client->near;
+	u32 nr, per_slab;
+
+	if (!slab)
+		return NULL;
+	nr = upper_32_bits(handle) - slab->place;
+	per_slab = slab->class->per_slab;
+	if (nr >= per_slab)
+		return NULL;
+	return &slab->blks[array_index_nospec(nr, per_slab)];
+}
+
+/* The same wherever it is, if it is rented. */
+static struct bufpool_blk *find_far(struct bufpool_client *client, u64 handle)
+{
+	struct bufpool_blk *blk;
+
+	rcu_read_lock();
+	blk = find_handle(client->pool, handle);
+	if (blk && is_rented(client, blk, handle))
+		client->near = bufpool_blk_slab(blk);
+	else
+		blk = NULL;
+	rcu_read_unlock();
+	return blk;
+}
+
 /* Find a rented block by its handle. */
-static struct bufpool_blk *find_rented(struct bufpool_client *client, u64 handle)
+static __always_inline struct bufpool_blk *
+find_rented(struct bufpool_client *client, u64 handle)
 {
 	struct bufpool_blk *blk;
 
 	lockdep_assert_held(&client->lock);
-	rcu_read_lock();
-	blk = find_handle(client->pool, handle);
-	if (blk && (!bufpool_client_holds(client, blk) || blk->warm ||
-		    blk->generation != lower_32_bits(handle)))
-		blk = NULL;
-	rcu_read_unlock();
-	return blk ?: ERR_PTR(was_issued(client, handle) ? -ESTALE : -ENOENT);
+	blk = find_near(client, handle);
+	if (!blk)
+		blk = find_far(client, handle);
+	if (blk && is_rented(client, blk, handle))
+		return blk;
+	return ERR_PTR(was_issued(client, handle) ? -ESTALE : -ENOENT);
 }
 
-/* End a rental: the block is warm, or in transit on the batch. */
-static int end_rental(struct bufpool_client *client, u64 handle, bool keep,
-		      struct list_head *batch)
+/* End a rental: the block is in transit on the batch. */
+static void let_go(struct bufpool_client *client, struct bufpool_blk *blk,
+		   struct list_head *batch)
 {
-	struct bufpool_blk *blk = find_rented(client, handle);
-
-	if (IS_ERR(blk))
-		return PTR_ERR(blk);
-	bufpool_count(client->pool, BUFPOOL_RETURNS);
-	client->nr_held--;
-	client->held_bytes -= blk_size(blk);
-	client->charged -= blk_size(blk);
-	client->returns++;
-	list_del(&blk->node);
-	if (keep && bufpool_warm_keep(client, blk)) {
-		trace_bufpool_return(client, blk, BUFPOOL_TRACE_WARM);
-		return 0;
-	}
 	trace_bufpool_return(client, blk, 0);
-	WRITE_ONCE(blk->owner, NULL);
-	list_add_tail(&blk->node, batch);
-	return 0;
+	bufpool_client_lose(client, blk);
+	list_move_tail(&blk->node, batch);
+}
+
+/* End rentals. Return: how many, up to the first that is refused, or why. */
+static int end_rentals(struct bufpool_client *client, const u64 *handles,
+		       unsigned int count, bool keep, struct list_head *batch)
+{
+	unsigned int done, room = 0, kept = 0;
+	struct bufpool_class *class = NULL;
+	struct bufpool_blk *blk = NULL;
+	u64 bytes = 0;
+
+	lockdep_assert_held(&client->lock);
+	for (done = 0; done < count; done++) {
+		blk = find_rented(client, handles[done]);
+		if (IS_ERR(blk))
+			break;
+		if (bufpool_blk_class(blk) != class) {
+			if (kept)
+				bufpool_warm_count(client, class, kept);
+			kept = 0;
+			class = bufpool_blk_class(blk);
+			room = keep ? bufpool_warm_room(client, class) : 0;
+		}
+		bytes += bufpool_class_block_size(class);
+		if (kept == room) {
+			let_go(client, blk, batch);
+			continue;
+		}
+		kept++;
+		bufpool_warm_add(client, class, blk);
+		trace_bufpool_return(client, blk, BUFPOOL_TRACE_WARM);
+	}
+	if (kept)
+		bufpool_warm_count(client, class, kept);
+	count_returned(client, done, bytes);
+	return done ?: PTR_ERR(blk);
+}
+
+/**
+ * bufpool_client_return_near - give a block back that can stay warm
+ * @client: whose
+ * @handle: of which block
+ *
+ * The short way, for a block near the one that was rented last.
+ *
+ * Return: whether that is done; if not, nothing is, and bufpool_client_return()
+ * knows better.
+ */
+bool bufpool_client_return_near(struct bufpool_client *client, u64 handle)
+{
+	struct bufpool_class *class = NULL;
+	struct bufpool_blk *blk;
+	bool done = false;
+
+	spin_lock(&client->lock);
+	blk = find_near(client, handle);
+	if (blk && is_rented(client, blk, handle)) {
+		class = client->near->class;
+		done = bufpool_warm_keep(client, class, blk);
+	}
+	if (done) {
+		count_returned(client, 1, bufpool_class_block_size(class));
+		trace_bufpool_return(client, blk, BUFPOOL_TRACE_WARM);
+	}
+	spin_unlock(&client->lock);
+	if (done)
+		bufpool_pool_announce(client->pool);
+	return done;
 }
 
 /**
  * bufpool_client_return - give blocks back
  * @client: whose
  * @handles: of which blocks
- * @count: how many
+ * @count: how many, at least 1
  * @flags: BUFPOOL_RETURN_* bits
  *
  * Blocks that do not stay warm are not reached by any page-table entry of the
@@ -524,26 +657,44 @@ static int end_rental(struct bufpool_client *client, u64 handle, bool keep,
 int bufpool_client_return(struct bufpool_client *client, const u64 *handles,
 			  unsigned int count, u32 flags)
 {
-	unsigned int done;
 	LIST_HEAD(batch);
-	int err = 0;
+	int done;
 
 	spin_lock(&client->lock);
-	for (done = 0; done < count; done++) {
-		err = end_rental(client, handles[done], !flags, &batch);
-		if (err)
-			break;
-	}
+	done = end_rentals(client, handles, count, !flags, &batch);
 	spin_unlock(&client->lock);
 
 	if (!list_empty(&batch))
 		give_up(client, &batch, flags & BUFPOOL_RETURN_CLEAR);
-	if (done && !flags) {
-		/* warm blocks can be had, too, and by now somebody may wait */
-		bufpool_wait_retry(client->pool);
-		bufpool_poll_wake(client->pool);
+	/* warm blocks can be had, too, and by now somebody may wait */
+	if (done > 0 && !flags)
+		bufpool_pool_announce(client->pool);
+	return done;
+}
+
+/**
+ * bufpool_client_unrent - undo bufpool_client_rent_latest()
+ * @client: who asked
+ * @handle: what it was told, and could not tell its caller
+ *
+ * Whoever guessed the handle may have returned the block meanwhile, and then
+ * nothing is left to be done. May sleep.
+ */
+void bufpool_client_unrent(struct bufpool_client *client, u64 handle)
+{
+	struct bufpool_blk *blk;
+	LIST_HEAD(batch);
+
+	spin_lock(&client->lock);
+	blk = find_rented(client, handle);
+	if (!IS_ERR(blk)) {
+		count_rented(client, -1, -(s64)blk_size(blk), -1, -1);
+		trace_bufpool_return(client, blk, BUFPOOL_TRACE_WARM);
+		WRITE_ONCE(blk->warm, true);
+		list_move_tail(&blk->node, &batch);
 	}
-	return done ?: err;
+	spin_unlock(&client->lock);
+	bufpool_client_abort(client, &batch);
 }
 
 /**

@@ -33,14 +33,6 @@
 #include "bufpool.h"
 #include "trace.h"
 
-static u64 blk_offset(struct bufpool_blk *blk)
-{
-	struct bufpool_block report;
-
-	bufpool_blk_report(blk, &report);
-	return report.offset;
-}
-
 /* Under map_sem: the block at an offset, if it is the client's. */
 static struct bufpool_blk *find_held(struct bufpool_client *client, u64 offset)
 {
@@ -69,7 +61,7 @@ static vm_fault_t map_page(struct vm_area_struct *vma, struct bufpool_blk *blk,
 static vm_fault_t map_blk(struct vm_fault *vmf, struct bufpool_blk *blk)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	unsigned long first = blk_offset(blk) >> PAGE_SHIFT;
+	unsigned long first = bufpool_blk_offset(blk) >> PAGE_SHIFT;
 	unsigned long pages = 1UL << (bufpool_blk_class(blk)->shift - PAGE_SHIFT);
 	unsigned long start = max(first, vma->vm_pgoff);
 	unsigned long end = min(first + pages, vma->vm_pgoff + vma_pages(vma));
@@ -124,7 +116,7 @@ static int vma_access(struct vm_area_struct *vma, unsigned long addr, void *buf,
 		len = -EFAULT;
 		goto out;
 	}
-	at = offset - blk_offset(blk);
+	at = offset - bufpool_blk_offset(blk);
 	size = bufpool_class_block_size(bufpool_blk_class(blk));
 	len = min3((u64)len, size - at, (u64)(vma->vm_end - addr));
 	if (write) {
@@ -208,7 +200,7 @@ void bufpool_map_unmap(struct bufpool_client *client, struct bufpool_blk *blk)
 
 	if (!READ_ONCE(blk->touched))
 		return;
-	unmap_mapping_pages(&client->mapping, blk_offset(blk) >> PAGE_SHIFT,
+	unmap_mapping_pages(&client->mapping, bufpool_blk_offset(blk) >> PAGE_SHIFT,
 			    1UL << (class->shift - PAGE_SHIFT), true);
 	trace_bufpool_revoke(client, blk);
 }

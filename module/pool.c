@@ -296,15 +296,6 @@ int bufpool_pool_charge(struct bufpool_pool *pool, size_t bytes)
 	return 0;
 }
 
-/* How many bytes would have to be uncharged before so many can be charged. */
-size_t bufpool_pool_missing(struct bufpool_pool *pool, size_t bytes)
-{
-	unsigned long pinned = atomic_long_read(&pool->pinned);
-	unsigned long limit = READ_ONCE(pool->config.limit);
-
-	return pinned + bytes > limit ? pinned + bytes - limit : 0;
-}
-
 /**
  * bufpool_pool_uncharge - undo bufpool_pool_charge()
  * @pool: whose limit
@@ -318,8 +309,7 @@ void bufpool_pool_uncharge(struct bufpool_pool *pool, size_t bytes)
 	/* pairs with look() */
 	smp_mb__after_atomic();
 	atomic_long_sub(bytes, &pool->pinned);
-	bufpool_wait_retry(pool);
-	bufpool_poll_wake(pool);
+	bufpool_pool_announce(pool);
 }
 
 /* Bytes in wholly free slabs. */
@@ -473,8 +463,7 @@ void bufpool_pool_configure(struct bufpool_pool *pool,
 	enforce_limit(pool);
 	if (new_period)
 		bufpool_reclaim_reschedule(pool);
-	bufpool_wait_retry(pool);
-	bufpool_poll_wake(pool);
+	bufpool_pool_announce(pool);
 }
 
 /* Whoever polls the device shall look again. */
@@ -482,6 +471,26 @@ void bufpool_poll_wake(struct bufpool_pool *pool)
 {
 	if (wq_has_sleeper(&pool->poll))
 		wake_up_poll(&pool->poll, EPOLLIN | EPOLLPRI);
+}
+
+/**
+ * bufpool_pool_announce - tell those who care that there may be blocks to be had
+ * @pool: where; what makes it so has been done
+ *
+ * Where nobody cares this is one barrier for both of whom it asks after.
+ */
+void bufpool_pool_announce(struct bufpool_pool *pool)
+{
+	/*
+	 * Pairs with enlist() and with what poll_wait() ends in: either they
+	 * see what was done, or they are seen here.
+	 */
+	smp_mb();
+	if (bufpool_pool_waiting(pool))
+		bufpool_wait_retry(pool);
+	/* the barrier is above */
+	if (waitqueue_active(&pool->poll))
+		bufpool_poll_wake(pool);
 }
 
 /* Fill in what BUFPOOL_IOC_INFO says. */

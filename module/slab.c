@@ -18,10 +18,13 @@ static void blk_init(struct bufpool_blk *blk, unsigned int nr)
 static int publish(struct bufpool_slab *slab)
 {
 	struct bufpool_class *class = slab->class;
-	u32 last = (BUFPOOL_SPAN >> class->shift) / class->per_slab - 1;
+	u32 last = (BUFPOOL_SPAN >> class->shift >> class->slab_shift) - 1;
 	int err = xa_alloc(&class->slabs, &slab->id, slab, XA_LIMIT(0, last),
 			   GFP_KERNEL);
 
+	/* who finds it by now does not look at this */
+	slab->place = class->nr << BUFPOOL_INDEX_BITS |
+		      slab->id << class->slab_shift;
 	return err == -EBUSY ? -ENOMEM : err;
 }
 
@@ -174,16 +177,8 @@ struct bufpool_blk *bufpool_slab_find(struct bufpool_class *class, u32 index)
 	struct bufpool_slab *slab;
 
 	RCU_LOCKDEP_WARN(!rcu_read_lock_held(), "lookup without RCU");
-	slab = xa_load(&class->slabs, index / class->per_slab);
-	return slab ? &slab->blks[index % class->per_slab] : NULL;
-}
-
-/* The block's index in its class. */
-u32 bufpool_blk_index(struct bufpool_blk *blk)
-{
-	struct bufpool_slab *slab = bufpool_blk_slab(blk);
-
-	return slab->id * slab->class->per_slab + blk->nr;
+	slab = xa_load(&class->slabs, index >> class->slab_shift);
+	return slab ? &slab->blks[index & (class->per_slab - 1)] : NULL;
 }
 
 /* The block's memory, as the kernel sees it. */

@@ -86,11 +86,3 @@ void bufpool_user_uncharge(struct bufpool_client *client, size_t bytes)
 {
 	atomic_long_sub(bytes, &client->user->held);
 }
-
-/* Bytes that a client's user may hold. */
-unsigned long bufpool_user_quota(struct bufpool_client *client)
-{
-	if (client->exempt)
-		return LONG_MAX;
-	return READ_ONCE(client->pool->config.quota);
-}

@@ -27,46 +27,62 @@ static struct bufpool_blk *oldest(struct bufpool_client *client, unsigned int nr
 	return list_last_entry(&client->warm[nr].blks, struct bufpool_blk, node);
 }
 
-/* Count a block in or out of the client's warm ones. */
-static void count(struct bufpool_client *client, struct bufpool_blk *blk,
-		  int sign)
+/**
+ * bufpool_warm_count - count blocks in, or out if negative, of the warm ones
+ * @client: whose lock is held
+ * @class: of which size
+ * @nr: how many
+ */
+void bufpool_warm_count(struct bufpool_client *client,
+			struct bufpool_class *class, int nr)
 {
-	struct bufpool_class *class = bufpool_blk_class(blk);
-	s64 bytes = sign * (s64)bufpool_class_block_size(class);
+	s64 bytes = (s64)nr << class->shift;
 
 	lockdep_assert_held(&client->lock);
-	client->warm[class->nr].nr += sign;
-	client->nr_warm += sign;
+	client->warm[class->nr].nr += nr;
+	client->nr_warm += nr;
 	client->warm_bytes += bytes;
 	this_cpu_add(client->pool->counters->warm, bytes);
 }
 
 /**
- * bufpool_warm_keep - keep a returned block warm, if that is within bounds
- * @client: the owner; its lock is held
- * @blk: on no list
- *
- * Return: whether it is kept.
+ * bufpool_warm_room - how many blocks more a client may keep warm at this instant
+ * @client: which; its lock is held until the blocks are warm
+ * @class: of which size
  */
-bool bufpool_warm_keep(struct bufpool_client *client, struct bufpool_blk *blk)
+unsigned int bufpool_warm_room(struct bufpool_client *client,
+			       struct bufpool_class *class)
 {
 	struct bufpool_pool *pool = client->pool;
-	struct bufpool_class *class = bufpool_blk_class(blk);
-	struct bufpool_warm *warm = &client->warm[class->nr];
-	u64 bytes = (u64)(warm->nr + 1) << class->shift;
+	unsigned int nr = client->warm[class->nr].nr;
+	unsigned long most;
 
 	lockdep_assert_held(&client->lock);
 	if (!class->pooled || bufpool_pool_waiting(pool) ||
-	    warm->nr >= READ_ONCE(pool->config.warm_blocks) ||
-	    bytes > READ_ONCE(pool->config.warm_bytes) ||
 	    atomic_long_read(&client->user->held) >
 	    (long)bufpool_user_quota(client) ||
 	    bufpool_pool_missing(pool, 0))
+		return 0;
+	most = min(READ_ONCE(pool->config.warm_blocks),
+		   READ_ONCE(pool->config.warm_bytes) >> class->shift);
+	return most > nr ? most - nr : 0;
+}
+
+/**
+ * bufpool_warm_keep - keep a returned block warm, if that is within bounds
+ * @client: the owner; its lock is held
+ * @class: the block's
+ * @blk: on a list, which it leaves
+ *
+ * Return: whether it is kept.
+ */
+bool bufpool_warm_keep(struct bufpool_client *client, struct bufpool_class *class,
+		       struct bufpool_blk *blk)
+{
+	if (!bufpool_warm_room(client, class))
 		return false;
-	blk->since = jiffies;
-	WRITE_ONCE(blk->warm, true);
-	list_add(&blk->node, &warm->blks);
-	count(client, blk, 1);
+	bufpool_warm_add(client, class, blk);
+	bufpool_warm_count(client, class, 1);
 	return true;
 }
 
@@ -75,7 +91,7 @@ bool bufpool_warm_keep(struct bufpool_client *client, struct bufpool_blk *blk)
  * @client: whose lock is held
  * @class: of which size
  * @wanted: at most so many
- * @batch: gets them; they stay warm until they are published
+ * @batch: an empty list, gets them; they stay warm until they are published
  *
  * Return: how many.
  */
@@ -84,17 +100,41 @@ unsigned int bufpool_warm_take(struct bufpool_client *client,
 			       struct list_head *batch)
 {
 	struct bufpool_warm *warm = &client->warm[class->nr];
-	struct bufpool_blk *blk;
-	unsigned int done = 0;
+	unsigned int done = min(wanted, warm->nr), i;
+	struct list_head *last = &warm->blks;
 
 	lockdep_assert_held(&client->lock);
-	while (done < wanted && !list_empty(&warm->blks)) {
-		blk = list_first_entry(&warm->blks, struct bufpool_blk, node);
-		count(client, blk, -1);
-		list_move_tail(&blk->node, batch);
-		done++;
+	if (!done)
+		return 0;
+	if (done == warm->nr) {
+		list_splice_init(&warm->blks, batch);
+	} else {
+		for (i = 0; i < done; i++)
+			last = last->next;
+		list_cut_position(batch, &warm->blks, last);
 	}
+	bufpool_warm_count(client, class, -(int)done);
 	return done;
+}
+
+/**
+ * bufpool_warm_take_latest - take the client's own warm block that was used last
+ * @client: whose lock is held
+ * @class: of which size
+ *
+ * Return: the block, or NULL. It is on the list still, for its next list to take
+ * over, and stays warm until it is published.
+ */
+struct bufpool_blk *bufpool_warm_take_latest(struct bufpool_client *client,
+					     struct bufpool_class *class)
+{
+	struct bufpool_warm *warm = &client->warm[class->nr];
+
+	lockdep_assert_held(&client->lock);
+	if (!warm->nr)
+		return NULL;
+	bufpool_warm_count(client, class, -1);
+	return list_first_entry(&warm->blks, struct bufpool_blk, node);
 }
 
 /* Take a client's oldest block of a class out of it; it is in transit then. */
@@ -106,9 +146,9 @@ static struct bufpool_blk *claim_oldest(struct bufpool_client *client,
 	spin_lock(&client->lock);
 	blk = oldest(client, nr);
 	if (blk) {
-		count(client, blk, -1);
+		bufpool_warm_count(client, bufpool_blk_class(blk), -1);
 		list_del_init(&blk->node);
-		WRITE_ONCE(blk->owner, NULL);
+		bufpool_client_lose(client, blk);
 		WRITE_ONCE(blk->warm, false);
 	}
 	spin_unlock(&client->lock);
