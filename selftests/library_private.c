@@ -233,8 +233,8 @@ TEST_F(private, what_was_never_rented_is_not_there)
 
 	ASSERT_NE(NULL, block);
 	EXPECT_EQ(0, poke(block, 1));
-	EXPECT_EQ(SIGSEGV, peek(block + self->page, &byte));
-	EXPECT_EQ(SIGSEGV, poke(block + self->page, 1));
+	EXPECT_EQ(SIGSEGV, peek(block + 1000 * self->page, &byte));
+	EXPECT_EQ(SIGSEGV, poke(block + 1000 * self->page, 1));
 	EXPECT_EQ(SIGSEGV, peek(self->pool->window.base +
 				self->pool->window.span, &byte));
 }

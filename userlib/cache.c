@@ -179,9 +179,8 @@ static void make_magazine(const struct bufpool *pool,
 	magazine->half = bufpool_half(bufpool_window_block_size(&pool->window,
 								class),
 				      pool->max_kept);
-	magazine->want = 1;
 	magazine->bottom = cache->blocks[class];
-	magazine->top = magazine->bottom;
+	bufpool_magazine_clear(magazine);
 	magazine->limit = magazine->bottom + 2 * magazine->half;
 	magazine->origin = pool->rentals.spans[class].origin;
 	magazine->first = bufpool_rentals_index(&pool->rentals, &first);

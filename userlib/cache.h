@@ -52,6 +52,13 @@ struct bufpool;
 #define BUFPOOL_HALF_BYTES	(256UL << 10)
 
 /*
+ * Blocks to ask the provider for at first, more each time. As many as have their
+ * entries in one line of cache: or threads that get neighbours would have the line
+ * go to and fro between their processors.
+ */
+#define BUFPOOL_WANT_FIRST	8
+
+/*
  * A magazine has two halves: a program that sits on the edge does not go to
  * what is behind on every operation.
  */
@@ -71,6 +78,14 @@ static inline unsigned int
 bufpool_magazine_count(const struct bufpool_magazine *magazine)
 {
 	return magazine->top - magazine->bottom;
+}
+
+/* Forget the blocks. */
+static inline void bufpool_magazine_clear(struct bufpool_magazine *magazine)
+{
+	magazine->top = magazine->bottom;
+	magazine->want = magazine->half < BUFPOOL_WANT_FIRST ?
+			 magazine->half : BUFPOOL_WANT_FIRST;
 }
 
 /* Blocks of one other cache, on their way there */

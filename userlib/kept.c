@@ -158,8 +158,9 @@ static unsigned int take_in(struct bufpool_inbox *inbox, void **blocks,
 void bufpool_kept_add_all(struct bufpool *pool, struct bufpool_cache *cache,
 			  void *const *blocks, unsigned int count)
 {
+	/* The first is to be rented first. */
 	while (count--)
-		bufpool_kept_add(pool, cache, *blocks++);
+		bufpool_kept_add(pool, cache, blocks[count]);
 }
 
 /* Of @count blocks that were sent, those that have come are moved to the front. */
@@ -268,19 +269,13 @@ void bufpool_kept_send(struct bufpool *pool, struct bufpool_cache *cache,
 		deliver(pool, cache, outbox);
 }
 
-static void empty(struct bufpool_magazine *magazine)
-{
-	magazine->top = magazine->bottom;
-	magazine->want = 1;
-}
-
 static void give_magazine(struct gift *gift, struct bufpool_cache *cache,
 			  unsigned int class)
 {
 	struct bufpool_magazine *magazine = &cache->magazines[class];
 
 	give_all(gift, magazine->bottom, bufpool_magazine_count(magazine));
-	empty(magazine);
+	bufpool_magazine_clear(magazine);
 }
 
 static void give_shelf(struct gift *gift, unsigned int class)
@@ -383,7 +378,7 @@ void bufpool_kept_abandon(struct bufpool *pool, struct bufpool_cache *cache)
 		else
 			give_all(&gift, magazine->bottom,
 				 bufpool_magazine_count(magazine));
-		empty(magazine);
+		bufpool_magazine_clear(magazine);
 	}
 	hand_over(&gift);
 }

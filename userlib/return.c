@@ -195,24 +195,34 @@ static int give_back(struct bufpool *pool, struct bufpool_cache *cache,
 	return ret;
 }
 
-/* Of another size than what was rented last, but nothing else is special. */
-static bool return_other(struct bufpool *pool, void *block)
+/* Of another size than what was rented last, perhaps; entered. */
+static bool return_own(struct bufpool *pool, struct bufpool_cache *cache,
+		       void *block)
 {
-	struct bufpool_cache *cache = bufpool_cache_mine;
 	struct bufpool_magazine *magazine;
 	struct bufpool_place place;
-	bool done = false;
 	uintptr_t index;
 
-	if (!bufpool_cache_enter(cache, pool))
+	if (bufpool_cache_is_short(cache) ||
+	    bufpool_window_find(&pool->window, block, &place))
 		return false;
-	if (!bufpool_cache_is_short(cache) &&
-	    !bufpool_window_find(&pool->window, block, &place)) {
-		magazine = &cache->magazines[place.class];
-		done = bufpool_kept_knows(magazine, block, &index) &&
-		       bufpool_kept_push(cache, magazine, index, block);
-		cache->recent = magazine;
-	}
+	magazine = &cache->magazines[place.class];
+	cache->recent = magazine;
+	return bufpool_kept_knows(magazine, block, &index) &&
+	       bufpool_kept_push(cache, magazine, index, block);
+}
+
+/* Of @count blocks, those up to the first that anything is special about. */
+static unsigned int return_plain(struct bufpool *pool, void *const *blocks,
+				 unsigned int count)
+{
+	struct bufpool_cache *cache = bufpool_cache_mine;
+	unsigned int done = 0;
+
+	if (!bufpool_cache_enter(cache, pool))
+		return 0;
+	while (done < count && return_own(pool, cache, blocks[done]))
+		done++;
 	bufpool_cache_leave(cache, pool);
 	return done;
 }
@@ -223,7 +233,7 @@ return_slowly(struct bufpool *pool, void *block, unsigned int flags)
 	struct bufpool_cache *cache;
 	int ret;
 
-	if (!flags && return_other(pool, block))
+	if (!flags && return_plain(pool, &block, 1))
 		return 0;
 	ret = bufpool_call_begin(pool, &cache);
 	if (ret)
@@ -258,6 +268,10 @@ int bufpool_return_many(struct bufpool *pool, void *const *blocks,
 		return ret;
 	ret = bufpool_check_many(blocks, count);
 	while (!ret && done < count) {
+		if (!flags)
+			done += return_plain(pool, blocks + done, count - done);
+		if (done == count)
+			break;
 		ret = give_back(pool, cache, blocks + done, count - done, flags);
 		if (ret < 0)
 			break;
