@@ -367,6 +367,7 @@ static int check_rest(const void __user *uarg, u32 known, u32 size)
 static int copy_args(struct call *call, const struct verb *verb)
 {
 	const u64 __user *from = call->uarg;
+	u64 *to = call->args.words;
 	unsigned int i;
 	u32 size;
 
@@ -375,7 +376,7 @@ static int copy_args(struct call *call, const struct verb *verb)
 	unsafe_get_user(size, (const u32 __user *)from, fault);
 	if (size >= verb->min_size)
 		for (i = 0; i < verb->in / sizeof(u64); i++)
-			unsafe_get_user(call->args.words[i], from + i, fault);
+			unsafe_get_user(to[i], from + i, fault);
 	user_read_access_end();
 
 	call->known = min_t(u32, size, verb->size);
