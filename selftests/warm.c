@@ -298,6 +298,56 @@ TEST_F(warm, bad_pointer_loses_nothing)
 		  after.user_held - after.client_warm_bytes);
 }
 
+/* The same for one: it was rented before that could be told, and is not now. */
+TEST_F(warm, bad_pointer_of_a_single_rent)
+{
+	struct bufpool_rent *arg = shared_alloc(self->info.page_size);
+	struct bufpool_stats before;
+	struct bufpool_rent again;
+
+	ASSERT_NE(NULL, arg);
+	self->at[0] = 0x5a;
+	ASSERT_EQ(0, give(self->fd, self->rent.handle));
+	*arg = (struct bufpool_rent){ .size = sizeof(*arg), .min_size = BLOCK };
+	ASSERT_EQ(0, mprotect(arg, self->info.page_size, PROT_READ));
+	before = stats_of(self->fd);
+	EXPECT_EQ(-EFAULT, pool_ioctl(self->fd, BUFPOOL_IOC_RENT, arg));
+	EXPECT_TRUE(unchanged(self->fd, &before));
+	EXPECT_EQ(before.rents, stats_of(self->fd).rents);
+	EXPECT_EQ(before.reused, stats_of(self->fd).reused);
+	EXPECT_EQ(1, warm_blocks(self->fd));
+	ASSERT_EQ(0, rent(self->fd, BLOCK, &again));
+	EXPECT_EQ(self->rent.offset, again.offset);
+	EXPECT_EQ(0x5a, self->at[0]);
+	EXPECT_EQ(-ESTALE, give(self->fd, self->rent.handle));
+	EXPECT_EQ(0, give(self->fd, again.handle));
+	munmap(arg, self->info.page_size);
+}
+
+/* Handles are told apart wherever their blocks are, and when these are gone. */
+TEST_F(warm, handles_of_several_slabs)
+{
+	struct bufpool_block blocks[64];
+	unsigned int i, count = 2 * self->info.slab_size / BLOCK;
+
+	ASSERT_GE(ARRAY_SIZE(blocks), count);
+	ASSERT_EQ(count, rent_many(self->fd, BLOCK, count, blocks));
+	/* Back and forth between them, and each a second time. */
+	for (i = 0; i < count; i++) {
+		struct bufpool_block *block = &blocks[i % 2 ? count - i : i];
+
+		EXPECT_EQ(0, give(self->fd, block->handle));
+		EXPECT_EQ(-ESTALE, give(self->fd, block->handle));
+		EXPECT_EQ(-ENOENT, give(self->other, block->handle));
+	}
+	EXPECT_EQ(0, give_up(self->fd, self->rent.handle));
+	ASSERT_EQ(count * BLOCK, trim(self->fd, 0));
+	ASSERT_EQ(0, write_text("/sys/class/misc/bufpool/trim", "1"));
+	EXPECT_EQ(-ESTALE, give(self->fd, self->rent.handle));
+	for (i = 0; i < count; i++)
+		EXPECT_EQ(-ESTALE, give(self->fd, blocks[i].handle));
+}
+
 /* Bounds ---------------------------------------------------------------------- */
 
 /* Rent and return ten; how many stay warm. */
