@@ -183,9 +183,10 @@ static void open_inbox(struct bufpool *pool, struct bufpool_cache *cache,
 	unsigned int count;
 
 	while (bufpool_magazine_count(magazine) < magazine->half &&
-	       (count = take_in(&cache->inbox, blocks, BUFPOOL_HALF_MAX)))
-		bufpool_kept_add_all(pool, cache, blocks,
-			accept_all(pool, cache->nr, blocks, count));
+	       (count = take_in(&cache->inbox, blocks, BUFPOOL_HALF_MAX))) {
+		count = accept_all(pool, cache->nr, blocks, count);
+		bufpool_kept_add_all(pool, cache, blocks, count);
+	}
 }
 
 void bufpool_kept_refill(struct bufpool *pool, struct bufpool_cache *cache,

@@ -140,7 +140,7 @@ style_uapi() {
 # The library's interface has the types of C, and so have its callers.
 style_user() {
 	files 'userlib/*.[ch]' 'selftests/*.[ch]' 'examples/*.c' 'tools/*.[ch]' 'bench/*.[ch]' |
-		checkpatch --ignore PREFER_KERNEL_TYPES
+		checkpatch --ignore PREFER_KERNEL_TYPES,PREFER_DEFINED_ATTRIBUTE_MACRO
 }
 
 kernel_doc() {
