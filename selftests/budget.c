@@ -39,15 +39,6 @@ FIXTURE_TEARDOWN(budget)
 	parameters_restore();
 }
 
-static struct bufpool_stats stats_of(int fd)
-{
-	struct bufpool_stats stats;
-
-	if (pool_stats(fd, &stats))
-		memset(&stats, 0xff, sizeof(stats));
-	return stats;
-}
-
 /* What may be written ----------------------------------------------------------- */
 
 TEST_F(budget, no_rubbish)

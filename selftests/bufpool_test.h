@@ -39,6 +39,13 @@
 
 #include "kselftest_harness.h"
 
+/*
+ * A test that takes longer hangs. Nothing else may be concluded from it: machines
+ * are slow, and busy.
+ */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT	240
+
 #define POOL_DEVICE	"/dev/bufpool"
 #define POOL_PARAMETERS	"/sys/module/bufpool/parameters/"
 #define POOL_LIMIT	POOL_PARAMETERS "limit"
@@ -278,6 +285,16 @@ static inline int pool_stats(int fd, struct bufpool_stats *stats)
 	memset(stats, 0, sizeof(*stats));
 	stats->size = sizeof(*stats);
 	return pool_ioctl(fd, BUFPOOL_IOC_STATS, stats);
+}
+
+/* The same where nothing can be done about a failure: then nothing fits. */
+static inline struct bufpool_stats stats_of(int fd)
+{
+	struct bufpool_stats stats;
+
+	if (pool_stats(fd, &stats))
+		memset(&stats, 0xff, sizeof(stats));
+	return stats;
 }
 
 static inline int rent_with(int fd, __u64 min_size, __u32 flags,

@@ -25,15 +25,6 @@
 #define QUEUE_MS	400
 #define A_DAY		(24 * 3600)
 
-static struct bufpool_stats stats_of(int fd)
-{
-	struct bufpool_stats stats;
-
-	if (pool_stats(fd, &stats))
-		memset(&stats, 0xff, sizeof(stats));
-	return stats;
-}
-
 static unsigned int stress_seconds(void)
 {
 	const char *given = getenv("BUFPOOL_STRESS_SECONDS");

@@ -5,6 +5,7 @@
  */
 #include "bufpool_test.h"
 
+#include "pressure.h"
 #include "probe.h"
 
 #define BLOCKS		16
@@ -171,89 +172,20 @@ TEST_F(resident, through_dropping_of_caches)
 	EXPECT_TRUE(have_stayed(self->probe, self->at, self->pfn));
 }
 
-/* A line of /proc/meminfo, most of which are numbers of KiB. */
-static __u64 read_meminfo(const char *name)
-{
-	char line[128], *end = NULL;
-	size_t len = strlen(name);
-	__u64 value = 0;
-	FILE *file = fopen("/proc/meminfo", "re");
-
-	while (file && fgets(line, sizeof(line), file)) {
-		if (strncmp(line, name, len) || line[len] != ':')
-			continue;
-		value = strtoull(line + len + 1, &end, 10);
-		break;
-	}
-	if (file)
-		fclose(file);
-	return value;
-}
-
 /* Not a page or two, but as much as is taken when memory is short. */
-static bool is_swapping(__u64 since)
+static bool is_swapping(void *arg)
 {
-	return read_meminfo("SwapFree") + 4 * KIB < since;
+	return memory_number("SwapFree") + 4 * KIB < *(__u64 *)arg;
 }
 
-/*
- * Take memory until the system swaps, but not more than there is and half of
- * the swap on top, so that nobody gets killed for it.
- */
-static int take_memory(void *arg)
+static int swap(void *arg)
 {
-	const size_t step = 16 * MIB;
-	__u64 since = *(__u64 *)arg;
-	__u64 end = now_ms() + 3 * SOON_MS;
-	__u64 most = (read_meminfo("MemAvailable") + since / 2) * KIB;
-	__u64 taken;
-
-	write_text("/proc/self/oom_score_adj", "1000");
-	for (taken = 0; taken < most && now_ms() < end; taken += step) {
-		char *at = mmap(NULL, step, PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-				-1, 0);
-		size_t i;
-
-		if (at == MAP_FAILED)
-			break;
-		madvise(at, step, MADV_HUGEPAGE);
-		for (i = 0; i < step; i += 4096)
-			at[i] = i / 4096 + 1;
-		if (is_swapping(since))
-			return 0;
-	}
-	return 1;
+	return !take_memory(16 * MIB, is_swapping, arg);
 }
 
-/*
- * Set memory aside for huge pages, all but some, since that takes no time: what
- * is left is used up sooner. Says how many there were before.
- */
-#define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
-
-static void set_nr_hugepages(__u64 count)
+TEST_F(resident, through_memory_pressure)
 {
-	char text[32];
-
-	snprintf(text, sizeof(text), "%llu", count);
-	write_text(NR_HUGEPAGES, text);
-}
-
-static __u64 set_memory_aside(void)
-{
-	__u64 before = read_meminfo("HugePages_Total");
-	__u64 huge = read_meminfo("Hugepagesize");
-	__u64 available = read_meminfo("MemAvailable");
-
-	if (huge && available > 256 * KIB)
-		set_nr_hugepages(before + (available - 256 * KIB) / huge);
-	return before;
-}
-
-TEST_F_TIMEOUT(resident, through_memory_pressure, 120)
-{
-	__u64 since = read_meminfo("SwapFree"), huge;
+	__u64 since = memory_number("SwapFree"), huge;
 	int ret;
 
 	if (self->probe < 0)
@@ -262,7 +194,7 @@ TEST_F_TIMEOUT(resident, through_memory_pressure, 120)
 		SKIP(return, "there is no swap, or less than 32 MiB of it");
 	huge = set_memory_aside();
 	EXPECT_TRUE(have_stayed(self->probe, self->at, self->pfn));
-	ret = in_child(take_memory, &since);
+	ret = in_child(swap, &since);
 	set_nr_hugepages(huge);
 	if (ret)
 		SKIP(return, "the system would not swap");

@@ -43,15 +43,6 @@ FIXTURE_TEARDOWN(warm)
 	close(self->other);
 }
 
-static struct bufpool_stats stats_of(int fd)
-{
-	struct bufpool_stats stats;
-
-	if (pool_stats(fd, &stats))
-		memset(&stats, 0xff, sizeof(stats));
-	return stats;
-}
-
 static __u64 warm_blocks(int fd)
 {
 	return stats_of(fd).client_warm_blocks;

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A line of processes that wait for blocks, each for one.
+ */
+#ifndef LINE_H
+#define LINE_H
+
+#include "bufpool_test.h"
+
+#define PLACES	16
+
+/* What the processes of a test share: what each of them has come to, */
+struct place {
+	unsigned int ready;
+	unsigned int go;
+	int answer;
+	__u64 offset;
+	__u64 length;
+};
+
+/* and who of them was served when. */
+struct line {
+	unsigned int served;
+	unsigned int order[PLACES];
+	struct place places[PLACES];
+	/* of those who rent and return small blocks all the time */
+	unsigned int stop;
+	unsigned int small;
+	unsigned int small_when_served;
+};
+
+static inline void ignore_signal(int sig)
+{
+	(void)sig;
+}
+
+struct waiter {
+	struct line *line;
+	unsigned int number;
+	__u64 size;
+	__s64 timeout_ns;
+	int sa_flags;
+};
+
+static inline int wait_in_line(void *arg)
+{
+	const struct waiter *waiter = arg;
+	struct sigaction action = {
+		.sa_handler = ignore_signal,
+		.sa_flags = waiter->sa_flags,
+	};
+	struct line *line = waiter->line;
+	struct place *place = &line->places[waiter->number];
+	struct bufpool_rent rented;
+	unsigned int served;
+	int fd = pool_open();
+
+	CHECK(fd >= 0);
+	CHECK(!sigaction(SIGUSR1, &action, NULL));
+	word_set(&place->ready, 1);
+	place->answer = rent_with(fd, waiter->size, 0, waiter->timeout_ns,
+				  &rented);
+	if (place->answer)
+		return 0;
+	place->offset = rented.offset;
+	place->length = rented.length;
+	line->small_when_served = __atomic_load_n(&line->small, __ATOMIC_RELAXED);
+	served = __atomic_fetch_add(&line->served, 1, __ATOMIC_ACQ_REL);
+	line->order[served] = waiter->number;
+	CHECK(word_reaches(&place->go, 1));
+	return 0;
+}
+
+/* Start a waiter, and see to it that it waits before the next one does. */
+static inline pid_t enqueue_as(struct waiter *waiter)
+{
+	pid_t pid;
+
+	waiter->line->places[waiter->number].answer = 1;
+	pid = spawn(wait_in_line, waiter);
+	if (!word_reaches(&waiter->line->places[waiter->number].ready, 1) ||
+	    !task_sleeps(pid, pid))
+		return -1;
+	return pid;
+}
+
+static inline pid_t enqueue(struct line *line, unsigned int number, __u64 size)
+{
+	struct waiter waiter = {
+		.line = line,
+		.number = number,
+		.size = size,
+	};
+
+	return enqueue_as(&waiter);
+}
+
+/* A waiter that was served may go, and must have been fine. */
+static inline int dismiss(struct line *line, unsigned int number, pid_t pid)
+{
+	word_set(&line->places[number].go, 1);
+	return reap(pid);
+}
+
+#endif /* LINE_H */

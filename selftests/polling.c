@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Polling: POLLIN is room, POLLPRI is somebody who waits, and whoever sleeps until
+ * then is woken up.
+ */
+#include "line.h"
+
+#include <poll.h>
+#include <sys/epoll.h>
+
+#define BLOCK	(1 * MIB)
+#define SMALL	(64 * KIB)
+#define ALL	4			/* large blocks within the limit */
+#define LIMIT	(ALL * BLOCK)
+#define MOST	2048
+
+FIXTURE(polling)
+{
+	int fd;
+	struct bufpool_block *blocks;
+	struct bufpool_rent rent;
+	struct line *line;
+};
+
+FIXTURE_SETUP(polling)
+{
+	self->fd = pool_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, limit_write(LIMIT));
+	self->blocks = calloc(MOST, sizeof(*self->blocks));
+	ASSERT_NE(NULL, self->blocks);
+	self->line = shared_alloc(sizeof(*self->line));
+	ASSERT_NE(NULL, self->line);
+}
+
+FIXTURE_TEARDOWN(polling)
+{
+	close(self->fd);
+	parameters_restore();
+}
+
+static int poll_now(int fd)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN | POLLPRI };
+
+	return poll(&pollfd, 1, 0) < 0 ? -errno : pollfd.revents;
+}
+
+static int poll_soon(int fd, int events)
+{
+	struct pollfd pollfd = { .fd = fd, .events = events };
+
+	return poll(&pollfd, 1, SOON_MS) < 0 ? -errno : pollfd.revents;
+}
+
+TEST_F(polling, pollin_is_room)
+{
+	int poller = pool_open();
+
+	ASSERT_LE(0, poller);
+	EXPECT_EQ(POLLIN, poll_now(poller));
+	EXPECT_EQ(POLLIN, poll_now(self->fd));
+	ASSERT_EQ(ALL, drain(self->fd, BLOCK, self->blocks, MOST));
+	EXPECT_EQ(0, poll_now(poller));
+	EXPECT_EQ(0, poll_now(self->fd));
+	ASSERT_EQ(0, give(self->fd, self->blocks[0].handle));
+	EXPECT_EQ(POLLIN, poll_now(poller));
+	ASSERT_EQ(0, rent(poller, BLOCK, &self->rent));
+	EXPECT_EQ(0, poll_now(poller));
+	ASSERT_EQ(0, give_up(poller, self->rent.handle));
+	EXPECT_EQ(POLLIN, poll_now(poller));
+	ASSERT_EQ(0, limit_write(BLOCK));
+	EXPECT_EQ(0, poll_now(poller));
+	ASSERT_EQ(0, limit_write(LIMIT));
+	EXPECT_EQ(POLLIN, poll_now(poller));
+	close(poller);
+}
+
+TEST_F(polling, pollpri_is_somebody_waiting)
+{
+	pid_t pid;
+
+	EXPECT_EQ(POLLIN, poll_now(self->fd));
+	ASSERT_EQ(ALL, drain(self->fd, BLOCK, self->blocks, MOST));
+	EXPECT_EQ(0, poll_now(self->fd));
+	pid = enqueue(self->line, 0, BLOCK);
+	ASSERT_LT(0, pid);
+	EXPECT_EQ(POLLPRI, poll_now(self->fd));
+	ASSERT_EQ(0, give(self->fd, self->blocks[0].handle));
+	ASSERT_TRUE(word_reaches(&self->line->served, 1));
+	EXPECT_EQ(0, poll_now(self->fd));
+	EXPECT_EQ(0, dismiss(self->line, 0, pid));
+	EXPECT_EQ(POLLIN, poll_soon(self->fd, POLLIN | POLLPRI));
+}
+
+/* What makes a sleeping poller wake up. */
+enum waking {
+	WAKE_RETURN,
+	WAKE_REVOKE,
+	WAKE_CLOSE,
+	WAKE_LIMIT,
+	WAKE_WAITER,
+};
+
+FIXTURE(poller)
+{
+	int fd;
+	int owner;
+	struct line *line;
+	struct bufpool_block *blocks;
+	pid_t pid;
+};
+
+FIXTURE_VARIANT(poller)
+{
+	enum waking by;
+	__u64 size;
+	bool edge;
+};
+
+FIXTURE_VARIANT_ADD(poller, by_return) { WAKE_RETURN, BLOCK, false };
+FIXTURE_VARIANT_ADD(poller, by_revoke) { WAKE_REVOKE, BLOCK, false };
+FIXTURE_VARIANT_ADD(poller, by_close) { WAKE_CLOSE, BLOCK, false };
+FIXTURE_VARIANT_ADD(poller, by_limit) { WAKE_LIMIT, BLOCK, false };
+FIXTURE_VARIANT_ADD(poller, by_waiter) { WAKE_WAITER, BLOCK, false };
+FIXTURE_VARIANT_ADD(poller, by_small_return) { WAKE_RETURN, 4096, false };
+FIXTURE_VARIANT_ADD(poller, by_small_revoke) { WAKE_REVOKE, 4096, false };
+FIXTURE_VARIANT_ADD(poller, by_larger) { WAKE_REVOKE, 16384, false };
+FIXTURE_VARIANT_ADD(poller, by_larger_return) { WAKE_RETURN, 16384, false };
+FIXTURE_VARIANT_ADD(poller, edge_by_return) { WAKE_RETURN, BLOCK, true };
+FIXTURE_VARIANT_ADD(poller, edge_by_revoke) { WAKE_REVOKE, BLOCK, true };
+FIXTURE_VARIANT_ADD(poller, edge_by_close) { WAKE_CLOSE, BLOCK, true };
+FIXTURE_VARIANT_ADD(poller, edge_by_limit) { WAKE_LIMIT, BLOCK, true };
+FIXTURE_VARIANT_ADD(poller, edge_by_waiter) { WAKE_WAITER, BLOCK, true };
+
+FIXTURE_SETUP(poller)
+{
+	self->fd = pool_open();
+	ASSERT_LE(0, self->fd);
+	self->owner = pool_open();
+	ASSERT_LE(0, self->owner);
+	ASSERT_EQ(0, limit_write(LIMIT));
+	self->line = shared_alloc(sizeof(*self->line));
+	ASSERT_NE(NULL, self->line);
+	self->blocks = calloc(MOST, sizeof(*self->blocks));
+	ASSERT_NE(NULL, self->blocks);
+	ASSERT_EQ(LIMIT / variant->size,
+		  (__u64)drain(self->owner, variant->size, self->blocks, MOST));
+}
+
+FIXTURE_TEARDOWN(poller)
+{
+	if (self->pid > 0) {
+		kill(self->pid, SIGKILL);
+		reap(self->pid);
+	}
+	close(self->fd);
+	if (self->owner >= 0)
+		close(self->owner);
+	parameters_restore();
+}
+
+struct polling {
+	int fd;
+	int owner;		/* not to be held by one more process */
+	bool edge;
+	unsigned int ready;
+	unsigned int woken;
+};
+
+static int poll_in_child(void *arg)
+{
+	struct polling *polling = arg;
+	struct epoll_event event = {
+		.events = EPOLLIN | EPOLLPRI | (polling->edge ? EPOLLET : 0),
+	};
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	CHECK(epoll >= 0);
+	CHECK(!close(polling->owner));
+	CHECK(!epoll_ctl(epoll, EPOLL_CTL_ADD, polling->fd, &event));
+	CHECK(!epoll_wait(epoll, &event, 1, 0));
+	word_set(&polling->ready, 1);
+	CHECK(epoll_wait(epoll, &event, 1, SOON_MS) == 1);
+	polling->woken = event.events;
+	/* At an edge it is said once, else as long as it is so. */
+	CHECK(epoll_wait(epoll, &event, 1, 0) == !polling->edge);
+	return 0;
+}
+
+TEST_F(poller, wakes_up)
+{
+	struct polling *polling = shared_alloc(sizeof(*polling));
+	pid_t pid;
+
+	ASSERT_NE(NULL, polling);
+	polling->fd = self->fd;
+	polling->owner = self->owner;
+	polling->edge = variant->edge;
+	pid = spawn(poll_in_child, polling);
+	ASSERT_TRUE(word_reaches(&polling->ready, 1));
+	ASSERT_TRUE(task_sleeps(pid, pid));
+	switch (variant->by) {
+	case WAKE_RETURN:
+		ASSERT_EQ(0, give(self->owner, self->blocks[0].handle));
+		break;
+	case WAKE_REVOKE:
+		ASSERT_EQ(0, give_up(self->owner, self->blocks[0].handle));
+		break;
+	case WAKE_CLOSE:
+		close(self->owner);
+		self->owner = -1;
+		break;
+	case WAKE_LIMIT:
+		ASSERT_EQ(0, limit_write(LIMIT + BLOCK));
+		break;
+	case WAKE_WAITER:
+		self->pid = enqueue(self->line, 0, BLOCK);
+		ASSERT_LT(0, self->pid);
+		break;
+	}
+	EXPECT_EQ(0, reap(pid));
+	EXPECT_EQ(variant->by == WAKE_WAITER ? EPOLLPRI : EPOLLIN,
+		  (int)polling->woken);
+}
+
+/* Every block that comes back is an edge of its own, and none is without. */
+TEST_F(polling, every_return_is_an_edge)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	int epoll = epoll_create1(EPOLL_CLOEXEC), poller = pool_open(), i;
+
+	ASSERT_LE(0, poller);
+	ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, poller, &event));
+	EXPECT_EQ(1, epoll_wait(epoll, &event, 1, 0));
+	EXPECT_EQ(0, epoll_wait(epoll, &event, 1, 0));
+	ASSERT_EQ(ALL, drain(self->fd, BLOCK, self->blocks, MOST));
+	while (epoll_wait(epoll, &event, 1, 0))
+		;
+	for (i = 0; i < ALL; i++) {
+		ASSERT_EQ(0, give_with(self->fd, self->blocks[i].handle, i % 4));
+		EXPECT_EQ(1, epoll_wait(epoll, &event, 1, SOON_MS));
+		EXPECT_EQ(EPOLLIN, event.events);
+		EXPECT_EQ(0, epoll_wait(epoll, &event, 1, 0));
+	}
+	close(epoll);
+	close(poller);
+}
+
+/*
+ * POLLIN and a rental that does not wait say the same, in whatever state. Only
+ * where blocks are warm it may take a try to see that they do not help; and
+ * then they are warm no more.
+ */
+TEST_F(polling, pollin_tells_the_truth)
+{
+	struct bufpool_rent held[64] = { 0 };
+	__u64 seed = random_seed(), warm;
+	int fds[3], round, i;
+
+	ASSERT_EQ(0, limit_write(BLOCK));
+	for (i = 0; i < 3; i++) {
+		fds[i] = pool_open();
+		ASSERT_LE(0, fds[i]);
+	}
+	for (round = 0; round < 1000; round++) {
+		int fd, ready, ret;
+
+		i = next_random(&seed) % ARRAY_SIZE(held);
+		fd = fds[i % 3];
+		if (held[i].length) {
+			ASSERT_EQ(0, give_with(fd, held[i].handle,
+					       next_random(&seed) % 2 *
+					       BUFPOOL_RETURN_REVOKE));
+			held[i].length = 0;
+		} else if (rent(fd, 4096ULL << next_random(&seed) % 6,
+				&held[i])) {
+			held[i].length = 0;
+		}
+		warm = stats_of(self->fd).warm;
+		ready = poll_now(self->fd);
+		ret = rent(self->fd, 1, &self->rent);
+		if (ret && warm) {
+			if (ready)
+				EXPECT_EQ(0, stats_of(self->fd).warm);
+			ready = poll_now(self->fd);
+		}
+		ASSERT_EQ(ret ? 0 : POLLIN, ready) {
+			TH_LOG("round %d: a rental says %d", round, ret);
+		}
+		if (!ret)
+			ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
+	}
+	for (i = 0; i < 3; i++)
+		close(fds[i]);
+}
+
+/* The same while somebody waits for more than there is. */
+TEST_F(polling, pollin_tells_the_truth_while_somebody_waits)
+{
+	int count, i, ready, ret;
+	struct bufpool_info info;
+	pid_t pid;
+
+	ASSERT_EQ(0, pool_info(self->fd, &info));
+	ASSERT_EQ(0, limit_write(info.max_rent));
+	count = drain(self->fd, SMALL, self->blocks, MOST);
+	ASSERT_LT(0, count);
+	pid = enqueue(self->line, 0, info.max_rent);
+	ASSERT_LT(0, pid);
+	for (i = 0; i < count - 1; i++) {
+		ASSERT_EQ(0, give(self->fd, self->blocks[i].handle));
+		ready = poll_now(self->fd);
+		ret = rent(self->fd, 1, &self->rent);
+		ASSERT_EQ(POLLPRI | (ret ? 0 : POLLIN), ready) {
+			TH_LOG("block %d: a rental says %d", i, ret);
+		}
+		if (!ret)
+			ASSERT_EQ(0, give(self->fd, self->rent.handle));
+	}
+	EXPECT_EQ(0, self->line->served);
+	ASSERT_EQ(0, give(self->fd, self->blocks[i].handle));
+	EXPECT_TRUE(word_reaches(&self->line->served, 1));
+	EXPECT_EQ(0, dismiss(self->line, 0, pid));
+}
+
+TEST_HARNESS_MAIN
