@@ -76,6 +76,31 @@ TEST_F(polling, pollin_is_room)
 	close(poller);
 }
 
+/* Without a call, and for whoever looks. */
+TEST_F(polling, status_says_who_waits)
+{
+	struct bufpool_status *status = map_status(self->fd);
+	pid_t pids[3];
+	unsigned int i;
+
+	ASSERT_NE(NULL, status);
+	ASSERT_EQ(ALL, drain(self->fd, BLOCK, self->blocks, MOST));
+	EXPECT_EQ(0, word_get(&status->waiting));
+	for (i = 0; i < 3; i++) {
+		pids[i] = enqueue(self->line, i, BLOCK);
+		ASSERT_LT(0, pids[i]);
+		EXPECT_EQ(i + 1, word_get(&status->waiting));
+	}
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, give(self->fd, self->blocks[i].handle));
+		ASSERT_TRUE(word_reaches(&self->line->served, i + 1));
+		EXPECT_EQ(2 - i, word_get(&status->waiting));
+	}
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(0, dismiss(self->line, i, pids[i]));
+	munmap(status, sysconf(_SC_PAGESIZE));
+}
+
 TEST_F(polling, pollpri_is_somebody_waiting)
 {
 	pid_t pid;

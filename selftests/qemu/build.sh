@@ -98,7 +98,9 @@ build_user() {
 	mkdir -p "$build/userlib" "$build/tools" "$build/objects" "$build/selftests"
 	submake userlib O="$build/userlib"
 	build_library asan "$asan_flags"
-	submake tools O="$build/tools"
+	# Without a loader, whose work is much of what a debugging kernel has to do
+	# for a program that runs for a moment.
+	submake tools O="$build/tools" LDFLAGS=-static
 	build_examples
 	submake selftests KSFT="$ksft" OUTPUT="$build/objects" USERLIB_A="$userlib_a" \
 		USERLIB_ASAN_A="$build/userlib-asan/libbufpool.a" INSTALL_PATH="$build/selftests" install
