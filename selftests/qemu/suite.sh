@@ -101,7 +101,7 @@ judge_end() {
 mkdir -p "$log"
 rm -f "$log/counts"
 choose_tests
-export BUFPOOL_DEADLINE=${BUFPOOL_DEADLINE:-$((900 + ${BUFPOOL_STRESS_SECONDS:-0}))}
+export BUFPOOL_DEADLINE=${BUFPOOL_DEADLINE:-$((1800 + ${BUFPOOL_STRESS_SECONDS:-0}))}
 settings=(tests="${tests[*]}" timeout="${BUFPOOL_TIMEOUT:-}")
 for name in BUFPOOL_STRESS_SECONDS BUFPOOL_SEED; do
 	[ -z "${!name:-}" ] || settings+=("$name=${!name}")
