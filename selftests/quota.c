@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A user's quota: what it counts, whom it binds, and what gives way to it.
+ */
+#include "bufpool_test.h"
+
+#define LIMIT	(4 * MIB)
+#define BLOCK	(64 * KIB)
+#define QUOTA	8		/* blocks */
+#define MOST	64		/* blocks within the limit */
+#define ALICE	4711
+#define BOB	4712
+
+FIXTURE(quota)
+{
+	int fd;
+};
+
+FIXTURE_SETUP(quota)
+{
+	ASSERT_EQ(0, limit_write(LIMIT));
+	self->fd = pool_open();
+	ASSERT_LE(0, self->fd);
+}
+
+FIXTURE_TEARDOWN(quota)
+{
+	close(self->fd);
+	parameters_restore();
+}
+
+struct tenant {
+	uid_t uid;
+	__u32 capabilities;
+	int (*body)(void);
+};
+
+static int live_as(void *arg)
+{
+	const struct tenant *tenant = arg;
+
+	CHECK(become(tenant->uid, tenant->capabilities));
+	return tenant->body();
+}
+
+static int as_user(uid_t uid, int (*body)(void))
+{
+	struct tenant tenant = {
+		.uid = uid,
+		.capabilities = ONLY_OPEN,
+		.body = body,
+	};
+
+	return in_child(live_as, &tenant);
+}
+
+static int open_or_fail(void)
+{
+	int fd = pool_open();
+
+	CHECK(fd >= 0);
+	return fd;
+}
+
+static int find_no_quota(void)
+{
+	int fd = open_or_fail();
+	struct bufpool_stats stats = stats_of(fd);
+	struct bufpool_block blocks[MOST];
+
+	CHECK(stats.user_quota == UINT64_MAX);
+	CHECK(stats.user_held == 0);
+	CHECK(rent_many(fd, BLOCK, MOST, blocks) == MOST);
+	return 0;
+}
+
+TEST_F(quota, no_quota_at_first)
+{
+	EXPECT_EQ(0, as_user(ALICE, find_no_quota));
+}
+
+/* Over all clients of the user, whatever the size. */
+static int share_a_quota(void)
+{
+	int one = open_or_fail(), two = open_or_fail(), three = open_or_fail();
+	struct bufpool_block blocks[MOST];
+	struct bufpool_rent rented, other;
+
+	CHECK(stats_of(one).user_quota == QUOTA * BLOCK);
+	CHECK(rent_many(one, BLOCK, 4, blocks) == 4);
+	CHECK(rent_many(two, BLOCK / 2, 6, blocks) == 6);
+	CHECK(!rent(three, BLOCK / 2, &other));
+	CHECK(!rent(three, 1, &rented));
+	CHECK(rent(three, BLOCK, &rented) == -EDQUOT);
+	CHECK(rent_with(three, BLOCK, 0, 0, &rented) == -EDQUOT);
+	CHECK(stats_of(two).user_held == 7 * BLOCK + BLOCK / 2 + 4096);
+	CHECK(rent_many(one, 1, MOST, blocks) == 7);
+	CHECK(rent(two, 1, &rented) == -EDQUOT);
+	CHECK(stats_of(one).user_held == QUOTA * BLOCK);
+	CHECK(!give_up(three, other.handle));
+	CHECK(rent_many(two, BLOCK / 4, 8, blocks) == 2);
+	/* What a client had is there when it is gone. */
+	CHECK(!close(one));
+	CHECK(stats_of(two).user_held == 3 * BLOCK + BLOCK / 2 + 4096);
+	CHECK(rent_many(two, BLOCK, MOST, blocks) == 4);
+	return 0;
+}
+
+TEST_F(quota, quota_is_over_all_clients_of_a_user)
+{
+	ASSERT_EQ(0, parameter_write("quota", QUOTA * BLOCK));
+	EXPECT_EQ(0, as_user(ALICE, share_a_quota));
+	EXPECT_TRUE(in_use_becomes(self->fd, 0));
+}
+
+/* Each has his own. */
+static int rent_all_of_it(void)
+{
+	struct bufpool_block blocks[MOST];
+	int fd = open_or_fail();
+
+	CHECK(rent_many(fd, BLOCK, MOST, blocks) == QUOTA);
+	CHECK(rent_many(fd, BLOCK, MOST, blocks) == -EDQUOT);
+	CHECK(stats_of(fd).user_held == QUOTA * BLOCK);
+	return 0;
+}
+
+struct two_users {
+	unsigned int ready;
+	unsigned int go;
+};
+
+static struct two_users *two_users;
+
+static int rent_all_and_stay(void)
+{
+	struct bufpool_block blocks[MOST];
+	int fd = open_or_fail();
+
+	CHECK(rent_many(fd, BLOCK, MOST, blocks) == QUOTA);
+	word_set(&two_users->ready, 1);
+	CHECK(word_reaches(&two_users->go, 1));
+	CHECK(stats_of(fd).user_held == QUOTA * BLOCK);
+	return 0;
+}
+
+TEST_F(quota, each_user_has_his_own)
+{
+	struct tenant alice = {
+		.uid = ALICE,
+		.capabilities = ONLY_OPEN,
+		.body = rent_all_and_stay,
+	};
+	pid_t pid;
+
+	two_users = shared_alloc(sizeof(*two_users));
+	ASSERT_NE(NULL, two_users);
+	ASSERT_EQ(0, parameter_write("quota", QUOTA * BLOCK));
+	pid = spawn(live_as, &alice);
+	ASSERT_TRUE(word_reaches(&two_users->ready, 1));
+	EXPECT_EQ(0, as_user(BOB, rent_all_of_it));
+	/* Alice a second time: nothing is left for her. */
+	EXPECT_EQ(1, as_user(ALICE, rent_all_of_it));
+	word_set(&two_users->go, 1);
+	EXPECT_EQ(0, reap(pid));
+}
+
+/* It is who opened it that counts, not who calls. */
+static int inherit(void *arg)
+{
+	int fd = *(int *)arg;
+	struct bufpool_block blocks[MOST];
+
+	CHECK(become(ALICE, ONLY_OPEN));
+	CHECK(rent_many(fd, BLOCK, QUOTA + 1, blocks) == QUOTA + 1);
+	CHECK(stats_of(fd).user_quota == UINT64_MAX);
+	CHECK(stats_of(open_or_fail()).user_held == 0);
+	return 0;
+}
+
+TEST_F(quota, quota_is_of_who_opened)
+{
+	ASSERT_EQ(0, parameter_write("quota", QUOTA * BLOCK));
+	EXPECT_EQ(0, in_child(inherit, &self->fd));
+}
+
+/* Whoever is exempt, is by the capability, and only who opens with it. */
+static int be_exempt(void)
+{
+	struct bufpool_block blocks[MOST];
+	int fd = open_or_fail();
+
+	CHECK(rent_many(fd, BLOCK, QUOTA + 4, blocks) == QUOTA + 4);
+	CHECK(stats_of(fd).user_quota == UINT64_MAX);
+	return 0;
+}
+
+TEST_F(quota, sys_resource_is_exempt)
+{
+	struct tenant tenant = {
+		.uid = ALICE,
+		.capabilities = ONLY_OPEN | CAP_TO_MASK(CAP_SYS_RESOURCE),
+		.body = be_exempt,
+	};
+
+	ASSERT_EQ(0, parameter_write("quota", QUOTA * BLOCK));
+	EXPECT_EQ(0, in_child(live_as, &tenant));
+	tenant.capabilities = ONLY_OPEN | CAP_TO_MASK(CAP_SYS_ADMIN);
+	EXPECT_EQ(1, in_child(live_as, &tenant));
+	/* Root without it is a user like any other. */
+	tenant.uid = 0;
+	EXPECT_EQ(1, in_child(live_as, &tenant));
+	EXPECT_EQ(0, as_user(0, rent_all_of_it));
+}
+
+/* Lowered below what is held: nothing is taken away, and nothing more given. */
+static int see_it_lowered(void)
+{
+	struct bufpool_block blocks[MOST];
+	struct bufpool_rent rented;
+	int fd = open_or_fail(), i;
+
+	CHECK(rent_many(fd, BLOCK, QUOTA, blocks) == QUOTA);
+	word_set(&two_users->ready, 1);
+	CHECK(word_reaches(&two_users->go, 1));
+	CHECK(stats_of(fd).user_held == QUOTA * BLOCK);
+	CHECK(stats_of(fd).user_quota == QUOTA / 2 * BLOCK);
+	for (i = 0; i < QUOTA / 2; i++) {
+		CHECK(rent(fd, 1, &rented) == -EDQUOT);
+		CHECK(!give_up(fd, blocks[i].handle));
+	}
+	CHECK(rent(fd, 1, &rented) == -EDQUOT);
+	CHECK(!give_up(fd, blocks[i].handle));
+	CHECK(!rent(fd, BLOCK, &rented));
+	CHECK(rent(fd, 1, &rented) == -EDQUOT);
+	return 0;
+}
+
+TEST_F(quota, quota_below_what_is_held)
+{
+	struct tenant alice = {
+		.uid = ALICE,
+		.capabilities = ONLY_OPEN,
+		.body = see_it_lowered,
+	};
+	pid_t pid;
+
+	two_users = shared_alloc(sizeof(*two_users));
+	ASSERT_NE(NULL, two_users);
+	ASSERT_EQ(0, parameter_write("quota", QUOTA * BLOCK));
+	pid = spawn(live_as, &alice);
+	ASSERT_TRUE(word_reaches(&two_users->ready, 1));
+	ASSERT_EQ(0, parameter_write("quota", QUOTA / 2 * BLOCK));
+	word_set(&two_users->go, 1);
+	EXPECT_EQ(0, reap(pid));
+}
+
+/* Warm blocks count, and give way: of the same client, and of the others. */
+static int have_warm_blocks_give_way(void)
+{
+	int one = open_or_fail(), two = open_or_fail(), i;
+	struct bufpool_block blocks[MOST];
+	struct bufpool_rent rented;
+
+	CHECK(rent_many(one, BLOCK, QUOTA / 2, blocks) == QUOTA / 2);
+	CHECK(rent_many(two, BLOCK, QUOTA / 2, blocks + QUOTA / 2) == QUOTA / 2);
+	for (i = 0; i < QUOTA / 2; i++) {
+		CHECK(!give(one, blocks[i].handle));
+		CHECK(!give(two, blocks[QUOTA / 2 + i].handle));
+	}
+	CHECK(stats_of(one).user_held == QUOTA * BLOCK);
+	CHECK(stats_of(one).client_warm_blocks == QUOTA / 2);
+	/* A whole quota of another size. */
+	CHECK(!rent(one, QUOTA / 2 * BLOCK, &rented));
+	CHECK(stats_of(one).user_held == QUOTA * BLOCK);
+	CHECK(stats_of(one).client_warm_blocks +
+	      stats_of(two).client_warm_blocks == QUOTA / 2);
+	CHECK(!rent(two, QUOTA / 2 * BLOCK, &rented));
+	CHECK(stats_of(one).user_held == QUOTA * BLOCK);
+	CHECK(stats_of(one).client_warm_blocks == 0);
+	CHECK(stats_of(two).client_warm_blocks == 0);
+	CHECK(rent(one, 1, &rented) == -EDQUOT);
+	return 0;
+}
+
+TEST_F(quota, warm_blocks_give_way_to_the_quota)
+{
+	struct bufpool_rent mine;
+
+	ASSERT_EQ(0, rent(self->fd, BLOCK, &mine));
+	ASSERT_EQ(0, give(self->fd, mine.handle));
+	ASSERT_EQ(0, parameter_write("quota", QUOTA * BLOCK));
+	EXPECT_EQ(0, as_user(ALICE, have_warm_blocks_give_way));
+	/* But nobody else's. */
+	EXPECT_EQ(1, stats_of(self->fd).client_warm_blocks);
+}
+
+/* A rental of a warm block takes nothing more from the quota. */
+static int rent_warm_at_the_quota(void)
+{
+	struct bufpool_block blocks[MOST];
+	int fd = open_or_fail(), i, round;
+
+	for (round = 0; round < 20; round++) {
+		CHECK(rent_many(fd, BLOCK, QUOTA, blocks) == QUOTA);
+		for (i = 0; i < QUOTA; i++)
+			CHECK(!give(fd, blocks[i].handle));
+		CHECK(stats_of(fd).user_held == QUOTA * BLOCK);
+	}
+	CHECK(stats_of(fd).client_warm_rents == 19 * QUOTA);
+	CHECK(trim(fd, 0) == (__s64)(QUOTA * BLOCK));
+	CHECK(stats_of(fd).user_held == 0);
+	return 0;
+}
+
+TEST_F(quota, warm_rentals_at_the_quota)
+{
+	ASSERT_EQ(0, parameter_write("quota", QUOTA * BLOCK));
+	EXPECT_EQ(0, as_user(ALICE, rent_warm_at_the_quota));
+}
+
+/* The end of a process gives back its share of the quota. */
+static int rent_all_and_die(void)
+{
+	struct bufpool_block blocks[MOST];
+	int fd = open_or_fail();
+
+	CHECK(rent_many(fd, BLOCK, MOST, blocks) == QUOTA);
+	CHECK(!give(fd, blocks[0].handle));
+	raise(SIGKILL);
+	return 0;
+}
+
+TEST_F(quota, quota_is_back_after_a_kill)
+{
+	int i;
+
+	ASSERT_EQ(0, parameter_write("quota", QUOTA * BLOCK));
+	for (i = 0; i < 10; i++) {
+		EXPECT_EQ(-SIGKILL, as_user(ALICE, rent_all_and_die));
+		EXPECT_TRUE(in_use_becomes(self->fd, 0));
+	}
+	EXPECT_EQ(0, as_user(ALICE, rent_all_of_it));
+}
+
+TEST_HARNESS_MAIN
