@@ -233,6 +233,16 @@ static inline bool task_sleeps(pid_t pid, pid_t tid)
 	return false;
 }
 
+/*
+ * How often to do what shows something only now and then. A kernel that looks for
+ * mistakes in every step takes many times as long for each, and sees in a few
+ * what others may not see in many.
+ */
+static inline unsigned int often(unsigned int times)
+{
+	return access("/sys/kernel/debug/kmemleak", F_OK) ? times : times / 8;
+}
+
 /* Random numbers that the printed seed brings back ------------------------ */
 
 static inline __u64 next_random(__u64 *state)

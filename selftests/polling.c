@@ -281,14 +281,14 @@ TEST_F(polling, pollin_tells_the_truth)
 {
 	struct bufpool_rent held[64] = { 0 };
 	__u64 seed = random_seed(), warm;
-	int fds[3], round, i;
+	int fds[3], round, rounds = often(4000), i;
 
 	ASSERT_EQ(0, limit_write(BLOCK));
 	for (i = 0; i < 3; i++) {
 		fds[i] = pool_open();
 		ASSERT_LE(0, fds[i]);
 	}
-	for (round = 0; round < 1000; round++) {
+	for (round = 0; round < rounds; round++) {
 		int fd, ready, ret;
 
 		i = next_random(&seed) % ARRAY_SIZE(held);

@@ -15,9 +15,8 @@ enum way {
 
 struct secret {
 	enum way way;
-	__u64 block_size;
+	__u64 smallest, largest;	/* so many blocks of each size */
 	int count;
-	unsigned int done;
 };
 
 FIXTURE(secrecy)
@@ -50,7 +49,6 @@ FIXTURE_SETUP(secrecy)
 	self->secret = shared_alloc(sizeof(*self->secret));
 	ASSERT_NE(NULL, self->secret);
 	self->secret->way = variant->way;
-	self->secret->count = BLOCKS;
 }
 
 FIXTURE_TEARDOWN(secrecy)
@@ -65,12 +63,15 @@ static int have_a_secret(void *arg)
 	char *const envp[] = { (char *)HOLD_ENV "=1", NULL };
 	struct bufpool_block blocks[BLOCKS];
 	struct secret *secret = arg;
-	__u64 handles[BLOCKS];
-	int fd = pool_open(), i, count;
+	__u64 handles[BLOCKS], size;
+	int fd = pool_open(), i, count = 0;
 
 	CHECK(fd >= 0);
-	count = rent_many(fd, secret->block_size, secret->count, blocks);
-	CHECK(count == secret->count);
+	for (size = secret->smallest; size <= secret->largest; size *= 2) {
+		CHECK(rent_many(fd, size, secret->count, blocks + count) ==
+		      secret->count);
+		count += secret->count;
+	}
 	for (i = 0; i < count; i++) {
 		CHECK(block_fill(fd, blocks[i].offset, blocks[i].length, 0xff));
 		handles[i] = blocks[i].handle;
@@ -128,7 +129,9 @@ TEST_F(secrecy, thirty_two_blocks)
 {
 	struct bufpool_stats first, second;
 
-	self->secret->block_size = 1;
+	self->secret->smallest = 1;
+	self->secret->largest = 1;
+	self->secret->count = BLOCKS;
 	EXPECT_EQ(variant->way == BY_KILL ? -SIGKILL : 0,
 		  in_child(have_a_secret, self->secret));
 	ASSERT_TRUE(in_use_becomes(self->fd, self->before));
@@ -141,18 +144,21 @@ TEST_F(secrecy, thirty_two_blocks)
 
 TEST_F(secrecy, every_class)
 {
-	unsigned int class;
+	__u64 size;
 
-	for (class = 0; class < self->info.nr_classes; class++) {
-		__u64 size = (__u64)self->info.page_size << class;
+	self->secret->smallest = self->info.page_size;
+	self->secret->largest = self->info.max_rent;
+	self->secret->count = 1;
+	EXPECT_EQ(variant->way == BY_KILL ? -SIGKILL : 0,
+		  in_child(have_a_secret, self->secret));
+	ASSERT_TRUE(in_use_becomes(self->fd, self->before));
+	for (size = self->info.page_size; size <= self->info.max_rent;
+	     size *= 2) {
+		/* All of a slab, since those of it that are clean come first. */
+		int count = size < self->info.slab_size ?
+			    self->info.slab_size / size : 1;
 
-		self->secret->block_size = size;
-		self->secret->count = size > self->info.max_pooled ? 1 : 2;
-		EXPECT_EQ(variant->way == BY_KILL ? -SIGKILL : 0,
-			  in_child(have_a_secret, self->secret));
-		ASSERT_TRUE(in_use_becomes(self->fd, self->before));
-		EXPECT_EQ(0, count_leaks(self->fd, size,
-					 self->secret->count)) {
+		EXPECT_EQ(0, count_leaks(self->fd, size, count)) {
 			TH_LOG("blocks of %llu bytes", size);
 		}
 	}
@@ -161,7 +167,8 @@ TEST_F(secrecy, every_class)
 /* Slabs that change their class take no secrets along. */
 TEST_F(secrecy, from_class_to_class)
 {
-	self->secret->block_size = 1 * MIB;
+	self->secret->smallest = 1 * MIB;
+	self->secret->largest = 1 * MIB;
 	self->secret->count = 2;
 	ASSERT_EQ(0, limit_write(2 * MIB));
 	EXPECT_EQ(variant->way == BY_KILL ? -SIGKILL : 0,

@@ -3,7 +3,7 @@
  * Waiting: who waits, for how long, who is next, and that nobody is
  * forgotten.
  *
- * BUFPOOL_MEETINGS is how often waiters and blocks are to meet (1000).
+ * BUFPOOL_MEETINGS is how often waiters and blocks are to meet (2000).
  */
 #include "line.h"
 
@@ -922,7 +922,7 @@ static unsigned int meetings(void)
 {
 	const char *given = getenv("BUFPOOL_MEETINGS");
 
-	return given ? atoi(given) : 1000;
+	return given ? atoi(given) : often(2000);
 }
 
 FIXTURE(meeting)
