@@ -402,8 +402,8 @@ static int press(void *arg)
 }
 
 #define KEPT	4
-#define COLD	400
-#define WARM	400
+#define COLD	200
+#define WARM	200
 
 /*
  * First what is free, then what others keep warm; never what is rented. What is

@@ -66,7 +66,7 @@ TEST_F(library, close_leaves_nothing_behind)
 	struct bufpool *pool;
 	long size = 0;
 
-	for (i = 0; i < 50; i++) {
+	for (i = 0; i < 10; i++) {
 		pool = bufpool_open(NULL, 0);
 		ASSERT_NE(NULL, pool);
 		ASSERT_NE(NULL, bufpool_rent(pool, 1, 0));

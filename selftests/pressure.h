@@ -52,8 +52,8 @@ static inline __u64 set_memory_aside(void)
 	__u64 huge = memory_number("Hugepagesize");
 	__u64 available = memory_number("MemAvailable");
 
-	if (huge && available > 256 * KIB)
-		set_nr_hugepages(before + (available - 256 * KIB) / huge);
+	if (huge && available > 160 * KIB)
+		set_nr_hugepages(before + (available - 160 * KIB) / huge);
 	return before;
 }
 

@@ -28,14 +28,30 @@ start() {
 	logs+=("$build/log/$2")
 }
 
+# heaviest_first TEST...: "SECONDS TEST" for each; one that nobody has measured yet
+# counts as one of the middle
+heaviest_first() {
+	printf '%s\n' "$@" | awk '
+		NR == FNR { if (!/^#/) seconds[$1] = $2; next }
+		{ print ($1 in seconds ? seconds[$1] : 10), $1 }' "$qemu_dir/debug.seconds" - | sort -k 1,1nr
+}
+
+# share_out TEST...: half of the work to each, the next test to whom has less
+share_out() {
+	local seconds test to sum=(0 0)
+	half=("" "")
+	while read -r seconds test; do
+		to=$((sum[0] > sum[1]))
+		sum[to]=$((sum[to] + seconds))
+		half[to]+=" $test"
+	done < <(heaviest_first "$@")
+}
+
 # The debug kernel takes so long that two VMs share its tests.
 read -ra tests <<<"${TESTS:-$(tr '\n' ' ' <"$build/selftests/tests.list")}"
 for kernel in "$@"; do
 	if [ "$kernel" = debug ] && [ ${#tests[@]} -gt 1 ]; then
-		half=([0]="" [1]="")
-		for i in "${!tests[@]}"; do
-			half[i % 2]+=" ${tests[i]}"
-		done
+		share_out "${tests[@]}"
 		# shellcheck disable=SC2086 # words
 		start debug debug ${half[0]}
 		# shellcheck disable=SC2086 # words
