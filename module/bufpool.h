@@ -39,6 +39,7 @@
 #include <linux/kref.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
@@ -443,6 +444,20 @@ struct bufpool_client {
 };
 
 /**
+ * struct bufpool_tally - what has been rented together
+ * @blocks: how many
+ * @reused: of these, blocks that have been rented before
+ * @warm: of these, blocks that were warm
+ * @bytes: in all of them
+ */
+struct bufpool_tally {
+	int blocks;
+	int reused;
+	int warm;
+	s64 bytes;
+};
+
+/**
  * struct bufpool_request - what a rent asks for
  * @class: blocks of this class
  * @count: at most so many
@@ -451,6 +466,7 @@ struct bufpool_client {
  * @nonblock: do not wait
  * @timeout_ns: wait at most so long; 0 is for ever
  * @waited: (out) it did wait
+ * @tally: (out) what it got
  */
 struct bufpool_request {
 	struct bufpool_class *class;
@@ -460,6 +476,7 @@ struct bufpool_request {
 	bool nonblock;
 	s64 timeout_ns;
 	bool waited;
+	struct bufpool_tally tally;
 };
 
 static inline void bufpool_count_many(struct bufpool_pool *pool,
@@ -522,6 +539,19 @@ static inline void bufpool_client_lose(struct bufpool_client *client,
 	WRITE_ONCE(blk->owner, NULL);
 }
 
+/* Count so many blocks in, or out if negative, of the client's warm ones. */
+static inline void bufpool_warm_count(struct bufpool_client *client,
+				      struct bufpool_class *class, int nr)
+{
+	s64 bytes = (s64)nr << class->shift;
+
+	lockdep_assert_held(&client->lock);
+	client->warm[class->nr].nr += nr;
+	client->nr_warm += nr;
+	client->warm_bytes += bytes;
+	this_cpu_add(client->pool->counters->warm, bytes);
+}
+
 /*
  * Put a returned block in front of the client's warm ones, where there is room
  * for it; bufpool_warm_count() is due. It comes from a list, and list_move() would
@@ -538,6 +568,23 @@ static inline void bufpool_warm_add(struct bufpool_client *client,
 	blk->since = jiffies;
 	WRITE_ONCE(blk->warm, true);
 	list_bulk_move_tail(warm->blks.next, &blk->node, &blk->node);
+}
+
+/*
+ * Take the client's own warm block that was used last, or NULL. It is on the list
+ * still, for its next list to take over, and stays warm until it is published.
+ */
+static inline struct bufpool_blk *
+bufpool_warm_take_latest(struct bufpool_client *client,
+			 struct bufpool_class *class)
+{
+	struct bufpool_warm *warm = &client->warm[class->nr];
+
+	lockdep_assert_held(&client->lock);
+	if (!warm->nr)
+		return NULL;
+	bufpool_warm_count(client, class, -1);
+	return list_first_entry(&warm->blks, struct bufpool_blk, node);
 }
 
 /* The upper half of a handle: the class, and the block's index in it. */
@@ -630,7 +677,6 @@ int bufpool_config_check(const struct bufpool_config *config);
 struct bufpool_pool *bufpool_pool_create(const char *name,
 					 const struct bufpool_config *config);
 void bufpool_pool_destroy(struct bufpool_pool *pool);
-struct bufpool_class *bufpool_pool_class(struct bufpool_pool *pool, u64 size);
 struct bufpool_blk *bufpool_pool_find_offset(struct bufpool_pool *pool,
 					     u64 offset);
 int bufpool_pool_charge(struct bufpool_pool *pool, size_t bytes);
@@ -646,9 +692,46 @@ void bufpool_pool_stop_draining(struct bufpool_pool *pool);
 void bufpool_pool_configure(struct bufpool_pool *pool,
 			    const struct bufpool_config *config);
 void bufpool_poll_wake(struct bufpool_pool *pool);
-void bufpool_pool_announce(struct bufpool_pool *pool);
 void bufpool_pool_info(struct bufpool_pool *pool, struct bufpool_info *info);
 void bufpool_pool_stats(struct bufpool_pool *pool, struct bufpool_stats *stats);
+
+/**
+ * bufpool_pool_class - which class serves a size
+ * @pool: where
+ * @size: bytes, at least 1
+ *
+ * Return: the class with the smallest blocks that are large enough, or NULL.
+ */
+static inline struct bufpool_class *
+bufpool_pool_class(struct bufpool_pool *pool, u64 size)
+{
+	unsigned int nr;
+
+	if (size > pool->max_rent)
+		return NULL;
+	nr = size <= PAGE_SIZE ? 0 : ilog2(size - 1) + 1 - PAGE_SHIFT;
+	return &pool->classes[nr];
+}
+
+/**
+ * bufpool_pool_announce - tell those who care that there may be blocks to be had
+ * @pool: where; what makes it so has been done
+ *
+ * Where nobody cares this is one barrier for both of whom it asks after.
+ */
+static inline void bufpool_pool_announce(struct bufpool_pool *pool)
+{
+	/*
+	 * Pairs with enlist() and with what poll_wait() ends in: either they
+	 * see what was done, or they are seen here.
+	 */
+	smp_mb();
+	if (bufpool_pool_waiting(pool))
+		bufpool_wait_retry(pool);
+	/* the barrier is above */
+	if (waitqueue_active(&pool->poll))
+		bufpool_poll_wake(pool);
+}
 
 /* reclaim.c */
 int bufpool_reclaim_start(struct bufpool_pool *pool);
@@ -670,8 +753,6 @@ bool bufpool_user_charge(struct bufpool_client *client, size_t bytes);
 void bufpool_user_uncharge(struct bufpool_client *client, size_t bytes);
 
 /* warm.c */
-void bufpool_warm_count(struct bufpool_client *client,
-			struct bufpool_class *class, int nr);
 unsigned int bufpool_warm_room(struct bufpool_client *client,
 			       struct bufpool_class *class);
 bool bufpool_warm_keep(struct bufpool_client *client, struct bufpool_class *class,
@@ -679,8 +760,6 @@ bool bufpool_warm_keep(struct bufpool_client *client, struct bufpool_class *clas
 unsigned int bufpool_warm_take(struct bufpool_client *client,
 			       struct bufpool_class *class, unsigned int wanted,
 			       struct list_head *batch);
-struct bufpool_blk *bufpool_warm_take_latest(struct bufpool_client *client,
-					     struct bufpool_class *class);
 u64 bufpool_warm_trim(struct bufpool_client *client, u64 min_size);
 struct bufpool_blk *bufpool_warm_steal(struct bufpool_pool *pool,
 				       struct bufpool_class *class,
@@ -697,7 +776,8 @@ int bufpool_client_rent(struct bufpool_client *client,
 			struct bufpool_request *request,
 			struct list_head *batch);
 void bufpool_client_publish(struct bufpool_client *client,
-			    struct list_head *batch);
+			    struct list_head *batch,
+			    const struct bufpool_tally *tally);
 void bufpool_client_abort(struct bufpool_client *client,
 			  struct list_head *batch);
 bool bufpool_client_rent_latest(struct bufpool_client *client,

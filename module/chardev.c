@@ -73,28 +73,33 @@ static int run_info(struct call *call)
 	return copy_to_user(call->uarg, &info, call->known) ? -EFAULT : 0;
 }
 
-/* What RENT and RENT_MANY have in common: what is asked for. */
-static int check_rent(struct call *call, struct bufpool_request *request,
-		      u32 flags, u64 min_size)
+/*
+ * What RENT and RENT_MANY have in common: the class of what is asked for, or
+ * ERR_PTR().
+ */
+static struct bufpool_class *find_class(struct call *call, u32 flags,
+					u64 min_size, s64 timeout_ns)
 {
+	struct bufpool_class *class;
+
 	if (flags & ~(BUFPOOL_RENT_ZERO | BUFPOOL_RENT_NONBLOCK))
-		return -EINVAL;
-	if (!min_size || request->timeout_ns < 0)
-		return -EINVAL;
-	request->zero = flags & BUFPOOL_RENT_ZERO;
-	request->nonblock = call->nonblock || flags & BUFPOOL_RENT_NONBLOCK;
-	request->class = bufpool_pool_class(call->client->pool, min_size);
-	return request->class ? 0 : -EMSGSIZE;
+		return ERR_PTR(-EINVAL);
+	if (!min_size || timeout_ns < 0)
+		return ERR_PTR(-EINVAL);
+	class = bufpool_pool_class(call->client->pool, min_size);
+	return class ?: ERR_PTR(-EMSGSIZE);
 }
 
 /* Rent, and reply: only then are the blocks the client's. */
-static int rent(struct call *call, struct bufpool_request *request,
+static int rent(struct call *call, struct bufpool_request *request, u32 flags,
 		int (*reply)(struct call *call, struct list_head *batch))
 {
 	s64 timeout_ns = request->timeout_ns;
 	LIST_HEAD(batch);
 	int ret, err;
 
+	request->zero = flags & BUFPOOL_RENT_ZERO;
+	request->nonblock = call->nonblock || flags & BUFPOOL_RENT_NONBLOCK;
 	ret = bufpool_client_rent(call->client, request, &batch);
 	/* a restarted call would begin to wait anew */
 	if (ret < 0)
@@ -103,7 +108,7 @@ static int rent(struct call *call, struct bufpool_request *request,
 	if (err)
 		bufpool_client_abort(call->client, &batch);
 	else
-		bufpool_client_publish(call->client, &batch);
+		bufpool_client_publish(call->client, &batch, &request->tally);
 	return err ?: ret;
 }
 
@@ -133,23 +138,33 @@ static int reply_rent(struct call *call, struct list_head *batch)
 	return put_rent(call, &block);
 }
 
-/* A warm block is the client's already: it is rented first, and then replied. */
-static int run_rent(struct call *call)
+static noinline int rent_one(struct call *call, struct bufpool_class *class)
 {
 	struct bufpool_request request = {
+		.class = class,
 		.count = 1,
 		.timeout_ns = call->args.rent.timeout_ns,
 	};
+	int ret = rent(call, &request, call->args.rent.flags, reply_rent);
+
+	return min(ret, 0);
+}
+
+/* A warm block is the client's already: it is rented first, and then replied. */
+static int run_rent(struct call *call)
+{
+	u32 flags = call->args.rent.flags;
 	struct bufpool_block block;
+	struct bufpool_class *class;
 	int err;
 
-	err = check_rent(call, &request, call->args.rent.flags,
-			 call->args.rent.min_size);
-	if (err)
-		return err;
-	if (request.zero ||
-	    !bufpool_client_rent_latest(call->client, request.class, &block))
-		return min(rent(call, &request, reply_rent), 0);
+	class = find_class(call, flags, call->args.rent.min_size,
+			   call->args.rent.timeout_ns);
+	if (IS_ERR(class))
+		return PTR_ERR(class);
+	if (flags & BUFPOOL_RENT_ZERO ||
+	    !bufpool_client_rent_latest(call->client, class, &block))
+		return rent_one(call, class);
 	err = put_rent(call, &block);
 	if (err)
 		bufpool_client_unrent(call->client, block.handle);
@@ -189,12 +204,14 @@ static int run_rent_many(struct call *call)
 		.count = args->count,
 		.timeout_ns = args->timeout_ns,
 	};
-	int err;
 
 	if (args->__reserved || !args->count || args->count > BUFPOOL_MANY_MAX)
 		return -EINVAL;
-	err = check_rent(call, &request, args->flags, args->min_size);
-	return err ?: rent(call, &request, reply_rent_many);
+	request.class = find_class(call, args->flags, args->min_size,
+				   args->timeout_ns);
+	if (IS_ERR(request.class))
+		return PTR_ERR(request.class);
+	return rent(call, &request, args->flags, reply_rent_many);
 }
 
 static bool return_flags_are_valid(u32 flags)

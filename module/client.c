@@ -260,6 +260,13 @@ static int rent_warm(struct bufpool_client *client,
 	admitted = charge(client, size, request->count);
 	done = bufpool_warm_take(client, request->class, admitted, batch);
 	client->charged -= (u64)(admitted - done) * size;
+	/* who has been warm has been rented before */
+	request->tally = (struct bufpool_tally){
+		.blocks = done,
+		.reused = done,
+		.warm = done,
+		.bytes = (u64)done * size,
+	};
 	issue_all(client, batch);
 	spin_unlock(&client->lock);
 	return admitted ? done : -EDQUOT;
@@ -296,6 +303,9 @@ static int rent_new(struct bufpool_client *client,
 	}
 	blk->waited = request->waited;
 	list_add_tail(&blk->node, batch);
+	request->tally.blocks++;
+	request->tally.reused += blk->used;
+	request->tally.bytes += blk_size(blk);
 	return 0;
 }
 
@@ -364,7 +374,7 @@ static unsigned int rent_flags(const struct bufpool_blk *blk)
 	       (blk->waited ? BUFPOOL_TRACE_WAITED : 0);
 }
 
-static void publish(struct bufpool_client *client, struct bufpool_blk *blk)
+static inline void publish(struct bufpool_client *client, struct bufpool_blk *blk)
 {
 	lockdep_assert_held(&client->lock);
 	if (trace_bufpool_rent_enabled())
@@ -376,17 +386,27 @@ static void publish(struct bufpool_client *client, struct bufpool_blk *blk)
 	smp_store_release(&blk->owner, client);
 }
 
-/* With numbers less than nothing it has not been. */
-static void count_rented(struct bufpool_client *client, int blocks, s64 bytes,
-			 int reused, int warm)
+static void count_rented(struct bufpool_client *client,
+			 const struct bufpool_tally *tally)
 {
 	lockdep_assert_held(&client->lock);
-	client->nr_held += blocks;
-	client->held_bytes += bytes;
-	client->rents += blocks;
-	client->warm_rents += warm;
-	bufpool_count_many(client->pool, BUFPOOL_RENTS, blocks);
-	bufpool_count_many(client->pool, BUFPOOL_REUSED, reused);
+	client->nr_held += tally->blocks;
+	client->held_bytes += tally->bytes;
+	client->rents += tally->blocks;
+	client->warm_rents += tally->warm;
+	bufpool_count_many(client->pool, BUFPOOL_RENTS, tally->blocks);
+	bufpool_count_many(client->pool, BUFPOOL_REUSED, tally->reused);
+}
+
+/* One block that was warm is rented, or, with -1, has not been. */
+static void count_latest(struct bufpool_client *client, size_t size, int nr)
+{
+	count_rented(client, &(struct bufpool_tally){
+		.blocks = nr,
+		.reused = nr,
+		.warm = nr,
+		.bytes = nr * (s64)size,
+	});
 }
 
 static void count_returned(struct bufpool_client *client, int blocks, s64 bytes)
@@ -403,27 +423,22 @@ static void count_returned(struct bufpool_client *client, int blocks, s64 bytes)
  * bufpool_client_publish - make a client the owner of its new blocks
  * @client: whose
  * @batch: what bufpool_client_rent() filled; not empty
+ * @tally: what that says of it
  */
 void bufpool_client_publish(struct bufpool_client *client,
-			    struct list_head *batch)
+			    struct list_head *batch,
+			    const struct bufpool_tally *tally)
 {
-	int blocks = 0, reused = 0, warm = 0;
 	struct bufpool_blk *blk;
-	s64 bytes = 0;
 
 	spin_lock(&client->lock);
-	list_for_each_entry(blk, batch, node) {
-		blocks++;
-		bytes += blk_size(blk);
-		reused += blk->used;
-		warm += blk->warm;
+	list_for_each_entry(blk, batch, node)
 		publish(client, blk);
-	}
 	client->near = bufpool_blk_slab(list_last_entry(batch,
 							struct bufpool_blk,
 							node));
 	list_splice_tail_init(batch, &client->held);
-	count_rented(client, blocks, bytes, reused, warm);
+	count_rented(client, tally);
 	spin_unlock(&client->lock);
 }
 
@@ -454,8 +469,7 @@ bool bufpool_client_rent_latest(struct bufpool_client *client,
 		publish(client, blk);
 		client->near = bufpool_blk_slab(blk);
 		client->charged += size;
-		/* who has been warm has been rented before */
-		count_rented(client, 1, size, 1, 1);
+		count_latest(client, size, 1);
 		bufpool_blk_report(blk, report);
 	}
 	spin_unlock(&client->lock);
@@ -587,11 +601,12 @@ static int end_rentals(struct bufpool_client *client, const u64 *handles,
 		blk = find_rented(client, handles[done]);
 		if (IS_ERR(blk))
 			break;
-		if (bufpool_blk_class(blk) != class) {
+		/* whatever was found is in that slab */
+		if (client->near->class != class) {
 			if (kept)
 				bufpool_warm_count(client, class, kept);
 			kept = 0;
-			class = bufpool_blk_class(blk);
+			class = client->near->class;
 			room = keep ? bufpool_warm_room(client, class) : 0;
 		}
 		bytes += bufpool_class_block_size(class);
@@ -688,7 +703,7 @@ void bufpool_client_unrent(struct bufpool_client *client, u64 handle)
 	spin_lock(&client->lock);
 	blk = find_rented(client, handle);
 	if (!IS_ERR(blk)) {
-		count_rented(client, -1, -(s64)blk_size(blk), -1, -1);
+		count_latest(client, blk_size(blk), -1);
 		trace_bufpool_return(client, blk, BUFPOOL_TRACE_WARM);
 		WRITE_ONCE(blk->warm, true);
 		list_move_tail(&blk->node, &batch);

@@ -234,23 +234,6 @@ void bufpool_pool_destroy(struct bufpool_pool *pool)
 }
 
 /**
- * bufpool_pool_class - which class serves a size
- * @pool: where
- * @size: bytes, at least 1
- *
- * Return: the class with the smallest blocks that are large enough, or NULL.
- */
-struct bufpool_class *bufpool_pool_class(struct bufpool_pool *pool, u64 size)
-{
-	unsigned int nr;
-
-	if (size > pool->max_rent)
-		return NULL;
-	nr = size <= PAGE_SIZE ? 0 : ilog2(size - 1) + 1 - PAGE_SHIFT;
-	return &pool->classes[nr];
-}
-
-/**
  * bufpool_pool_find_offset - look up the block at an offset of the window
  * @pool: where
  * @offset: any number
@@ -471,26 +454,6 @@ void bufpool_poll_wake(struct bufpool_pool *pool)
 {
 	if (wq_has_sleeper(&pool->poll))
 		wake_up_poll(&pool->poll, EPOLLIN | EPOLLPRI);
-}
-
-/**
- * bufpool_pool_announce - tell those who care that there may be blocks to be had
- * @pool: where; what makes it so has been done
- *
- * Where nobody cares this is one barrier for both of whom it asks after.
- */
-void bufpool_pool_announce(struct bufpool_pool *pool)
-{
-	/*
-	 * Pairs with enlist() and with what poll_wait() ends in: either they
-	 * see what was done, or they are seen here.
-	 */
-	smp_mb();
-	if (bufpool_pool_waiting(pool))
-		bufpool_wait_retry(pool);
-	/* the barrier is above */
-	if (waitqueue_active(&pool->poll))
-		bufpool_poll_wake(pool);
 }
 
 /* Fill in what BUFPOOL_IOC_INFO says. */

@@ -28,24 +28,6 @@ static struct bufpool_blk *oldest(struct bufpool_client *client, unsigned int nr
 }
 
 /**
- * bufpool_warm_count - count blocks in, or out if negative, of the warm ones
- * @client: whose lock is held
- * @class: of which size
- * @nr: how many
- */
-void bufpool_warm_count(struct bufpool_client *client,
-			struct bufpool_class *class, int nr)
-{
-	s64 bytes = (s64)nr << class->shift;
-
-	lockdep_assert_held(&client->lock);
-	client->warm[class->nr].nr += nr;
-	client->nr_warm += nr;
-	client->warm_bytes += bytes;
-	this_cpu_add(client->pool->counters->warm, bytes);
-}
-
-/**
  * bufpool_warm_room - how many blocks more a client may keep warm at this instant
  * @client: which; its lock is held until the blocks are warm
  * @class: of which size
@@ -115,26 +97,6 @@ unsigned int bufpool_warm_take(struct bufpool_client *client,
 	}
 	bufpool_warm_count(client, class, -(int)done);
 	return done;
-}
-
-/**
- * bufpool_warm_take_latest - take the client's own warm block that was used last
- * @client: whose lock is held
- * @class: of which size
- *
- * Return: the block, or NULL. It is on the list still, for its next list to take
- * over, and stays warm until it is published.
- */
-struct bufpool_blk *bufpool_warm_take_latest(struct bufpool_client *client,
-					     struct bufpool_class *class)
-{
-	struct bufpool_warm *warm = &client->warm[class->nr];
-
-	lockdep_assert_held(&client->lock);
-	if (!warm->nr)
-		return NULL;
-	bufpool_warm_count(client, class, -1);
-	return list_first_entry(&warm->blks, struct bufpool_blk, node);
 }
 
 /* Take a client's oldest block of a class out of it; it is in transit then. */
