@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <linux/membarrier.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kept.h"
@@ -309,6 +309,20 @@ struct bufpool_cache *bufpool_cache_get(struct bufpool *pool)
 	return cache;
 }
 
+/*
+ * Let a thread go on that may have a lower priority, for which yielding would not
+ * do. The caller has locks, and must not be cancelled here.
+ */
+static void doze(void)
+{
+	static const struct timespec moment = { .tv_nsec = 20000 };
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	nanosleep(&moment, NULL);
+	pthread_setcancelstate(state, NULL);
+}
+
 static void wait_until_left(struct bufpool_caches *caches)
 {
 	unsigned int nr;
@@ -316,7 +330,7 @@ static void wait_until_left(struct bufpool_caches *caches)
 	for (nr = 1; nr <= caches->nr; nr++)
 		while (!__atomic_load_n(&caches->all[nr]->vacant,
 					__ATOMIC_ACQUIRE))
-			sched_yield();
+			doze();
 }
 
 void bufpool_caches_stop(struct bufpool_caches *caches)
