@@ -257,7 +257,7 @@ TEST_F(device, an_adopted_handle_that_is_none_is_enoent)
 	EXPECT_EQ(-EINVAL, adopt_error(self->pool, NO_HANDLE, 0));
 	block = bufpool_adopt(self->pool, ~0U, 0);
 	ASSERT_NE(NULL, block);
-	ASSERT_EQ(0, stats_of(self->pool, &stats));
+	ASSERT_EQ(0, trimmed_stats(self->pool, &stats));
 	EXPECT_EQ(SIGBUS, peek(block, &byte));
 	EXPECT_EQ(-ENOENT, bufpool_return(self->pool, block, 0));
 	EXPECT_EQ(-ESTALE, bufpool_return(self->pool, block, 0));
@@ -374,7 +374,7 @@ TEST_F(device, a_block_beyond_the_address_space_is_enomem)
 	ASSERT_NE(NULL, pool);
 	EXPECT_EQ(count, bufpool_rent_many(pool, self->info.max_rent,
 					   BUFPOOL_RENT_NONBLOCK, blocks, 5));
-	ASSERT_EQ(0, stats_of(pool, &stats));
+	ASSERT_EQ(0, trimmed_stats(pool, &stats));
 	EXPECT_EQ(count, (int)stats.client_blocks);
 	EXPECT_EQ(count * self->info.max_rent, stats.client_bytes);
 	EXPECT_EQ(-ENOMEM, adopt_error(pool, NO_HANDLE,

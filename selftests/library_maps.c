@@ -86,7 +86,7 @@ TEST_F_TIMEOUT(scattered, giving_memory_back_leaves_half_of_the_mappings,
 
 	ASSERT_EQ(0, return_every_second(self->pool, self->blocks, 0));
 	ASSERT_EQ(0, provider->ops->trim(provider, 0, &trimmed));
-	ASSERT_EQ(0, stats_of(self->pool, &stats));
+	ASSERT_EQ(0, trimmed_stats(self->pool, &stats));
 	EXPECT_EQ(0, stats.warm);
 	EXPECT_GT(self->maps + 33000, count_maps());
 	EXPECT_LT(self->maps + 30000, count_maps());

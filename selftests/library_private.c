@@ -60,7 +60,7 @@ static __u64 warm_bytes(struct bufpool *pool)
 {
 	struct bufpool_stats stats;
 
-	return stats_of(pool, &stats) ? ~0ULL : stats.warm;
+	return trimmed_stats(pool, &stats) ? ~0ULL : stats.warm;
 }
 
 /* Which block of its class, as its handle says. */
@@ -347,7 +347,7 @@ TEST_F(private, warm_blocks_give_way)
 	for (i = 0; i < 4; i++)
 		EXPECT_EQ(0, rent_error(self->pool, 4 * MIB,
 					BUFPOOL_RENT_NONBLOCK));
-	ASSERT_EQ(0, stats_of(self->pool, &stats));
+	ASSERT_EQ(0, trimmed_stats(self->pool, &stats));
 	EXPECT_EQ(0, stats.warm);
 	EXPECT_EQ(SMALL_LIMIT, stats.in_use);
 	EXPECT_EQ(SMALL_LIMIT, stats.pinned);

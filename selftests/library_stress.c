@@ -255,7 +255,7 @@ static void trim_and_look(struct worker *worker)
 
 	expect(stress, !provider->ops->trim(provider, random_size(worker), &trimmed),
 	       "warm blocks can be trimmed");
-	expect(stress, !stats_of(stress->pool, &stats) &&
+	expect(stress, !trimmed_stats(stress->pool, &stats) &&
 	       stats.pinned <= stats.limit, "the pool keeps to its limit");
 }
 

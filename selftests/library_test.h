@@ -97,7 +97,7 @@ static inline int info_of(struct bufpool *pool, struct bufpool_info *info)
 }
 
 /* With nothing kept for later */
-static inline int stats_of(struct bufpool *pool, struct bufpool_stats *stats)
+static inline int trimmed_stats(struct bufpool *pool, struct bufpool_stats *stats)
 {
 	return bufpool_trim(pool, 0, NULL) ?: bufpool_stats(pool, stats);
 }
@@ -107,7 +107,7 @@ static inline int held(struct bufpool *pool)
 {
 	struct bufpool_stats stats;
 
-	return stats_of(pool, &stats) ? -1 : (int)stats.client_blocks;
+	return trimmed_stats(pool, &stats) ? -1 : (int)stats.client_blocks;
 }
 
 /* Whether a call that failed left everything as it was in @before. */
@@ -116,7 +116,7 @@ static inline bool untouched(struct bufpool *pool,
 {
 	struct bufpool_stats after;
 
-	return !stats_of(pool, &after) && same_holdings(&after, before);
+	return !trimmed_stats(pool, &after) && same_holdings(&after, before);
 }
 
 /* The next descriptor that open() gives. */
@@ -180,7 +180,7 @@ FIXTURE_SETUP(library)
 	self->pool = bufpool_open(NULL, 0);
 	ASSERT_NE(NULL, self->pool);
 	ASSERT_EQ(0, info_of(self->pool, &self->info));
-	ASSERT_EQ(0, stats_of(self->pool, &self->before));
+	ASSERT_EQ(0, trimmed_stats(self->pool, &self->before));
 }
 
 FIXTURE_TEARDOWN(library)

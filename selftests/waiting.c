@@ -922,7 +922,7 @@ static unsigned int meetings(void)
 {
 	const char *given = getenv("BUFPOOL_MEETINGS");
 
-	return given ? atoi(given) : often(2000);
+	return given ? (unsigned int)atoi(given) : often(2000);
 }
 
 FIXTURE(meeting)
