@@ -389,7 +389,7 @@ static int wait_for_block(void *arg)
 	int fd = open(POOL_DEVICE, O_RDWR | O_CLOEXEC);
 	struct bufpool_rent block;
 
-	CHECK(rent(fd, *(__u64 *)arg, &block) == 0);
+	CHECK(rent_with(fd, *(__u64 *)arg, 0, 0, &block) == 0);
 	return 0;
 }
 
