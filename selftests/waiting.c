@@ -941,9 +941,7 @@ FIXTURE_VARIANT(meeting)
 /* So many blocks of one size; and of three sizes that make room for each other. */
 FIXTURE_VARIANT_ADD(meeting, for_one_block) { .limit = 1 * MIB, .classes = 1 };
 FIXTURE_VARIANT_ADD(meeting, for_three) { .limit = 3 * MIB, .classes = 1 };
-FIXTURE_VARIANT_ADD(meeting, of_sizes) {
-	.limit = 1 * MIB + 512 * KIB, .classes = 3,
-};
+FIXTURE_VARIANT_ADD(meeting, of_sizes) { .limit = 3 * MIB / 2, .classes = 3 };
 FIXTURE_VARIANT_ADD(meeting, of_many_sizes) { .limit = 1 * MIB, .classes = 9 };
 
 FIXTURE_SETUP(meeting)

@@ -23,16 +23,22 @@ accel=${BUFPOOL_ACCEL:-$("$qemu_dir/accel.sh")}
 kernel_dir=$("$qemu_dir/kernel.sh" "$kernel")
 # With five-level page tables a KASAN kernel may take its own addresses for
 # wild ones, for a moment while it looks at its processor.
+clock=
 case $accel in
 kvm) processor=(-smp 2 -accel kvm -cpu "host,la57=off") ;;
-tcg) processor=(-smp 2 -accel "tcg,thread=multi" -cpu "max,la57=off") ;;
+tcg)
+	processor=(-smp 2 -accel "tcg,thread=multi" -cpu "max,la57=off")
+	# On a busy machine a kernel that has to find that out may be wrong by
+	# several times, and then its seconds, and all timeouts, are short.
+	clock="tsc=reliable tsc_early_khz=$("$qemu_dir/tsc.sh")"
+	;;
 count) processor=(-smp 1 -accel tcg -icount "shift=0,sleep=off" -cpu "max,la57=off") ;;
 *) die "BUFPOOL_ACCEL is kvm, tcg or count, not '$accel'" ;;
 esac
 
 qemu=(qemu-system-x86_64 -nodefaults -display none -no-reboot -m 2G "${processor[@]}"
 	-kernel "$kernel_dir/bzImage" -initrd "$initramfs"
-	-append "console=ttyS0 no_timer_check panic=-1 oops=panic panic_on_warn=1 printk.devkmsg=on log_buf_len=4M random.trust_cpu=on")
+	-append "console=ttyS0 no_timer_check panic=-1 oops=panic panic_on_warn=1 printk.devkmsg=on log_buf_len=4M random.trust_cpu=on $clock")
 
 if [ -n "$interactive" ]; then
 	exec "${qemu[@]}" -serial mon:stdio -serial null
