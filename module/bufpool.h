@@ -609,22 +609,31 @@ static inline u64 bufpool_blk_offset(struct bufpool_blk *blk)
 }
 
 /**
- * bufpool_blk_report - what a renter has to know of a block
- * @blk: in transit or the caller's
+ * bufpool_class_report - what a renter has to know of a block
+ * @class: the block's
+ * @place: the block's
+ * @generation: the rental's
  * @report: is filled in
  *
  * Also between user_access_begin() and its end, where nothing may be called.
  */
+static __always_inline void
+bufpool_class_report(const struct bufpool_class *class, u32 place,
+		     u32 generation, struct bufpool_block *report)
+{
+	report->handle = (u64)place << 32 | generation;
+	report->offset = bufpool_class_offset(class, place);
+	report->length = bufpool_class_block_size(class);
+}
+
+/* The same of a block that is in transit or the caller's. */
 static __always_inline void bufpool_blk_report(struct bufpool_blk *blk,
 					       struct bufpool_block *report)
 {
 	const struct bufpool_slab *slab = bufpool_blk_slab(blk);
-	const struct bufpool_class *class = slab->class;
-	u32 place = slab->place + blk->nr;
 
-	report->handle = (u64)place << 32 | blk->generation;
-	report->offset = bufpool_class_offset(class, place);
-	report->length = bufpool_class_block_size(class);
+	bufpool_class_report(slab->class, slab->place + blk->nr,
+			     blk->generation, report);
 }
 
 /* slab.c */

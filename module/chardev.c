@@ -49,19 +49,27 @@ static_assert(offsetofend(union call_args, rent.timeout_ns) ==
 
 /**
  * struct call - one ioctl
- * @client: whose
+ * @file: of whom
  * @uarg: the caller's structure
- * @nonblock: the file is O_NONBLOCK
- * @known: bytes of the structure that the caller knows of, too
  * @args: a copy of the caller's structure, up to what is only written
  */
 struct call {
-	struct bufpool_client *client;
+	struct file *file;
 	void __user *uarg;
-	bool nonblock;
-	u32 known;
 	union call_args args;
 };
+
+static struct bufpool_client *client_of(const struct call *call)
+{
+	return call->file->private_data;
+}
+
+/* Copy out as much of a structure as the caller knows of, too. */
+static int reply(struct call *call, const void *from, size_t size)
+{
+	size = min_t(size_t, size, call->args.head.size);
+	return copy_to_user(call->uarg, from, size) ? -EFAULT : 0;
+}
 
 static int run_info(struct call *call)
 {
@@ -69,8 +77,8 @@ static int run_info(struct call *call)
 
 	if (call->args.head.flags || call->args.head.info_reserved)
 		return -EINVAL;
-	bufpool_pool_info(call->client->pool, &info);
-	return copy_to_user(call->uarg, &info, call->known) ? -EFAULT : 0;
+	bufpool_pool_info(client_of(call)->pool, &info);
+	return reply(call, &info, sizeof(info));
 }
 
 /*
@@ -86,29 +94,30 @@ static struct bufpool_class *find_class(struct call *call, u32 flags,
 		return ERR_PTR(-EINVAL);
 	if (!min_size || timeout_ns < 0)
 		return ERR_PTR(-EINVAL);
-	class = bufpool_pool_class(call->client->pool, min_size);
+	class = bufpool_pool_class(client_of(call)->pool, min_size);
 	return class ?: ERR_PTR(-EMSGSIZE);
 }
 
 /* Rent, and reply: only then are the blocks the client's. */
 static int rent(struct call *call, struct bufpool_request *request, u32 flags,
-		int (*reply)(struct call *call, struct list_head *batch))
+		int (*tell)(struct call *call, struct list_head *batch))
 {
 	s64 timeout_ns = request->timeout_ns;
 	LIST_HEAD(batch);
 	int ret, err;
 
 	request->zero = flags & BUFPOOL_RENT_ZERO;
-	request->nonblock = call->nonblock || flags & BUFPOOL_RENT_NONBLOCK;
-	ret = bufpool_client_rent(call->client, request, &batch);
+	request->nonblock = flags & BUFPOOL_RENT_NONBLOCK ||
+			    call->file->f_flags & O_NONBLOCK;
+	ret = bufpool_client_rent(client_of(call), request, &batch);
 	/* a restarted call would begin to wait anew */
 	if (ret < 0)
 		return ret == -ERESTARTSYS && timeout_ns ? -EINTR : ret;
-	err = reply(call, &batch);
+	err = tell(call, &batch);
 	if (err)
-		bufpool_client_abort(call->client, &batch);
+		bufpool_client_abort(client_of(call), &batch);
 	else
-		bufpool_client_publish(call->client, &batch, &request->tally);
+		bufpool_client_publish(client_of(call), &batch, &request->tally);
 	return err ?: ret;
 }
 
@@ -129,7 +138,7 @@ fault:
 	return -EFAULT;
 }
 
-static int reply_rent(struct call *call, struct list_head *batch)
+static int tell_rent(struct call *call, struct list_head *batch)
 {
 	struct bufpool_block block;
 
@@ -145,7 +154,7 @@ static noinline int rent_one(struct call *call, struct bufpool_class *class)
 		.count = 1,
 		.timeout_ns = call->args.rent.timeout_ns,
 	};
-	int ret = rent(call, &request, call->args.rent.flags, reply_rent);
+	int ret = rent(call, &request, call->args.rent.flags, tell_rent);
 
 	return min(ret, 0);
 }
@@ -163,15 +172,15 @@ static int run_rent(struct call *call)
 	if (IS_ERR(class))
 		return PTR_ERR(class);
 	if (flags & BUFPOOL_RENT_ZERO ||
-	    !bufpool_client_rent_latest(call->client, class, &block))
+	    !bufpool_client_rent_latest(client_of(call), class, &block))
 		return rent_one(call, class);
 	err = put_rent(call, &block);
 	if (err)
-		bufpool_client_unrent(call->client, block.handle);
+		bufpool_client_unrent(client_of(call), block.handle);
 	return err;
 }
 
-static int reply_rent_many(struct call *call, struct list_head *batch)
+static int tell_rent_many(struct call *call, struct list_head *batch)
 {
 	struct bufpool_block __user *to;
 	struct bufpool_blk *blk;
@@ -211,7 +220,7 @@ static int run_rent_many(struct call *call)
 				   args->timeout_ns);
 	if (IS_ERR(request.class))
 		return PTR_ERR(request.class);
-	return rent(call, &request, args->flags, reply_rent_many);
+	return rent(call, &request, args->flags, tell_rent_many);
 }
 
 static bool return_flags_are_valid(u32 flags)
@@ -227,9 +236,9 @@ static int run_return(struct call *call)
 	if (!return_flags_are_valid(args->flags))
 		return -EINVAL;
 	if (!args->flags &&
-	    bufpool_client_return_near(call->client, args->handle))
+	    bufpool_client_return_near(client_of(call), args->handle))
 		return 0;
-	ret = bufpool_client_return(call->client, &args->handle, 1,
+	ret = bufpool_client_return(client_of(call), &args->handle, 1,
 				    args->flags);
 	return ret < 0 ? ret : 0;
 }
@@ -255,7 +264,7 @@ fault:
 }
 
 /* Handles are taken in by so many, which fit on the stack. */
-#define RETURN_CHUNK	32U
+#define RETURN_CHUNK	64U
 
 static int run_return_many(struct call *call)
 {
@@ -273,7 +282,7 @@ static int run_return_many(struct call *call)
 		chunk = min(args->count - done, RETURN_CHUNK);
 		if (get_words(handles, from + done, chunk))
 			return done ?: -EFAULT;
-		ret = bufpool_client_return(call->client, handles, chunk,
+		ret = bufpool_client_return(client_of(call), handles, chunk,
 					    args->flags);
 		if (ret < 0)
 			return done ?: ret;
@@ -289,7 +298,7 @@ static int run_limit(struct call *call)
 
 	if (args->flags)
 		return -EINVAL;
-	return bufpool_client_set_ceiling(call->client, args->ceiling);
+	return bufpool_client_set_ceiling(client_of(call), args->ceiling);
 }
 
 static int run_stats(struct call *call)
@@ -298,9 +307,9 @@ static int run_stats(struct call *call)
 
 	if (call->args.head.flags)
 		return -EINVAL;
-	bufpool_client_stats(call->client, &stats);
-	bufpool_pool_stats(call->client->pool, &stats);
-	return copy_to_user(call->uarg, &stats, call->known) ? -EFAULT : 0;
+	bufpool_client_stats(client_of(call), &stats);
+	bufpool_pool_stats(client_of(call)->pool, &stats);
+	return reply(call, &stats, sizeof(stats));
 }
 
 static int run_trim(struct call *call)
@@ -310,7 +319,7 @@ static int run_trim(struct call *call)
 
 	if (call->args.trim.flags)
 		return -EINVAL;
-	trimmed = bufpool_warm_trim(call->client, call->args.trim.min_size);
+	trimmed = bufpool_warm_trim(client_of(call), call->args.trim.min_size);
 	return put_user(trimmed, &to->trimmed);
 }
 
@@ -396,7 +405,8 @@ static int copy_args(struct call *call, const struct verb *verb)
 			unsafe_get_user(to[i], from + i, fault);
 	user_read_access_end();
 
-	call->known = min_t(u32, size, verb->size);
+	/* as it was checked: a program may have changed it meanwhile */
+	call->args.head.size = size;
 	if (size < verb->min_size)
 		return -EINVAL;
 	if (size > PAGE_SIZE)
@@ -413,9 +423,8 @@ static long chardev_ioctl(struct file *file, unsigned int cmd,
 {
 	const struct verb *verb = find_verb(cmd);
 	struct call call = {
-		.client = file->private_data,
+		.file = file,
 		.uarg = (void __user *)arg,
-		.nonblock = file->f_flags & O_NONBLOCK,
 	};
 
 	if (!verb)

@@ -228,10 +228,11 @@ static void uncharge_all(struct bufpool_client *client, size_t size)
 	uncharge_one(client, size);
 }
 
-/* Give a block its handle. */
-static void issue(struct bufpool_client *client, struct bufpool_blk *blk)
+/* Give the block in a place its handle. */
+static void issue(struct bufpool_client *client, struct bufpool_blk *blk,
+		  u32 place)
 {
-	u32 base = generation_base(client, bufpool_blk_place(blk));
+	u32 base = generation_base(client, place);
 
 	lockdep_assert_held(&client->lock);
 	/* no handle is 0, so that programs can use 0 for none */
@@ -246,7 +247,7 @@ static void issue_all(struct bufpool_client *client, struct list_head *batch)
 	struct bufpool_blk *blk;
 
 	list_for_each_entry(blk, batch, node)
-		issue(client, blk);
+		issue(client, blk, bufpool_blk_place(blk));
 }
 
 /* Take warm blocks, under one lock. Return: how many, or -EDQUOT. */
@@ -386,8 +387,8 @@ static inline void publish(struct bufpool_client *client, struct bufpool_blk *bl
 	smp_store_release(&blk->owner, client);
 }
 
-static void count_rented(struct bufpool_client *client,
-			 const struct bufpool_tally *tally)
+static inline void count_rented(struct bufpool_client *client,
+				const struct bufpool_tally *tally)
 {
 	lockdep_assert_held(&client->lock);
 	client->nr_held += tally->blocks;
@@ -459,18 +460,22 @@ bool bufpool_client_rent_latest(struct bufpool_client *client,
 {
 	size_t size = bufpool_class_block_size(class);
 	struct bufpool_blk *blk = NULL;
+	struct bufpool_slab *slab;
+	u32 place;
 
 	spin_lock(&client->lock);
 	if (client->charged + size <= client->ceiling)
 		blk = bufpool_warm_take_latest(client, class);
 	if (blk) {
-		list_bulk_move_tail(&client->held, &blk->node, &blk->node);
-		issue(client, blk);
-		publish(client, blk);
-		client->near = bufpool_blk_slab(blk);
+		slab = bufpool_blk_slab(blk);
+		place = slab->place + blk->nr;
+		client->near = slab;
 		client->charged += size;
+		list_bulk_move_tail(&client->held, &blk->node, &blk->node);
+		issue(client, blk, place);
+		publish(client, blk);
 		count_latest(client, size, 1);
-		bufpool_blk_report(blk, report);
+		bufpool_class_report(class, place, blk->generation, report);
 	}
 	spin_unlock(&client->lock);
 	return blk;
@@ -587,11 +592,24 @@ static void let_go(struct bufpool_client *client, struct bufpool_blk *blk,
 	list_move_tail(&blk->node, batch);
 }
 
-/* End rentals. Return: how many, up to the first that is refused, or why. */
+/* Return: the bytes in a run. */
+static u64 end_run(struct bufpool_client *client, struct bufpool_class *class,
+		   unsigned int blocks, unsigned int kept)
+{
+	if (kept)
+		bufpool_warm_count(client, class, kept);
+	return blocks ? (u64)blocks << class->shift : 0;
+}
+
+/*
+ * End rentals. Blocks of one size that follow each other are a run, for which
+ * room is looked for, and which is counted, once. Return: how many, up to the
+ * first that is refused, or why.
+ */
 static int end_rentals(struct bufpool_client *client, const u64 *handles,
 		       unsigned int count, bool keep, struct list_head *batch)
 {
-	unsigned int done, room = 0, kept = 0;
+	unsigned int done, began = 0, room = 0, kept = 0;
 	struct bufpool_class *class = NULL;
 	struct bufpool_blk *blk = NULL;
 	u64 bytes = 0;
@@ -603,13 +621,12 @@ static int end_rentals(struct bufpool_client *client, const u64 *handles,
 			break;
 		/* whatever was found is in that slab */
 		if (client->near->class != class) {
-			if (kept)
-				bufpool_warm_count(client, class, kept);
-			kept = 0;
+			bytes += end_run(client, class, done - began, kept);
 			class = client->near->class;
 			room = keep ? bufpool_warm_room(client, class) : 0;
+			began = done;
+			kept = 0;
 		}
-		bytes += bufpool_class_block_size(class);
 		if (kept == room) {
 			let_go(client, blk, batch);
 			continue;
@@ -618,8 +635,7 @@ static int end_rentals(struct bufpool_client *client, const u64 *handles,
 		bufpool_warm_add(client, class, blk);
 		trace_bufpool_return(client, blk, BUFPOOL_TRACE_WARM);
 	}
-	if (kept)
-		bufpool_warm_count(client, class, kept);
+	bytes += end_run(client, class, done - began, kept);
 	count_returned(client, done, bytes);
 	return done ?: PTR_ERR(blk);
 }
