@@ -9,7 +9,7 @@ UDEVDIR ?= /etc/udev/rules.d
 TESTS ?=
 STRESS_SECONDS ?=
 
-export TESTS BUFPOOL_SEED BUFPOOL_ACCEL
+export TESTS BUFPOOL_SEED BUFPOOL_MEETINGS BUFPOOL_TIMEOUT BUFPOOL_ACCEL
 export BUFPOOL_STRESS_SECONDS := $(STRESS_SECONDS)
 
 help:
@@ -43,6 +43,8 @@ help:
 #:   TESTS="a b"         only these tests
 #:   STRESS_SECONDS=n    how long the races last
 #:   BUFPOOL_SEED=n      what random tests do, as a failed run printed it
+#:   BUFPOOL_MEETINGS=n  how often those who wait meet blocks that come back
+#:   BUFPOOL_TIMEOUT=n   seconds for each test, where these take it longer
 #:   BUFPOOL_ACCEL=kvm   or tcg, instead of finding out
 
 module: kernel-headers

@@ -7,7 +7,8 @@
 # Prints one line per test, and more where one fails. The log directory gets
 # the VM's console and verdict, and "counts": cases passed, failed, skipped.
 # TESTS names the tests to run, else all; BUFPOOL_STRESS_SECONDS is how long the
-# races last, BUFPOOL_SEED what they do; BUFPOOL_TIMEOUT replaces each test's own
+# races last, BUFPOOL_SEED what they do, BUFPOOL_MEETINGS how often waiters and
+# blocks meet; BUFPOOL_TIMEOUT replaces each test's own
 # limit.
 
 . "$(dirname "$0")/lib.sh"
@@ -103,7 +104,7 @@ rm -f "$log/counts"
 choose_tests
 export BUFPOOL_DEADLINE=${BUFPOOL_DEADLINE:-$((1800 + ${BUFPOOL_STRESS_SECONDS:-0}))}
 settings=(tests="${tests[*]}" timeout="${BUFPOOL_TIMEOUT:-}")
-for name in BUFPOOL_STRESS_SECONDS BUFPOOL_SEED; do
+for name in BUFPOOL_STRESS_SECONDS BUFPOOL_SEED BUFPOOL_MEETINGS; do
 	[ -z "${!name:-}" ] || settings+=("$name=${!name}")
 done
 "$qemu_dir/initramfs.sh" "$kernel" "$log/initramfs" check "$tests_dir" "${settings[@]}"
