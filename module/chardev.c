@@ -233,11 +233,11 @@ static int run_return(struct call *call)
 	struct bufpool_return *args = &call->args.ret;
 	int ret;
 
-	if (!return_flags_are_valid(args->flags))
-		return -EINVAL;
 	if (!args->flags &&
 	    bufpool_client_return_near(client_of(call), args->handle))
 		return 0;
+	if (!return_flags_are_valid(args->flags))
+		return -EINVAL;
 	ret = bufpool_client_return(client_of(call), &args->handle, 1,
 				    args->flags);
 	return ret < 0 ? ret : 0;
@@ -407,6 +407,8 @@ static int copy_args(struct call *call, const struct verb *verb)
 
 	/* as it was checked: a program may have changed it meanwhile */
 	call->args.head.size = size;
+	if (likely(size == verb->size))
+		return 0;
 	if (size < verb->min_size)
 		return -EINVAL;
 	if (size > PAGE_SIZE)
