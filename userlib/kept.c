@@ -20,17 +20,7 @@ static void begin(struct gift *gift, struct bufpool *pool)
 
 static void hand_over(struct gift *gift)
 {
-	struct bufpool_provider *provider = &gift->pool->provider;
-	unsigned int done;
-	int ret;
-
-	for (done = 0; done < gift->count; done += ret) {
-		ret = provider->ops->return_many(provider, gift->handles + done,
-						 gift->count - done, 0);
-		/* Returned by somebody else: nothing is left to do. */
-		if (ret < 0)
-			ret = 1;
-	}
+	bufpool_provider_give(&gift->pool->provider, gift->handles, gift->count);
 	gift->count = 0;
 }
 

@@ -204,22 +204,13 @@ struct bufpool *bufpool_open(const char *device, unsigned int flags)
 
 static void return_all(struct bufpool *pool)
 {
-	const struct bufpool_provider_ops *ops = pool->provider.ops;
 	struct bufpool_place cursor = { 0 };
 	__u64 handles[BUFPOOL_MANY_MAX];
-	unsigned int count, done;
-	int ret;
+	unsigned int count;
 
 	while ((count = bufpool_rentals_drain(&pool->rentals, &cursor, handles,
-					      BUFPOOL_MANY_MAX))) {
-		for (done = 0; done < count; done += ret) {
-			ret = ops->return_many(&pool->provider, handles + done,
-					       count - done, 0);
-			/* Returned by somebody else: nothing is left to do. */
-			if (ret < 0)
-				ret = 1;
-		}
-	}
+					      BUFPOOL_MANY_MAX)))
+		bufpool_provider_give(&pool->provider, handles, count);
 }
 
 int bufpool_close(struct bufpool *pool)

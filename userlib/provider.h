@@ -73,6 +73,10 @@ struct bufpool_provider {
 	struct bufpool_private *private;	/* of provider_private.c */
 };
 
+/* Give blocks back, whatever some of them have become meanwhile. */
+void bufpool_provider_give(struct bufpool_provider *provider,
+			   const __u64 *handles, unsigned int count);
+
 /* The kernel's pool by a descriptor of its device, which close() closes. */
 void bufpool_provider_kernel_init(struct bufpool_provider *provider, int fd);
 

@@ -75,7 +75,7 @@ static int accept(struct bufpool *pool, const struct bufpool_block *got,
 		if (bufpool_window_find_offset(&pool->window, got[i].offset, &place) ||
 		    bufpool_rentals_add(&pool->rentals, &place, got[i].handle,
 					state)) {
-			provider->ops->return_many(provider, &got[i].handle, 1, 0);
+			bufpool_provider_give(provider, &got[i].handle, 1);
 			continue;
 		}
 		blocks[kept++] = bufpool_window_address(&pool->window, &place);
