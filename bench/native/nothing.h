@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 /* One block, which is everybody's at once */
-#define NOTHING_SIZE	(1UL << 20)
+#define NOTHING_SIZE	1048576UL
 
 /* With the arguments of bufpool_rent() and bufpool_return() */
 void *nothing_get(void *pool, size_t size, unsigned int flags);
