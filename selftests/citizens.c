@@ -171,6 +171,7 @@ static int live(void *arg)
 	struct possession held[HELD] = { 0 };
 	int fd;
 
+	CHECK(!setpriority(PRIO_PROCESS, 0, 0));
 	CHECK(become(appetite->uid, ONLY_OPEN));
 	fd = pool_open();
 	CHECK(fd >= 0);
@@ -196,6 +197,7 @@ static int watch(void *arg)
 	unsigned int user = watcher->number;
 	int fd;
 
+	CHECK(!setpriority(PRIO_PROCESS, 0, 0));
 	CHECK(become(appetites[user].uid, ONLY_OPEN));
 	fd = pool_open();
 	CHECK(fd >= 0);
@@ -355,8 +357,12 @@ TEST_F_TIMEOUT(town, goes_on, A_DAY)
 {
 	__u64 end = now_ms() + stress_seconds() * 1000ULL;
 	__u64 next_queue = now_ms() + QUEUE_MS;
+	__u64 next_kill = now_ms() + KILL_MS, now;
 	unsigned int i, kills = 0, queues = 0;
 	struct bufpool_stats after;
+
+	/* Whoever kills must not have to wait for the others' processors. */
+	ASSERT_EQ(0, setpriority(PRIO_PROCESS, 0, -20));
 
 	for (i = 0; i < USERS; i++) {
 		struct citizen watcher = { .town = self->town, .number = i };
@@ -369,8 +375,11 @@ TEST_F_TIMEOUT(town, goes_on, A_DAY)
 		self->pids[i] = spawn(live, &self->citizens[i]);
 		ASSERT_LT(0, self->pids[i]);
 	}
-	while (now_ms() < end) {
-		sleep_ms(KILL_MS);
+	while ((now = now_ms()) < end) {
+		if (now < next_kill)
+			sleep_ms(next_kill - now);
+		/* What a queue has held up is made up for. */
+		next_kill += KILL_MS;
 		i = next_random(&self->seed) % CITIZENS;
 		kill(self->pids[i], SIGKILL);
 		ASSERT_EQ(-SIGKILL, reap(self->pids[i]));
