@@ -67,7 +67,7 @@ static inline bool take_memory(size_t step, bool (*enough)(void *arg),
 {
 	__u64 most = (memory_number("MemAvailable") +
 		      memory_number("SwapFree") / 2) * KIB;
-	__u64 end = now_ms() + 3 * SOON_MS, taken;
+	__u64 end = now_ms() + 9 * SOON_MS, taken;
 	size_t i;
 
 	write_text("/proc/self/oom_score_adj", "1000");
