@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # check-install.sh OUT: programs in C and C++ build against what `make install`
-# puts in place, with nothing but pkg-config, shared and static, and run.
+# puts in place, with nothing but pkg-config, shared and static, and run; and with
+# -flto, where that archive was made, rent and return become inline.
 set -eu
 
 : "${CC:=cc}" "${CXX:=c++}" "${MAKE:=make}"
@@ -53,6 +54,15 @@ build c-shared "$CC" "$root/program.c"
 build c-static "$CC" "$root/program.c" -static
 build cc-shared "$CXX" "$root/program.cc"
 build cc-static "$CXX" "$root/program.cc" -static
+
+if [ -e "$root/usr/lib/libbufpool-lto.a" ]; then
+	libs=$(echo "$libs" | sed 's/-lbufpool/-lbufpool-lto/')
+	cp "$here/../examples/first.c" "$root/inline.c"
+	# shellcheck disable=SC2086
+	$CC -O2 -flto -Wall -Wextra -Werror $cflags -o "$root/inline" "$root/inline.c" $libs -lpthread
+	! nm "$root/inline" | grep -q ' bufpool_return$' ||
+		die "linked with -flto, bufpool_return() is a call still"
+fi
 
 readelf -d "$root/c-shared" | grep -q 'NEEDED.*\[libbufpool\.so\.0\]' ||
 	die "the shared program does not need libbufpool.so.0"
