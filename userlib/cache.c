@@ -134,15 +134,23 @@ int bufpool_caches_init(struct bufpool_caches *caches, bool usable)
 	return caches->all ? 0 : -ENOMEM;
 }
 
+static void shut(struct bufpool_cache *cache)
+{
+	unsigned int class;
+
+	__atomic_store_n(&cache->max_kept, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&cache->calm, BUFPOOL_SHUT, __ATOMIC_RELAXED);
+	for (class = 0; class < BUFPOOL_CLASSES_MAX; class++)
+		__atomic_store_n(&cache->magazines[class].sizes, 0,
+				 __ATOMIC_RELAXED);
+}
+
 static void shut_all(struct bufpool_caches *caches)
 {
 	unsigned int nr;
 
-	for (nr = 1; nr <= caches->nr; nr++) {
-		__atomic_store_n(&caches->all[nr]->max_kept, 0, __ATOMIC_RELAXED);
-		__atomic_store_n(&caches->all[nr]->calm, BUFPOOL_SHUT,
-				 __ATOMIC_RELAXED);
-	}
+	for (nr = 1; nr <= caches->nr; nr++)
+		shut(caches->all[nr]);
 }
 
 void bufpool_caches_forget(struct bufpool_caches *caches)
@@ -174,16 +182,16 @@ static void make_magazine(const struct bufpool *pool,
 			  struct bufpool_cache *cache, unsigned int class)
 {
 	struct bufpool_magazine *magazine = &cache->magazines[class];
+	size_t size = bufpool_window_block_size(&pool->window, class);
 	struct bufpool_place first = { .class = class };
 
-	magazine->half = bufpool_half(bufpool_window_block_size(&pool->window,
-								class),
-				      pool->max_kept);
+	magazine->half = bufpool_half(size, pool->max_kept);
+	magazine->smallest = class ? size / 2 + 1 : 1;
 	magazine->bottom = cache->blocks[class];
 	bufpool_magazine_clear(magazine);
 	magazine->limit = magazine->bottom + 2 * magazine->half;
-	magazine->origin = pool->rentals.spans[class].origin;
-	magazine->first = bufpool_rentals_index(&pool->rentals, &first);
+	magazine->first = (uintptr_t)bufpool_window_address(&pool->window, &first);
+	magazine->rentals = pool->rentals.spans[class].rentals;
 	magazine->shift = pool->window.page_shift + class;
 }
 
@@ -222,6 +230,17 @@ static struct bufpool_cache *make(struct bufpool *pool)
 
 static void open_to(const struct bufpool *pool, struct bufpool_cache *cache)
 {
+	struct bufpool_magazine *magazine = cache->magazines;
+	unsigned int class;
+	size_t size;
+
+	for (class = 0; class < pool->window.nr_classes; class++, magazine++) {
+		size = bufpool_window_block_size(&pool->window, class);
+		if (size <= pool->max_kept)
+			__atomic_store_n(&magazine->sizes,
+					 size - magazine->smallest + 1,
+					 __ATOMIC_RELEASE);
+	}
 	__atomic_store_n(&cache->max_kept, pool->max_kept, __ATOMIC_RELEASE);
 	__atomic_store_n(&cache->calm, cache->answered, __ATOMIC_RELEASE);
 }

@@ -20,8 +20,8 @@
  *     waits until all caches are vacant. The barrier stands for the one that
  *     entering lacks: a thread that still sees its cache open is seen to have
  *     entered. (Open is a cache whose max_kept is not 0. One that is shut also
- *     has in @calm what no status ever is. So each of the fast paths sees it
- *     in what it looks at anyway.)
+ *     has magazines for no size, and in @calm what no status ever is. So each of
+ *     the fast paths sees it in what it looks at anyway.)
  *
  * Caches outlive their threads, and are used again for others: so the number in
  * a state stays good for as long as the pool is open.
@@ -42,6 +42,13 @@
 #include "rentals.h"
 
 struct bufpool;
+
+/*
+ * For what is on the fast paths only: there each branch that is taken costs as much
+ * as several instructions.
+ */
+#define likely(condition)	__builtin_expect(!!(condition), 1)
+#define unlikely(condition)	__builtin_expect(!!(condition), 0)
 
 /* No handle and no window has room for more classes. */
 #define BUFPOOL_CLASSES_MAX	32
@@ -66,13 +73,15 @@ struct bufpool_magazine {
 	void **top;			/* the blocks are from bottom up to here */
 	void **bottom;
 	void **limit;			/* two halves; none for what is not kept */
-	uintptr_t origin;		/* as the class's span has it */
-	uintptr_t first;		/* index of the class's first block */
-	uintptr_t known;		/* blocks from there on that have an entry */
+	size_t smallest;		/* bytes; what is rented from this class */
+	size_t sizes;			/* so many, from there on; 0 when shut; atomic */
+	uintptr_t first;		/* address of the class's first block */
+	size_t known;			/* blocks from there on that may be kept here */
+	struct bufpool_rental *rentals;	/* the class's */
 	unsigned char shift;		/* log2 of the block size */
 	unsigned char half;
 	unsigned char want;		/* to ask the provider for, when empty */
-} __attribute__((aligned(64)));
+};
 
 static inline unsigned int
 bufpool_magazine_count(const struct bufpool_magazine *magazine)
@@ -170,7 +179,7 @@ static inline uintptr_t bufpool_cache_key(const struct bufpool *pool)
 static inline bool bufpool_cache_begin(struct bufpool_cache *cache,
 				       const struct bufpool *pool)
 {
-	if (__builtin_expect(cache->vacant != bufpool_cache_key(pool), 0))
+	if (unlikely(cache->vacant != bufpool_cache_key(pool)))
 		return false;
 	__atomic_store_n(&cache->vacant, 0, __ATOMIC_RELAXED);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);

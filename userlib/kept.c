@@ -119,8 +119,7 @@ void bufpool_kept_add(struct bufpool *pool, struct bufpool_cache *cache,
 		spill(pool, cache, class);
 	*magazine->top++ = block;
 	/* the block has an entry by now, and may be rented and returned here */
-	magazine->known = bufpool_rentals_end(&pool->rentals, class) -
-			  magazine->first;
+	magazine->known = bufpool_rentals_ready(&pool->rentals, class);
 }
 
 /* Take up to @most out; how many. */
@@ -363,12 +362,12 @@ void bufpool_kept_abandon(struct bufpool *pool, struct bufpool_cache *cache)
 		struct bufpool_magazine *magazine = &cache->magazines[class];
 
 		/* while caches are stopped, nothing is kept anywhere */
-		if (!pool->caches.stopped)
-			stow(&gift, class, magazine->bottom,
-			     bufpool_magazine_count(magazine));
-		else
-			give_all(&gift, magazine->bottom,
-				 bufpool_magazine_count(magazine));
+		if (pool->caches.stopped) {
+			give_magazine(&gift, cache, class);
+			continue;
+		}
+		stow(&gift, class, magazine->bottom,
+		     bufpool_magazine_count(magazine));
 		bufpool_magazine_clear(magazine);
 	}
 	hand_over(&gift);

@@ -9,6 +9,8 @@
 #ifndef BUFPOOL_KEPT_H
 #define BUFPOOL_KEPT_H
 
+#include <limits.h>
+
 #include "pool.h"
 
 /* The last of a magazine, if it has one, is the program's now. Entered. */
@@ -16,55 +18,83 @@ static inline bool bufpool_kept_pop(struct bufpool_cache *cache,
 				    struct bufpool_magazine *magazine,
 				    void **block)
 {
-	uintptr_t index;
+	void **top = magazine->top;
+	size_t index;
 
-	if (magazine->top == magazine->bottom)
+	if (unlikely(top == magazine->bottom))
 		return false;
-	cache->recent = magazine;
-	*block = *--magazine->top;
-	index = (uintptr_t)*block >> magazine->shift;
-	bufpool_rental_set(bufpool_span_at(magazine->origin, index),
-			   cache->held);
+	magazine->top = --top;
+	*block = *top;
+	index = ((uintptr_t)*block - magazine->first) >> magazine->shift;
+	bufpool_rental_set(&magazine->rentals[index], cache->held);
 	return true;
+}
+
+/*
+ * The magazine for a size, which is the one that is rented from last then, if such
+ * blocks are kept. Begun to enter.
+ */
+static inline struct bufpool_magazine *
+bufpool_kept_magazine(struct bufpool_cache *cache, size_t size)
+{
+	struct bufpool_magazine *magazine = cache->recent;
+	unsigned long long halves;
+
+	if (likely(size - magazine->smallest <
+		   __atomic_load_n(&magazine->sizes, __ATOMIC_ACQUIRE)))
+		return magazine;
+	if (size - 1 >= __atomic_load_n(&cache->max_kept, __ATOMIC_ACQUIRE))
+		return NULL;
+	halves = (size - 1) >> cache->half_page_shift;
+	magazine = &cache->magazines[63 - __builtin_clzll(halves | 1)];
+	cache->recent = magazine;
+	return magazine;
 }
 
 /* As pop, of the class for a size, if such blocks are kept. Begun to enter. */
 static inline bool bufpool_kept_rent(struct bufpool_cache *cache, size_t size,
 				     void **block)
 {
-	unsigned long long halves = (size - 1) >> cache->half_page_shift;
-	unsigned int class;
+	struct bufpool_magazine *magazine = bufpool_kept_magazine(cache, size);
 
-	if (size - 1 >= __atomic_load_n(&cache->max_kept, __ATOMIC_ACQUIRE))
-		return false;
-	class = 63 - __builtin_clzll(halves | 1);
-	return bufpool_kept_pop(cache, &cache->magazines[class], block);
-}
-
-/* Whether a block is of a magazine's class, and known; @index is as above. */
-static inline bool bufpool_kept_knows(const struct bufpool_magazine *magazine,
-				      const void *block, uintptr_t *index)
-{
-	*index = bufpool_span_index(block, magazine->shift);
-	return *index - magazine->first < magazine->known;
+	return magazine && bufpool_kept_pop(cache, magazine, block);
 }
 
 /*
- * End a rental that the thread itself began of a block at an index, and keep the
- * block in its magazine, if there is room. Entered.
+ * The number of a block in a magazine's class; larger than any where it is none, or
+ * no block begins there
+ */
+static inline size_t bufpool_kept_index(const struct bufpool_magazine *magazine,
+					const void *block)
+{
+	uintptr_t distance = (uintptr_t)block - magazine->first;
+	unsigned int shift = magazine->shift;
+
+	return distance >> shift |
+	       distance << (sizeof(distance) * CHAR_BIT - shift);
+}
+
+/*
+ * End a rental that the thread itself began, and keep the block in a magazine, if
+ * it is of that class and there is room. Entered.
  */
 static inline bool bufpool_kept_push(struct bufpool_cache *cache,
 				     struct bufpool_magazine *magazine,
-				     uintptr_t index, void *block)
+				     void *block)
 {
+	size_t index = bufpool_kept_index(magazine, block);
 	struct bufpool_rental *rental;
+	void **top = magazine->top;
 
-	rental = bufpool_span_at(magazine->origin, index);
-	if (bufpool_rental_state(rental) != cache->held ||
-	    magazine->top == magazine->limit)
+	if (unlikely(index >= magazine->known))
+		return false;
+	rental = &magazine->rentals[index];
+	if (unlikely(bufpool_rental_state(rental) != cache->held ||
+		     top == magazine->limit))
 		return false;
 	bufpool_rental_set(rental, bufpool_state(BUFPOOL_FREE, 0));
-	*magazine->top++ = block;
+	*top = block;
+	magazine->top = top + 1;
 	return true;
 }
 
@@ -78,14 +108,8 @@ static inline bool bufpool_kept_push(struct bufpool_cache *cache,
  */
 static inline bool bufpool_kept_return(struct bufpool_cache *cache, void *block)
 {
-	struct bufpool_magazine *magazine;
-	uintptr_t index;
-
-	if (bufpool_cache_is_short(cache))
-		return false;
-	magazine = cache->recent;
-	return bufpool_kept_knows(magazine, block, &index) &&
-	       bufpool_kept_push(cache, magazine, index, block);
+	return likely(!bufpool_cache_is_short(cache)) &&
+	       bufpool_kept_push(cache, cache->recent, block);
 }
 
 /* Have the magazine filled from the inbox and the depot. Entered. */

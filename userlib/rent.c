@@ -35,19 +35,21 @@ static int rent_kept(struct bufpool *pool, struct bufpool_cache *cache,
 		     unsigned int class, unsigned int flags, void **blocks,
 		     unsigned int count)
 {
+	struct bufpool_magazine *magazine;
 	unsigned int done = 0;
 	void *block;
 
 	if (!cache || !bufpool_cache_enter(cache, pool))
 		return -EAGAIN;
+	magazine = &cache->magazines[class];
+	cache->recent = magazine;
 	while (done < count) {
-		if (bufpool_kept_pop(cache, &cache->magazines[class],
-				     &block)) {
+		if (bufpool_kept_pop(cache, magazine, &block)) {
 			blocks[done++] = zero(pool, block, class, flags);
 			continue;
 		}
 		bufpool_kept_refill(pool, cache, class);
-		if (!bufpool_magazine_count(&cache->magazines[class]))
+		if (!bufpool_magazine_count(magazine))
 			break;
 	}
 	bufpool_cache_leave(cache, pool);
@@ -212,7 +214,8 @@ rent_slowly(struct bufpool *pool, size_t min_size, unsigned int flags,
 	return ret ? bufpool_call_fail(ret) : block;
 }
 
-void *bufpool_rent(struct bufpool *pool, size_t min_size, unsigned int flags)
+inline void *bufpool_rent(struct bufpool *pool, size_t min_size,
+			  unsigned int flags)
 {
 	struct bufpool_cache *cache = bufpool_cache_mine;
 	void *block;

@@ -14,35 +14,26 @@ static size_t round_up(size_t entries)
 	return (entries + STEP - 1) / STEP * STEP;
 }
 
-static struct bufpool_place first_of(unsigned int class)
-{
-	return (struct bufpool_place){ .class = class };
-}
-
 /* No class has an accessible entry yet. */
-static void lay_out(struct bufpool_rentals *rentals, size_t stride)
+static void lay_out(struct bufpool_rentals *rentals, size_t entries)
 {
-	struct bufpool_place first = first_of(0);
-	struct bufpool_span *span;
+	struct bufpool_rental *first = rentals->table;
+	unsigned int class;
 
-	for (; first.class < rentals->window->nr_classes; first.class++) {
-		span = &rentals->spans[first.class];
-		span->end = bufpool_rentals_index(rentals, &first);
-		span->origin = (uintptr_t)rentals->table + first.class * stride -
-			       span->end * sizeof(struct bufpool_rental);
-	}
+	for (class = 0; class < rentals->window->nr_classes; class++)
+		rentals->spans[class].rentals = first + class * entries;
 }
 
 int bufpool_rentals_init(struct bufpool_rentals *rentals,
 			 const struct bufpool_window *window)
 {
 	size_t entries = round_up(bufpool_window_reach(window) >> window->page_shift);
-	size_t stride = entries * sizeof(struct bufpool_rental);
 	int ret;
 
 	rentals->window = window;
 	/* Less than the window, which fits, or little. */
-	rentals->length = window->nr_classes * stride;
+	rentals->length = window->nr_classes * entries *
+			  sizeof(struct bufpool_rental);
 	rentals->spans = calloc(window->nr_classes, sizeof(*rentals->spans));
 	if (!rentals->spans)
 		return -ENOMEM;
@@ -51,7 +42,7 @@ int bufpool_rentals_init(struct bufpool_rentals *rentals,
 			      &rentals->table);
 	if (ret)
 		goto free_spans;
-	lay_out(rentals, stride);
+	lay_out(rentals, entries);
 	return 0;
 
 free_spans:
@@ -73,17 +64,7 @@ void bufpool_rentals_forget(struct bufpool_rentals *rentals)
 static bool knows(const struct bufpool_rentals *rentals,
 		  const struct bufpool_place *place)
 {
-	return bufpool_rentals_index(rentals, place) <
-	       bufpool_rentals_end(rentals, place->class);
-}
-
-/* How many entries of a class are accessible. */
-static size_t nr_ready(const struct bufpool_rentals *rentals, unsigned int class)
-{
-	struct bufpool_place first = first_of(class);
-
-	return bufpool_rentals_end(rentals, class) -
-	       bufpool_rentals_index(rentals, &first);
+	return place->index < bufpool_rentals_ready(rentals, place->class);
 }
 
 /* Threads may do this at once: each has seen to all that it adds. */
@@ -91,18 +72,17 @@ static int make_ready(struct bufpool_rentals *rentals,
 		      const struct bufpool_place *place)
 {
 	struct bufpool_span *span = &rentals->spans[place->class];
-	struct bufpool_place last = { place->class, round_up(place->index + 1) - 1 };
-	uintptr_t new = bufpool_rentals_index(rentals, &last) + 1;
-	uintptr_t end = bufpool_rentals_end(rentals, place->class);
+	size_t ready = bufpool_rentals_ready(rentals, place->class);
+	size_t want = round_up(place->index + 1);
 
-	if (end >= new)
+	if (ready >= want)
 		return 0;
-	if (mprotect(bufpool_span_at(span->origin, end),
-		     (new - end) * sizeof(struct bufpool_rental),
+	if (mprotect(span->rentals + ready,
+		     (want - ready) * sizeof(struct bufpool_rental),
 		     PROT_READ | PROT_WRITE))
 		return -ENOMEM;
-	while (end < new &&
-	       !__atomic_compare_exchange_n(&span->end, &end, new, true,
+	while (ready < want &&
+	       !__atomic_compare_exchange_n(&span->ready, &ready, want, true,
 					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		;
 	return 0;
@@ -195,7 +175,7 @@ unsigned int bufpool_rentals_drain(struct bufpool_rentals *rentals,
 	unsigned int n = 0;
 
 	while (n < count && cursor->class < rentals->window->nr_classes) {
-		if (cursor->index >= nr_ready(rentals, cursor->class)) {
+		if (cursor->index >= bufpool_rentals_ready(rentals, cursor->class)) {
 			cursor->class++;
 			cursor->index = 0;
 			continue;

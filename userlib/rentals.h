@@ -14,7 +14,6 @@
 #ifndef BUFPOOL_RENTALS_H
 #define BUFPOOL_RENTALS_H
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,13 +39,10 @@ struct bufpool_rental {
 	__u32 state;
 };
 
-/*
- * What is accessible of the entries of one class. Addresses are in blocks: what
- * comes out of bufpool_span_index().
- */
+/* The entries of one class, by the number of the block */
 struct bufpool_span {
-	uintptr_t end;			/* atomic, grows: where blocks have none yet */
-	uintptr_t origin;		/* where the entry of address 0 would be */
+	struct bufpool_rental *rentals;
+	size_t ready;			/* atomic, grows: so many are accessible */
 };
 
 struct bufpool_rentals {
@@ -71,46 +67,19 @@ static inline unsigned int bufpool_state_cache(__u32 state)
 	return state >> BUFPOOL_KIND_BITS;
 }
 
-/*
- * An address in blocks of 1 << @shift bytes; larger than any where it is not one
- * where a block may begin
- */
-static inline uintptr_t bufpool_span_index(const void *block,
-					   unsigned long shift)
-{
-	uintptr_t address = (uintptr_t)block;
-
-	return address >> shift | address << (sizeof(address) * CHAR_BIT - shift);
-}
-
-static inline struct bufpool_rental *bufpool_span_at(uintptr_t origin,
-						     uintptr_t index)
-{
-	return (struct bufpool_rental *)(origin +
-					 index * sizeof(struct bufpool_rental));
-}
-
-static inline uintptr_t
-bufpool_rentals_index(const struct bufpool_rentals *rentals,
-		      const struct bufpool_place *place)
-{
-	return bufpool_span_index(bufpool_window_address(rentals->window, place),
-				  rentals->window->page_shift + place->class);
-}
-
 /* The entry of a block that has been rented at some time */
 static inline struct bufpool_rental *
 bufpool_rentals_at(const struct bufpool_rentals *rentals,
 		   const struct bufpool_place *place)
 {
-	return bufpool_span_at(rentals->spans[place->class].origin,
-			       bufpool_rentals_index(rentals, place));
+	return &rentals->spans[place->class].rentals[place->index];
 }
 
-static inline uintptr_t
-bufpool_rentals_end(const struct bufpool_rentals *rentals, unsigned int class)
+/* How many blocks of a class, from the first on, have an entry. */
+static inline size_t
+bufpool_rentals_ready(const struct bufpool_rentals *rentals, unsigned int class)
 {
-	return __atomic_load_n(&rentals->spans[class].end, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&rentals->spans[class].ready, __ATOMIC_ACQUIRE);
 }
 
 static inline __u32 bufpool_rental_state(const struct bufpool_rental *rental)

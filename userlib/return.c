@@ -199,17 +199,13 @@ static int give_back(struct bufpool *pool, struct bufpool_cache *cache,
 static bool return_own(struct bufpool *pool, struct bufpool_cache *cache,
 		       void *block)
 {
-	struct bufpool_magazine *magazine;
 	struct bufpool_place place;
-	uintptr_t index;
 
 	if (bufpool_cache_is_short(cache) ||
 	    bufpool_window_find(&pool->window, block, &place))
 		return false;
-	magazine = &cache->magazines[place.class];
-	cache->recent = magazine;
-	return bufpool_kept_knows(magazine, block, &index) &&
-	       bufpool_kept_push(cache, magazine, index, block);
+	cache->recent = &cache->magazines[place.class];
+	return bufpool_kept_push(cache, cache->recent, block);
 }
 
 /* Of @count blocks, those up to the first that anything is special about. */
@@ -242,7 +238,7 @@ return_slowly(struct bufpool *pool, void *block, unsigned int flags)
 	return ret < 0 ? ret : 0;
 }
 
-int bufpool_return(struct bufpool *pool, void *block, unsigned int flags)
+inline int bufpool_return(struct bufpool *pool, void *block, unsigned int flags)
 {
 	struct bufpool_cache *cache = bufpool_cache_mine;
 	bool done;
