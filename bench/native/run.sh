@@ -82,7 +82,7 @@ have() {
 
 build_programs() {
 	local peer
-	peers=(libbufpool libbufpool.a nothing)
+	peers=(libbufpool libbufpool.a libbufpool-flto nothing)
 	for peer in rte_mempool jemalloc mimalloc glibc sync.Pool; do
 		if [ "$peer" = glibc ] || have "$peer"; then
 			peers+=("$peer")
