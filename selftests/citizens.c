@@ -23,6 +23,7 @@
 #define QUEUE		4
 #define KILL_MS		50
 #define QUEUE_MS	400
+#define GRAVES		64
 #define A_DAY		(24 * 3600)
 
 static unsigned int stress_seconds(void)
@@ -59,7 +60,7 @@ struct town {
 	unsigned int rentals[CITIZENS];
 	unsigned int refusals[CITIZENS];
 	__u64 seeds[CITIZENS];
-	unsigned int number;		/* of the queue that is being served */
+	unsigned int queues;		/* that were served in order */
 	unsigned int served;
 	unsigned int order[QUEUE];
 	unsigned int ready[QUEUE];
@@ -281,6 +282,7 @@ static bool stands_or_is_served(struct town *town, unsigned int number,
 		if (__atomic_load_n(&town->served, __ATOMIC_ACQUIRE) > number ||
 		    is_in_line(pid))
 			return true;
+		sleep_ms(1);
 	}
 	return false;
 }
@@ -309,6 +311,68 @@ static bool is_served_in_order(struct town *town)
 			town->served, QUEUE, town->order[0], town->order[1],
 			town->order[2], town->order[3]);
 	return ok;
+}
+
+/* One queue after another, while citizens die. */
+static int hold_queues(void *arg)
+{
+	struct town *town = arg;
+
+	while (!word_get(&town->stop)) {
+		CHECK(is_served_in_order(town));
+		town->queues++;
+		sleep_ms(QUEUE_MS);
+	}
+	return 0;
+}
+
+/* Death --------------------------------------------------------------------------- */
+
+/* Those that have been killed and may not have come to their end yet. */
+struct graveyard {
+	pid_t pids[GRAVES];
+	unsigned int count;
+	unsigned int kills;
+};
+
+/* Whether all that have come to it died as they were meant to. */
+static bool bury(struct graveyard *graves, int options)
+{
+	unsigned int i, left = 0;
+	bool ok = true;
+
+	for (i = 0; i < graves->count; i++) {
+		pid_t pid = graves->pids[i];
+		int status;
+
+		switch (waitpid(pid, &status, options)) {
+		case 0:
+			graves->pids[left++] = pid;
+			break;
+		case -1:
+			ok = false;
+			break;
+		default:
+			ok = ok && WIFSIGNALED(status) &&
+			     WTERMSIG(status) == SIGKILL;
+		}
+	}
+	graves->count = left;
+	return ok;
+}
+
+/* One dies, and another takes its place without waiting for that. */
+static bool replace(struct graveyard *graves, pid_t *pid,
+		    struct citizen *citizen, __u64 seed)
+{
+	if (!bury(graves, graves->count == GRAVES ? 0 : WNOHANG))
+		return false;
+	kill(*pid, SIGKILL);
+	graves->pids[graves->count++] = *pid;
+	graves->kills++;
+	citizen->town->seeds[citizen->number] = seed;
+	*pid = spawn(live, citizen);
+	return *pid > 0;
 }
 
 /* The scenario -------------------------------------------------------------------- */
@@ -353,13 +417,32 @@ FIXTURE_TEARDOWN(town)
 	parameters_restore();
 }
 
+static void report(struct __test_metadata *_metadata, const struct town *town)
+{
+	unsigned int i;
+
+	for (i = 0; i < USERS; i++) {
+		EXPECT_LT(0, town->samples[i]);
+		EXPECT_LT(0, town->most[i]);
+		TH_LOG("user %u: at most %llu of %llu KiB at %u samples",
+		       appetites[i].uid, town->most[i] / KIB, QUOTA / KIB,
+		       town->samples[i]);
+	}
+	for (i = 0; i < CITIZENS; i++) {
+		EXPECT_LT(0, town->rentals[i]);
+		TH_LOG("citizen %u: %u rentals, %u refusals", i,
+		       town->rentals[i], town->refusals[i]);
+	}
+	EXPECT_LT(0, town->queues);
+}
+
 TEST_F_TIMEOUT(town, goes_on, A_DAY)
 {
-	__u64 end = now_ms() + stress_seconds() * 1000ULL;
-	__u64 next_queue = now_ms() + QUEUE_MS;
-	__u64 next_kill = now_ms() + KILL_MS, now;
-	unsigned int i, kills = 0, queues = 0;
+	struct graveyard graves = { .count = 0 };
+	__u64 start, next, now;
 	struct bufpool_stats after;
+	unsigned int i;
+	pid_t usher;
 
 	/* Whoever kills must not have to wait for the others' processors. */
 	ASSERT_EQ(0, setpriority(PRIO_PROCESS, 0, -20));
@@ -375,44 +458,33 @@ TEST_F_TIMEOUT(town, goes_on, A_DAY)
 		self->pids[i] = spawn(live, &self->citizens[i]);
 		ASSERT_LT(0, self->pids[i]);
 	}
-	while ((now = now_ms()) < end) {
-		if (now < next_kill)
-			sleep_ms(next_kill - now);
-		/* What a queue has held up is made up for. */
-		next_kill += KILL_MS;
+	usher = spawn(hold_queues, self->town);
+	ASSERT_LT(0, usher);
+	start = now_ms();
+	next = start + KILL_MS;
+	while ((now = now_ms()) < start + stress_seconds() * 1000ULL) {
+		if (now < next)
+			sleep_ms(next - now);
+		/* What has held the killer up is made up for. */
+		next += KILL_MS;
 		i = next_random(&self->seed) % CITIZENS;
-		kill(self->pids[i], SIGKILL);
-		ASSERT_EQ(-SIGKILL, reap(self->pids[i]));
-		kills++;
-		self->town->seeds[i] = next_random(&self->seed);
-		self->pids[i] = spawn(live, &self->citizens[i]);
-		ASSERT_LT(0, self->pids[i]);
-		if (now_ms() < next_queue)
-			continue;
-		ASSERT_TRUE(is_served_in_order(self->town));
-		queues++;
-		next_queue = now_ms() + QUEUE_MS;
+		ASSERT_TRUE(replace(&graves, &self->pids[i],
+				    &self->citizens[i],
+				    next_random(&self->seed)));
 	}
+	now = now_ms();
 	word_set(&self->town->stop, 1);
+	EXPECT_EQ(0, reap(usher));
 	for (i = 0; i < CITIZENS; i++)
 		EXPECT_EQ(0, reap(self->pids[i]));
-	for (i = 0; i < USERS; i++) {
+	for (i = 0; i < USERS; i++)
 		EXPECT_EQ(0, reap(self->watchers[i]));
-		EXPECT_LT(0, self->town->samples[i]);
-		EXPECT_LT(0, self->town->most[i]);
-		TH_LOG("user %u: at most %llu of %llu KiB at %u samples",
-		       appetites[i].uid, self->town->most[i] / KIB, QUOTA / KIB,
-		       self->town->samples[i]);
-	}
-	for (i = 0; i < CITIZENS; i++) {
-		EXPECT_LT(0, self->town->rentals[i]);
-		TH_LOG("citizen %u: %u rentals, %u refusals", i,
-		       self->town->rentals[i], self->town->refusals[i]);
-	}
+	EXPECT_TRUE(bury(&graves, 0));
+	report(_metadata, self->town);
 	after = stats_of(self->fd);
-	TH_LOG("%u kills, %u queues in order, %llu waits, %llu steals", kills,
-	       queues, after.waits, after.steals);
-	EXPECT_LT(0, queues);
+	TH_LOG("%u kills in %llu ms, %u queues in order, %llu waits, %llu steals",
+	       graves.kills, now - start, self->town->queues, after.waits,
+	       after.steals);
 	EXPECT_TRUE(in_use_becomes(self->fd, 0));
 	after = stats_of(self->fd);
 	EXPECT_EQ(0, after.warm);
