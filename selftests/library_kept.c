@@ -298,6 +298,73 @@ TEST_F(library, a_signal_handler_is_served_or_refused)
 	EXPECT_EQ(0, held(self->pool));
 }
 
+static struct middle {
+	struct bufpool *pool;
+	unsigned int there, trimmed, left;
+	bool early;
+} middle;
+
+/* Once it has interrupted its thread in the middle of a call, it stays a while. */
+static void stay_in_the_middle(int signal)
+{
+	int saved = errno;
+	void *block;
+
+	(void)signal;
+	block = bufpool_rent(middle.pool, 1, 0);
+	if (block) {
+		bufpool_return(middle.pool, block, 0);
+	} else if (errno == EDEADLK && !middle.there) {
+		word_set(&middle.there, 1);
+		sleep_ms(50);
+		middle.early = word_get(&middle.trimmed);
+		word_set(&middle.left, 1);
+	}
+	errno = saved;
+}
+
+static void *trim_meanwhile(void *unused)
+{
+	sigset_t alarms;
+
+	(void)unused;
+	sigemptyset(&alarms);
+	sigaddset(&alarms, SIGALRM);
+	pthread_sigmask(SIG_BLOCK, &alarms, NULL);
+	if (!word_reaches(&middle.there, 1))
+		return "nobody was in the middle of a call";
+	if (bufpool_trim(middle.pool, 0, NULL))
+		return "trim failed";
+	word_set(&middle.trimmed, 1);
+	return NULL;
+}
+
+/* Whoever empties all caches waits until a thread has done with its own. */
+TEST_F(library, who_is_in_the_middle_is_waited_for)
+{
+	struct itimerval often = { { 0, 200 }, { 0, 200 } }, never = { 0 };
+	__u64 end = now_ms() + SOON_MS;
+	pthread_t thread;
+	void *block, *said;
+
+	memset(&middle, 0, sizeof(middle));
+	middle.pool = self->pool;
+	block = bufpool_rent(self->pool, 1, 0);
+	ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, trim_meanwhile, NULL));
+	ASSERT_NE(SIG_ERR, signal(SIGALRM, stay_in_the_middle));
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &often, NULL));
+	while (!word_get(&middle.left) && now_ms() < end) {
+		block = bufpool_rent(self->pool, 1, 0);
+		ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
+	}
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &never, NULL));
+	ASSERT_EQ(0, pthread_join(thread, &said));
+	EXPECT_EQ(NULL, said);
+	EXPECT_TRUE(middle.left);
+	EXPECT_FALSE(middle.early);
+}
+
 /* Strictness ------------------------------------------------------------------ */
 
 FIXTURE(strict)

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: MIT
 # Build what goes into the VM, below build/, touching only what changed.
 #
-# usage: build.sh user|library|bench|KERNEL|KERNEL-plant...
+# usage: build.sh user|library|library-KIND|bench|KERNEL|KERNEL-plant...
 #
 #   user           the library, the tools and the installed selftests
-#   library        the library and its tests, to run here: in build/library plain,
-#                  asan (address and undefined behaviour) and tsan (threads)
+#   library-KIND   the library and its tests, to run here, in build/library: plain,
+#                  asan (address and undefined behaviour) or tsan (threads)
+#   library        all three
 #   bench          the library, and the program that counts instructions in the VM
 #   KERNEL         stock or debug: the module for that kernel, and the selftests' own
 #                  modules, if there are any, in build/KERNEL/modules
@@ -120,16 +121,19 @@ build_bench() {
 	submake bench/vm O="$build/bench/guest" USERLIB_A="$build/userlib/libbufpool.a"
 }
 
-[ $# -gt 0 ] || die "usage: build.sh user|library|bench|KERNEL|KERNEL-plant..."
+[ $# -gt 0 ] || die "usage: build.sh user|library|library-KIND|bench|KERNEL|KERNEL-plant..."
 mkdir -p "$build/log"
 for what in "$@"; do
 	case $what in
 	user) build_user ;;
 	library)
-		build_library_tests plain ''
-		build_library_tests asan "$asan_flags"
-		build_library_tests tsan -fsanitize=thread
+		for kind in $library_kinds; do
+			"$0" "library-$kind"
+		done
 		;;
+	library-plain) build_library_tests plain '' ;;
+	library-asan) build_library_tests asan "$asan_flags" ;;
+	library-tsan) build_library_tests tsan -fsanitize=thread ;;
 	bench) build_bench ;;
 	*-plant) build_plant "${what%-plant}" ;;
 	stock | debug) build_module "$what" ;;

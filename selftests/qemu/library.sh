@@ -4,14 +4,18 @@
 # with the sanitizers of addresses and of undefined behaviour, and with that of
 # threads. The kinds run beside each other.
 #
-# usage: library.sh LOG_DIRECTORY
+# usage: library.sh LOG_DIRECTORY [KIND...]
 #
 # The log directory gets what the tests say, and "counts": cases passed, failed,
-# skipped. BUFPOOL_STRESS_SECONDS is how long the stress test lasts.
+# skipped. TESTS names the tests to run, else all; BUFPOOL_STRESS_SECONDS is how
+# long the stress test lasts.
 
 . "$(dirname "$0")/lib.sh"
 
 logs=$1
+shift
+# shellcheck disable=SC2086 # words
+[ $# -gt 0 ] || set -- $library_kinds
 export BUFPOOL_PROVIDER=private
 export ASAN_OPTIONS=allow_user_segv_handler=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
 
@@ -39,8 +43,7 @@ steady=()
 
 run_kind() {
 	local kind=$1 name status began
-	rm -f "$logs/$kind.counts"
-	for name in $library_tests; do
+	for name in ${TESTS:-$library_tests}; do
 		status=0
 		began=$(date +%s%N)
 		LD_LIBRARY_PATH=$build/userlib-$kind timeout -k 5 300 "${steady[@]}" "$build/library/$kind/$name" \
@@ -51,10 +54,11 @@ run_kind() {
 
 mkdir -p "$logs"
 rm -f "$logs/counts"
-for kind in plain asan tsan; do
-	run_kind $kind &
+rm -f "$logs"/*.counts
+for kind; do
+	run_kind "$kind" &
 done
 wait
-cat "$logs"/{plain,asan,tsan}.counts | awk '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0 }' >"$logs/counts"
+cat "$logs"/*.counts | awk '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0 }' >"$logs/counts"
 read -r _ failed _ <"$logs/counts"
 [ "$failed" -eq 0 ]

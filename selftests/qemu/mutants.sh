@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Prove the tests: take out of the module one thing at a time that a promise
-# rests on, and see that a test fails. mutants/NAME.patch does it, and names the
-# tests to run in a line "Tests:".
+# Prove the tests: take out of the module, or of the library, one thing at a time
+# that a promise rests on, and see that a test fails. mutants/NAME.patch does it,
+# and names the tests to run in a line "Tests:", for the VM, or "Tests here:".
 #
 # usage: mutants.sh [NAME...]
 
@@ -18,17 +18,29 @@ copy_tree() {
 	patch -s -p1 -d "$mutants/$1" <"$qemu_dir/mutants/$1.patch"
 }
 
+# field NAME MUTANT: what the patch says behind that name
+field() {
+	sed -n "s/^$1: //p" "$qemu_dir/mutants/$2.patch"
+}
+
 run_mutant() {
-	local tree=$mutants/$1 tests
-	tests=$(sed -n 's/^Tests: //p' "$qemu_dir/mutants/$1.patch")
-	copy_tree "$1" && "$tree/selftests/qemu/build.sh" user stock || return 0
-	TESTS=$tests BUFPOOL_STRESS_SECONDS=30 "$tree/selftests/qemu/suite.sh" stock "$tree/build/log/stock" || true
+	local tree=$mutants/$1 here
+	export BUFPOOL_STRESS_SECONDS=30
+	here=$(field 'Tests here' "$1")
+	copy_tree "$1" || return 0
+	if [ -n "$here" ]; then
+		"$tree/selftests/qemu/build.sh" library-plain || return 0
+		TESTS=$here "$tree/selftests/qemu/library.sh" "$tree/build/log/library" plain || true
+	else
+		"$tree/selftests/qemu/build.sh" user stock || return 0
+		TESTS=$(field Tests "$1") "$tree/selftests/qemu/suite.sh" stock "$tree/build/log/stock" || true
+	fi
 }
 
 # A mutant is killed when a test says that it failed.
 judge() {
 	local name=$1 line
-	line=$(grep -E -m 1 '^stock +FAIL' "$mutants/$name.out" || true)
+	line=$(grep -E -m 1 '^(stock|host) +FAIL' "$mutants/$name.out" || true)
 	if [ -n "$line" ]; then
 		echo 1 0 0 >"$mutants/$name.proved"
 		printf 'ok    %-24s %s\n' "$name" "$(tr -s ' ' <<<"$line" | cut -c1-160)"
