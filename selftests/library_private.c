@@ -388,6 +388,69 @@ TEST_F(private, trim_gives_all_of_it_back)
 	EXPECT_EQ(SIGSEGV, touch(blocks[0]));
 }
 
+/* Being cancelled ----------------------------------------------------------------- */
+
+struct doomed {
+	struct bufpool *pool;
+	void *block;
+	int result;
+	bool survived;
+};
+
+/* Whoever cancels this thread has done so already. */
+static void *return_doomed(void *argument)
+{
+	struct doomed *doomed = argument;
+
+	pthread_cancel(pthread_self());
+	doomed->result = bufpool_return(doomed->pool, doomed->block,
+					BUFPOOL_RETURN_REVOKE);
+	doomed->survived = true;
+	pthread_testcancel();
+	return NULL;
+}
+
+static void *close_doomed(void *argument)
+{
+	struct doomed *doomed = argument;
+
+	pthread_cancel(pthread_self());
+	doomed->result = bufpool_close(doomed->pool);
+	doomed->survived = true;
+	pthread_testcancel();
+	return NULL;
+}
+
+/* Whether it got through its call, and was cancelled only then. */
+static bool outlives(void *(*body)(void *), struct doomed *doomed)
+{
+	pthread_t thread;
+	void *result;
+
+	return !pthread_create(&thread, NULL, body, doomed) &&
+	       !pthread_join(thread, &result) && doomed->survived &&
+	       !doomed->result && result == PTHREAD_CANCELED;
+}
+
+TEST_F(private, a_return_is_not_cancelled)
+{
+	struct doomed doomed = { .pool = self->pool };
+
+	doomed.block = bufpool_rent(self->pool, SMALL, 0);
+	ASSERT_NE(NULL, doomed.block);
+	ASSERT_TRUE(outlives(return_doomed, &doomed));
+	EXPECT_EQ(0, held(self->pool));
+}
+
+TEST(close_is_not_cancelled)
+{
+	struct doomed doomed = { .pool = bufpool_open(NULL, 0) };
+
+	ASSERT_NE(NULL, doomed.pool);
+	EXPECT_TRUE(outlives(close_doomed, &doomed));
+	EXPECT_EQ(-1, memory_kib());
+}
+
 /* Waiting ------------------------------------------------------------------------- */
 
 #define WAITERS	4

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cancel.h"
 #include "kept.h"
 
 struct bufpool_cache bufpool_cache_none;
@@ -330,16 +331,15 @@ struct bufpool_cache *bufpool_cache_get(struct bufpool *pool)
 
 /*
  * Let a thread go on that may have a lower priority, for which yielding would not
- * do. The caller has locks, and must not be cancelled here.
+ * do.
  */
 static void doze(void)
 {
 	static const struct timespec moment = { .tv_nsec = 20000 };
-	int state;
+	int state = bufpool_cancel_disable();
 
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	nanosleep(&moment, NULL);
-	pthread_setcancelstate(state, NULL);
+	bufpool_cancel_restore(state);
 }
 
 static void wait_until_left(struct bufpool_caches *caches)

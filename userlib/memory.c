@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "cancel.h"
 #include "memory.h"
 
 /* glibc 2.36 does not have it. */
@@ -173,9 +174,11 @@ void bufpool_memory_discard(struct bufpool_memory *memory,
 	size_t block_size = bufpool_memory_block_size(memory, run->class);
 	size_t length = run->count * block_size;
 	off_t offset = run->class * memory->span + (off_t)run->first * block_size;
+	int state = bufpool_cancel_disable();
 
 	hide(memory, run, must);
 	if (fallocate(memory->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 		      offset, length))
 		overwrite(memory, offset, length);
+	bufpool_cancel_restore(state);
 }

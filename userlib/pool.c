@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "cancel.h"
 #include "kept.h"
 
 int bufpool_pool_check(const struct bufpool *pool)
@@ -196,10 +197,15 @@ static int wants_private(const char *device, unsigned int flags)
 struct bufpool *bufpool_open(const char *device, unsigned int flags)
 {
 	int ret = wants_private(device, flags);
+	struct bufpool *pool;
+	int state;
 
 	if (ret < 0)
 		return bufpool_call_fail(ret);
-	return ret ? open_private() : open_device(device);
+	state = bufpool_cancel_disable();
+	pool = ret ? open_private() : open_device(device);
+	bufpool_cancel_restore(state);
+	return pool;
 }
 
 static void return_all(struct bufpool *pool)
@@ -213,31 +219,49 @@ static void return_all(struct bufpool *pool)
 		bufpool_provider_give(&pool->provider, handles, count);
 }
 
-int bufpool_close(struct bufpool *pool)
+/* What only the process has that opened the pool */
+static void destroy_own(struct bufpool *pool)
 {
-	int ret = bufpool_pool_check(pool);
+	bufpool_caches_destroy(&pool->caches);
+	bufpool_window_destroy(&pool->window);
+	if (pool->provider.shared)
+		return_all(pool);
+	bufpool_rentals_destroy(&pool->rentals);
+	unmap(pool);
+}
 
-	if (ret == -EINVAL)
-		return ret;
-	if (ret == -ECHILD) {
-		/*
-		 * The window and the table are not in this process: something
-		 * else may be at their addresses.
-		 */
-		bufpool_rentals_forget(&pool->rentals);
-		bufpool_caches_forget(&pool->caches);
-	} else {
-		bufpool_caches_destroy(&pool->caches);
-		bufpool_window_destroy(&pool->window);
-		if (pool->provider.shared)
-			return_all(pool);
-		bufpool_rentals_destroy(&pool->rentals);
-		unmap(pool);
-	}
+/*
+ * In its child the window and the table are not there: something else may be at
+ * their addresses.
+ */
+static void forget_own(struct bufpool *pool)
+{
+	bufpool_rentals_forget(&pool->rentals);
+	bufpool_caches_forget(&pool->caches);
+}
+
+static void destroy(struct bufpool *pool, bool is_child)
+{
+	if (is_child)
+		forget_own(pool);
+	else
+		destroy_own(pool);
 	bufpool_depot_destroy(&pool->depot);
 	pool->provider.ops->close(&pool->provider);
 	bufpool_forkmark_destroy(&pool->mark);
 	free(pool);
+}
+
+int bufpool_close(struct bufpool *pool)
+{
+	int ret = bufpool_pool_check(pool);
+	int state;
+
+	if (ret == -EINVAL)
+		return ret;
+	state = bufpool_cancel_disable();
+	destroy(pool, ret == -ECHILD);
+	bufpool_cancel_restore(state);
 	return 0;
 }
 

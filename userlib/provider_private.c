@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cancel.h"
 #include "memory.h"
 #include "provider.h"
 
@@ -443,9 +444,9 @@ static int wait_for(struct bufpool_private *private, unsigned int class,
 	private->stats.waits++;
 
 	/* As the device, and nobody else could take it off the queue. */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	state = bufpool_cancel_disable();
 	sleep_until_served(private, &waiter, timeout_ns);
-	pthread_setcancelstate(state, NULL);
+	bufpool_cancel_restore(state);
 
 	if (waiter.result == -EINPROGRESS) {
 		leave(private, &waiter, -ETIMEDOUT);
