@@ -269,4 +269,73 @@ TEST_F(library, close_does_not_wait_for_threads_that_used_it)
 	EXPECT_EQ(0, bufpool_close(race.pool));
 }
 
+/* Use the pool, and return a block of what has become of it after two barriers. */
+static void *use_and_return(void *argument)
+{
+	struct race *race = argument;
+
+	use_and_linger(race);
+	return (void *)(intptr_t)bufpool_return(race->pool, race->block, 0);
+}
+
+/* Have the allocator give what is freed next to whoever asks for it. */
+static void fill_free_list(size_t size)
+{
+	void *blocks[16];
+	int i;
+
+	for (i = 0; i < 16; i++)
+		blocks[i] = malloc(size);
+	for (i = 0; i < 16; i++)
+		free(blocks[i]);
+}
+
+/* A pool where another one was, unless memory is not used again so soon */
+static struct bufpool *open_at(const struct bufpool *place)
+{
+	struct bufpool *pools[16], *pool = bufpool_open(NULL, 0);
+	int count = 0;
+
+	while (pool && pool != place && count < 16) {
+		pools[count++] = pool;
+		pool = bufpool_open(NULL, 0);
+	}
+	while (count)
+		bufpool_close(pools[--count]);
+	return pool;
+}
+
+/* What a thread's cache has of a pool that was closed is not looked at again. */
+TEST_F(library, a_pool_may_take_the_place_of_another)
+{
+	const struct bufpool_status *status;
+	struct race race = { .pool = bufpool_open(NULL, 0) };
+	pthread_t thread;
+	void *page, *result;
+
+	ASSERT_NE(NULL, race.pool);
+	page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, page);
+	status = race.pool->provider.status;
+	race.pool->provider.status = page;
+	ASSERT_EQ(0, pthread_barrier_init(&race.barrier, NULL, 2));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, use_and_return, &race));
+	pthread_barrier_wait(&race.barrier);
+	race.pool->provider.status = status;
+	fill_free_list(sizeof(*race.pool));
+	ASSERT_EQ(0, bufpool_close(race.pool));
+	ASSERT_EQ(0, munmap(page, 4096));
+
+	race.pool = open_at(race.pool);
+	ASSERT_NE(NULL, race.pool);
+	race.block = bufpool_rent(race.pool, 1, 0);
+	ASSERT_NE(NULL, race.block);
+	pthread_barrier_wait(&race.barrier);
+	ASSERT_EQ(0, pthread_join(thread, &result));
+	EXPECT_EQ(NULL, result);
+	EXPECT_EQ(0, race.failures);
+	EXPECT_EQ(0, held(race.pool));
+	EXPECT_EQ(0, bufpool_close(race.pool));
+}
+
 TEST_HARNESS_MAIN

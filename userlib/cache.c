@@ -13,6 +13,9 @@
 
 struct bufpool_cache bufpool_cache_none;
 
+/* What the cache of a closed pool sees, which is shut, and so not calm */
+static const struct bufpool_status closed __attribute__((aligned(8)));
+
 __thread struct bufpool_cache *bufpool_cache_mine
 	__attribute__((tls_model("initial-exec"))) = &bufpool_cache_none;
 
@@ -34,7 +37,7 @@ static void free_cache(struct bufpool_cache *cache)
 
 static struct bufpool *home(const struct bufpool_cache *cache)
 {
-	return __atomic_load_n(&cache->home, __ATOMIC_RELAXED);
+	return __atomic_load_n(&cache->home, __ATOMIC_ACQUIRE);
 }
 
 /* In a child of fork() all are erased. */
@@ -159,6 +162,16 @@ void bufpool_caches_forget(struct bufpool_caches *caches)
 	free(caches->all);
 }
 
+/*
+ * Its thread frees it when it comes to it. Until then the next pool may have this
+ * one's address: then the thread takes it for that one's cache, but a shut one.
+ */
+static void orphan(struct bufpool_cache *cache)
+{
+	cache->status = &closed;
+	__atomic_store_n(&cache->home, NULL, __ATOMIC_RELEASE);
+}
+
 void bufpool_caches_destroy(struct bufpool_caches *caches)
 {
 	struct bufpool_cache *cache;
@@ -168,9 +181,8 @@ void bufpool_caches_destroy(struct bufpool_caches *caches)
 	shut_all(caches);
 	for (nr = 1; nr <= caches->nr; nr++) {
 		cache = caches->all[nr];
-		/* Its thread frees it when it comes to it. */
 		if (cache->inbox.attended)
-			__atomic_store_n(&cache->home, NULL, __ATOMIC_RELAXED);
+			orphan(cache);
 		else
 			free_cache(cache);
 	}
