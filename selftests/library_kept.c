@@ -251,6 +251,147 @@ TEST(a_rent_gets_what_an_idle_thread_keeps)
 		limit_restore();
 }
 
+/*
+ * A pool whose status the test writes: another process waits when it says so. For
+ * threads that use the pool from now on.
+ */
+FIXTURE(shortage)
+{
+	struct bufpool *pool;
+	const struct bufpool_status *true_status;
+	struct bufpool_status status __attribute__((aligned(8)));
+	struct idler idler;
+	pthread_t thread;
+};
+
+/* Each time: let a thread return a block that it rented itself, or was given. */
+static void *return_when_told(void *argument)
+{
+	struct idler *idler = argument;
+	void *block;
+
+	for (;;) {
+		pthread_barrier_wait(&idler->barrier);
+		if (!idler->pool)
+			return NULL;
+		block = idler->block ? idler->block :
+				       bufpool_rent(idler->pool, idler->size, 0);
+		if (!block || bufpool_return(idler->pool, block, 0))
+			idler->size = 0;
+		pthread_barrier_wait(&idler->barrier);
+	}
+}
+
+FIXTURE_SETUP(shortage)
+{
+	self->pool = bufpool_open(NULL, 0);
+	ASSERT_NE(NULL, self->pool);
+	self->true_status = self->pool->provider.status;
+	self->pool->provider.status = &self->status;
+	self->idler = (struct idler){ .pool = self->pool, .size = MIB };
+	ASSERT_EQ(0, pthread_barrier_init(&self->idler.barrier, NULL, 2));
+	ASSERT_EQ(0, pthread_create(&self->thread, NULL, return_when_told,
+				    &self->idler));
+}
+
+FIXTURE_TEARDOWN(shortage)
+{
+	EXPECT_EQ(MIB, self->idler.size);
+	self->idler.pool = NULL;
+	pthread_barrier_wait(&self->idler.barrier);
+	ASSERT_EQ(0, pthread_join(self->thread, NULL));
+	self->pool->provider.status = self->true_status;
+	EXPECT_EQ(0, bufpool_close(self->pool));
+}
+
+static void let_return(struct idler *idler, void *block)
+{
+	idler->block = block;
+	pthread_barrier_wait(&idler->barrier);
+	pthread_barrier_wait(&idler->barrier);
+}
+
+static void set_waiting(struct bufpool_status *status, unsigned int count)
+{
+	__atomic_store_n(&status->waiting, count, __ATOMIC_RELAXED);
+}
+
+#define SHORTAGES	50
+
+/* However soon after the last time */
+TEST_F(shortage, a_return_gives_what_an_idle_thread_keeps)
+{
+	void *block;
+	int i;
+
+	for (i = 0; i < SHORTAGES; i++) {
+		block = bufpool_rent(self->pool, 1, 0);
+		ASSERT_NE(NULL, block);
+		let_return(&self->idler, NULL);
+		ASSERT_LT(1, rented_of(self->pool));
+		set_waiting(&self->status, 1);
+		ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
+		ASSERT_EQ(0, rented_of(self->pool));
+		set_waiting(&self->status, 0);
+	}
+}
+
+TEST_F(shortage, what_another_thread_rented_is_given_at_once)
+{
+	void *block;
+	int i;
+
+	set_waiting(&self->status, 1);
+	for (i = 0; i < SHORTAGES; i++) {
+		block = bufpool_rent(self->pool, MIB, 0);
+		ASSERT_NE(NULL, block);
+		let_return(&self->idler, block);
+		ASSERT_EQ(0, rented_of(self->pool));
+	}
+}
+
+/* Returned with flags, too large to be kept, and adopted */
+TEST_F(shortage, every_return_looks_who_waits)
+{
+	size_t sizes[] = { 4096, 4096, 4 * MIB };
+	unsigned int flags[] = {
+		BUFPOOL_RETURN_CLEAR, BUFPOOL_RETURN_REVOKE, 0
+	};
+	void *kept, *block;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		kept = bufpool_rent(self->pool, MIB, 0);
+		block = bufpool_rent(self->pool, sizes[i], 0);
+		ASSERT_NE(NULL, kept);
+		ASSERT_NE(NULL, block);
+		ASSERT_EQ(0, bufpool_return(self->pool, kept, 0));
+		set_waiting(&self->status, 1);
+		ASSERT_EQ(0, bufpool_return(self->pool, block, flags[i]));
+		EXPECT_EQ(0, rented_of(self->pool));
+		set_waiting(&self->status, 0);
+	}
+}
+
+/* Of memory, and not again before it is short once more */
+TEST_F(shortage, pressure_is_answered_once)
+{
+	void *block = bufpool_rent(self->pool, 1, 0);
+
+	ASSERT_NE(NULL, block);
+	let_return(&self->idler, NULL);
+	self->status.pressure++;
+	ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
+	EXPECT_EQ(0, rented_of(self->pool));
+	block = bufpool_rent(self->pool, 1, 0);
+	ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
+	EXPECT_LT(0, rented_of(self->pool));
+	let_return(&self->idler, NULL);
+	self->status.pressure++;
+	ASSERT_EQ(0, bufpool_return(self->pool, bufpool_rent(self->pool, 1, 0), 0));
+	EXPECT_EQ(0, rented_of(self->pool));
+}
+
 /* Signals --------------------------------------------------------------------- */
 
 static struct bufpool *handlers_pool;

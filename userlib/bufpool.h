@@ -47,7 +47,11 @@
  *   kernel such blocks are rented. They go back when a
  *   thread ends (partly), by bufpool_trim(), when a rent of this process finds too
  *   little, and, at the next return of any of its threads, when another process
- *   waits or the system is short of memory.
+ *   waits or the system is short of memory: the block itself, what its thread
+ *   keeps and what all threads keep, unless they have been found to keep nothing
+ *   in the last 10 ms. A process that returns nothing gives nothing; and who does not
+ *   wait is not seen: a rent of another process that has BUFPOOL_RENT_NONBLOCK, or is
+ *   over its ceiling or quota, fails though blocks are kept here.
  *
  *   With BUFPOOL_STRICT=1 in the environment nothing is kept, and every return
  *   has BUFPOOL_RETURN_REVOKE: a use after return faults on the spot.

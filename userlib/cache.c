@@ -270,14 +270,16 @@ static __u64 status_answered(const struct bufpool_status *status)
 	return ret;
 }
 
-void bufpool_cache_answer(struct bufpool_caches *caches,
-			  struct bufpool_cache *cache)
+void bufpool_caches_answer(struct bufpool_caches *caches)
 {
+	struct bufpool_cache *cache;
+	unsigned int nr;
+
 	pthread_mutex_lock(&caches->lock);
-	cache->answered = status_answered(cache->status);
-	if (!caches->stopped)
-		__atomic_store_n(&cache->calm, cache->answered,
-				 __ATOMIC_RELEASE);
+	for (nr = 1; nr <= caches->nr; nr++) {
+		cache = caches->all[nr];
+		cache->answered = status_answered(cache->status);
+	}
 	pthread_mutex_unlock(&caches->lock);
 }
 

@@ -135,7 +135,7 @@ struct bufpool_cache {
 	unsigned int nr;
 	const struct bufpool_status *status;
 	__u64 calm;			/* the status that asks for nothing; atomic */
-	__u64 answered;			/* so too, when open; caches->lock */
+	__u64 answered;			/* what calm is when open; caches->lock */
 	struct bufpool_magazine magazines[BUFPOOL_CLASSES_MAX];
 
 	struct bufpool *home;		/* atomic; NULL: the pool is closed */
@@ -224,10 +224,6 @@ bufpool_cache_at(const struct bufpool_caches *caches, unsigned int nr)
 	return __atomic_load_n(&caches->all[nr], __ATOMIC_ACQUIRE);
 }
 
-/* What others have asked for up to now, they have got. Not entered. */
-void bufpool_cache_answer(struct bufpool_caches *caches,
-			  struct bufpool_cache *cache);
-
 /* This thread's cache in a pool, or NULL where it has none and gets none. */
 struct bufpool_cache *bufpool_cache_get(struct bufpool *pool);
 
@@ -244,5 +240,11 @@ void bufpool_caches_forget(struct bufpool_caches *caches);
  */
 void bufpool_caches_stop(struct bufpool_caches *caches);
 void bufpool_caches_start(struct bufpool *pool);
+
+/*
+ * What others have asked for up to now, they get before the caches start, which are
+ * stopped.
+ */
+void bufpool_caches_answer(struct bufpool_caches *caches);
 
 #endif /* BUFPOOL_CACHE_H */

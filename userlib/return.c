@@ -5,7 +5,7 @@
 #include "call.h"
 #include "kept.h"
 
-/* How often the threads of a process are searched for what others wait for */
+/* How soon the threads of a process are searched again, after that was in vain */
 #define SWEEP_PERIOD_NS	10000000
 
 /*
@@ -103,6 +103,9 @@ static int keep(struct bufpool *pool, struct bufpool_cache *cache,
 	/* Adopted, or rented by a thread that has no cache */
 	if (!owner)
 		return -EAGAIN;
+	/* That thread may not look for long. */
+	if (!own && bufpool_cache_is_short(cache))
+		return -EAGAIN;
 	if (!own && !bufpool_kept_can_send(pool, cache, owner))
 		return -EXFULL;
 	if (!bufpool_rental_change(rental, state, next))
@@ -114,11 +117,16 @@ static int keep(struct bufpool *pool, struct bufpool_cache *cache,
 	return 0;
 }
 
-static void sweep(struct bufpool *pool)
+/* How many bytes were kept anywhere. */
+static size_t sweep(struct bufpool *pool)
 {
+	size_t ret;
+
 	bufpool_caches_stop(&pool->caches);
-	bufpool_kept_sweep(pool, 0);
+	bufpool_caches_answer(&pool->caches);
+	ret = bufpool_kept_sweep(pool, 0);
 	bufpool_caches_start(pool);
+	return ret;
 }
 
 static __s64 now_ns(void)
@@ -137,21 +145,23 @@ static bool is_mine(__s64 *last, __s64 seen, __s64 next)
 }
 
 /*
- * Others are short of blocks: what this thread keeps goes at once, and what the
- * other threads keep, who may not look for long, every now and then.
+ * Others are short of blocks: what this thread keeps goes, and then what the other
+ * threads keep, who may not look for long. While others are short nobody keeps
+ * more, so where nothing was found nothing is worth a search for a while. While the
+ * caches are stopped nothing is kept at all.
  */
 static void answer(struct bufpool *pool, struct bufpool_cache *cache)
 {
 	__s64 last = __atomic_load_n(&pool->swept_ns, __ATOMIC_RELAXED);
 	__s64 now = now_ns();
 
-	if (now - last >= SWEEP_PERIOD_NS && is_mine(&pool->swept_ns, last, now))
-		sweep(pool);
 	if (!bufpool_cache_enter(cache, pool))
 		return;
 	bufpool_kept_give(pool, cache);
 	bufpool_cache_leave(cache, pool);
-	bufpool_cache_answer(&pool->caches, cache);
+	if (now - last >= SWEEP_PERIOD_NS &&
+	    is_mine(&pool->swept_ns, last, now) && sweep(pool))
+		__atomic_store_n(&pool->swept_ns, last, __ATOMIC_RELAXED);
 }
 
 /* 0, -errno, or -EAGAIN: the block is not to be kept, or the caches are stopped */
@@ -175,8 +185,6 @@ static int return_kept(struct bufpool *pool, struct bufpool_cache *cache,
 		if (ret == -EXFULL)
 			sweep(pool);
 	} while (ret == -EXFULL);
-	if (!ret && bufpool_cache_is_short(cache))
-		answer(pool, cache);
 	return ret;
 }
 
@@ -192,6 +200,8 @@ static int give_back(struct bufpool *pool, struct bufpool_cache *cache,
 		ret = return_kept(pool, cache, *blocks) ?: 1;
 	if (ret == -EAGAIN)
 		ret = return_direct(pool, cache, blocks, count, flags);
+	if (ret > 0 && cache && bufpool_cache_is_short(cache))
+		answer(pool, cache);
 	return ret;
 }
 
