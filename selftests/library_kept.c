@@ -506,6 +506,118 @@ TEST_F(library, who_is_in_the_middle_is_waited_for)
 	EXPECT_FALSE(middle.early);
 }
 
+/* Operations of a pool's provider that a signal comes in the middle of */
+static const struct bufpool_provider_ops *true_ops;
+static struct bufpool_provider_ops interrupted_ops;
+
+static int interrupted_return(struct bufpool_provider *provider,
+			      const __u64 *handles, unsigned int count,
+			      unsigned int flags)
+{
+	raise(SIGUSR1);
+	return true_ops->return_many(provider, handles, count, flags);
+}
+
+static int interrupted_stats(struct bufpool_provider *provider,
+			     struct bufpool_stats *stats)
+{
+	raise(SIGUSR1);
+	return true_ops->stats(provider, stats);
+}
+
+static void interrupted_close(struct bufpool_provider *provider)
+{
+	raise(SIGUSR1);
+	true_ops->close(provider);
+}
+
+static void interrupt(struct bufpool *pool)
+{
+	true_ops = pool->provider.ops;
+	interrupted_ops = *true_ops;
+	interrupted_ops.return_many = interrupted_return;
+	interrupted_ops.stats = interrupted_stats;
+	interrupted_ops.close = interrupted_close;
+	pool->provider.ops = &interrupted_ops;
+	refused = 0;
+	wrong = 0;
+}
+
+/* In the middle of what has locks, each call is refused. */
+static void be_refused(int signal)
+{
+	struct bufpool_stats stats;
+	void *block;
+
+	(void)signal;
+	if (rent_error(handlers_pool, MIB, BUFPOOL_RENT_NONBLOCK) == -EDEADLK &&
+	    bufpool_rent_many(handlers_pool, MIB, BUFPOOL_RENT_NONBLOCK, &block,
+			      1) == -EDEADLK &&
+	    bufpool_trim(handlers_pool, 0, NULL) == -EDEADLK &&
+	    bufpool_stats(handlers_pool, &stats) == -EDEADLK &&
+	    bufpool_close(handlers_pool) == -EDEADLK)
+		refused++;
+	else
+		wrong++;
+}
+
+TEST(a_signal_handler_is_refused_in_stats_and_close)
+{
+	struct bufpool *pool = bufpool_open(NULL, 0);
+	struct bufpool *other = bufpool_open(NULL, 0);
+	struct bufpool_stats stats;
+
+	ASSERT_NE(NULL, pool);
+	ASSERT_NE(NULL, other);
+	ASSERT_NE(SIG_ERR, signal(SIGUSR1, be_refused));
+	handlers_pool = other;
+	interrupt(pool);
+	EXPECT_EQ(0, bufpool_stats(pool, &stats));
+	EXPECT_EQ(1, refused);
+	EXPECT_EQ(0, bufpool_close(pool));
+	EXPECT_EQ(2, refused);
+	EXPECT_EQ(0, wrong);
+	EXPECT_EQ(0, bufpool_close(other));
+}
+
+/* Fill the magazine between two barriers, and end. */
+static void *keep_and_end(void *argument)
+{
+	struct idler *idler = argument;
+	void *blocks[2];
+	intptr_t ret;
+
+	ret = bufpool_rent_many(idler->pool, idler->size, 0, blocks, 2);
+	pthread_barrier_wait(&idler->barrier);
+	pthread_barrier_wait(&idler->barrier);
+	ret -= bufpool_return_many(idler->pool, blocks, 2, 0);
+	return (void *)ret;
+}
+
+/* The depot is full, so the thread gives what it has kept to the provider. */
+TEST_F(library, a_signal_handler_is_refused_when_its_thread_ends)
+{
+	struct idler idler = { .pool = self->pool, .size = MIB };
+	void *blocks[8], *result;
+	pthread_t thread;
+
+	ASSERT_NE(SIG_ERR, signal(SIGUSR1, be_refused));
+	ASSERT_EQ(0, pthread_barrier_init(&idler.barrier, NULL, 2));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, keep_and_end, &idler));
+	pthread_barrier_wait(&idler.barrier);
+	ASSERT_EQ(8, bufpool_rent_many(self->pool, MIB, 0, blocks, 8));
+	ASSERT_EQ(8, bufpool_return_many(self->pool, blocks, 8, 0));
+	handlers_pool = self->pool;
+	interrupt(self->pool);
+	pthread_barrier_wait(&idler.barrier);
+	ASSERT_EQ(0, pthread_join(thread, &result));
+	self->pool->provider.ops = true_ops;
+	EXPECT_EQ(NULL, result);
+	EXPECT_EQ(1, refused);
+	EXPECT_EQ(0, wrong);
+	EXPECT_EQ(0, held(self->pool));
+}
+
 /* Strictness ------------------------------------------------------------------ */
 
 FIXTURE(strict)

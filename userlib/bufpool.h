@@ -34,8 +34,8 @@
  *   what the library keeps for it goes to others. bufpool_close() may be called
  *   while threads that used the pool are still there. After dlclose(3) the library
  *   stays loaded. In a signal handler that interrupted another call of the
- *   thread a call may fail with EDEADLK, and has changed nothing; otherwise it
- *   works.
+ *   thread, or its end, a call may fail with EDEADLK, and has changed nothing;
+ *   otherwise it works.
  *
  * What is kept
  *
@@ -128,7 +128,7 @@ struct bufpool *bufpool_fdopen(int fd, unsigned int flags);
  * client. In a child of fork(2) it only frees what the child itself has: no
  * block is returned and no mapping changed, and the parent does not notice.
  *
- * Return: 0, or -EINVAL.
+ * Return: 0, or -EINVAL, -EDEADLK.
  */
 int bufpool_close(struct bufpool *pool);
 

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "call.h"
 #include "cancel.h"
 #include "kept.h"
 
@@ -93,20 +94,26 @@ static void detach(struct bufpool *pool, struct bufpool_cache *cache)
 	pthread_mutex_unlock(&caches->lock);
 }
 
-static void end_thread(void *unused)
+static void detach_all(void)
 {
-	struct bufpool_cache *cache, *next;
+	struct bufpool_cache *cache;
 
-	(void)unused;
 	pthread_mutex_lock(&registry);
 	reap();
-	for (cache = bufpool_cache_mine; cache != &bufpool_cache_none;
-	     cache = next) {
-		next = cache->next;
+	while ((cache = bufpool_cache_mine) != &bufpool_cache_none) {
+		/* First: no signal handler finds a cache that is not whole. */
+		bufpool_cache_mine = cache->next;
 		detach(home(cache), cache);
 	}
-	bufpool_cache_mine = &bufpool_cache_none;
 	pthread_mutex_unlock(&registry);
+}
+
+static void end_thread(void *unused)
+{
+	(void)unused;
+	bufpool_call_enter();
+	detach_all();
+	bufpool_call_end(0);
 }
 
 static void lock_registry(void)

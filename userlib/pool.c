@@ -259,19 +259,20 @@ int bufpool_close(struct bufpool *pool)
 
 	if (ret == -EINVAL)
 		return ret;
+	if (bufpool_call_enter())
+		return -EDEADLK;
 	state = bufpool_cancel_disable();
 	destroy(pool, ret == -ECHILD);
 	bufpool_cancel_restore(state);
-	return 0;
+	return bufpool_call_end(0);
 }
 
 int bufpool_trim(struct bufpool *pool, size_t min_size, __u64 *trimmed)
 {
-	struct bufpool_cache *cache;
 	__u64 kept = 0, warm;
 	int ret;
 
-	ret = bufpool_call_begin(pool, &cache);
+	ret = bufpool_call_begin(pool, NULL);
 	if (ret)
 		return ret;
 	if (pool->caches.all) {
@@ -288,13 +289,14 @@ int bufpool_trim(struct bufpool *pool, size_t min_size, __u64 *trimmed)
 
 int bufpool_stats(struct bufpool *pool, struct bufpool_stats *stats)
 {
-	int ret = bufpool_pool_check(pool);
+	int ret = bufpool_call_begin(pool, NULL);
 
 	if (ret)
 		return ret;
-	if (!stats)
-		return -EINVAL;
-	return pool->provider.ops->stats(&pool->provider, stats);
+	ret = -EINVAL;
+	if (stats)
+		ret = pool->provider.ops->stats(&pool->provider, stats);
+	return bufpool_call_end(ret);
 }
 
 int bufpool_fd(struct bufpool *pool)
