@@ -280,8 +280,9 @@ int bufpool_offset(struct bufpool *pool, const void *block, __u64 *offset);
  *
  * Return: the block, to be given to bufpool_return(); or NULL and errno:
  * EINVAL (@offset is not where @handle's block begins), EEXIST (this rental is
- * this pool's already), ENOMEM (the block is beyond the address space that
- * bufpool_open() could take), ECHILD.
+ * this pool's already), ESTALE (it was, and has been returned; or the block is
+ * kept here), ENOMEM (the block is beyond the address space that bufpool_open()
+ * could take), ECHILD.
  */
 void *bufpool_adopt(struct bufpool *pool, __u64 handle, __u64 offset);
 

@@ -88,6 +88,13 @@ static int make_ready(struct bufpool_rentals *rentals,
 	return 0;
 }
 
+static bool was_held(const struct bufpool_rental *rental)
+{
+	enum bufpool_kind kind = bufpool_state_kind(bufpool_rental_state(rental));
+
+	return kind != BUFPOOL_NEVER && kind != BUFPOOL_FRESH;
+}
+
 int bufpool_rentals_add(struct bufpool_rentals *rentals,
 			const struct bufpool_place *place, __u64 handle,
 			__u32 state)
@@ -96,6 +103,8 @@ int bufpool_rentals_add(struct bufpool_rentals *rentals,
 
 	if (!knows(rentals, place) && make_ready(rentals, place))
 		return -ENOMEM;
+	if (state == bufpool_state(BUFPOOL_FRESH, 0) && was_held(rental))
+		state = bufpool_state(BUFPOOL_FREE, 0);
 	__atomic_store_n(&rental->generation, (__u32)handle, __ATOMIC_RELAXED);
 	bufpool_rental_set(rental, state);
 	return 0;
@@ -114,21 +123,43 @@ static int error_of(__u32 state)
 	}
 }
 
+/* Whether what is known of a block lets it have a rental of this generation. */
+static int check_adopted(const struct bufpool_rental *known, __u32 generation)
+{
+	switch (bufpool_state_kind(known->state)) {
+	case BUFPOOL_NEVER:
+		return 0;
+	/* Another handle is another rental: what is known is over. */
+	case BUFPOOL_HELD:
+		return known->generation == generation ? -EEXIST : 0;
+	case BUFPOOL_RETURNED:
+		return known->generation == generation ? -ESTALE : 0;
+	default:
+		return -ESTALE;
+	}
+}
+
 int bufpool_rentals_adopt(struct bufpool_rentals *rentals,
 			  const struct bufpool_place *place, __u64 handle)
 {
-	int error;
+	struct bufpool_rental *rental = bufpool_rentals_at(rentals, place);
+	struct bufpool_rental adopted = {
+		.generation = handle,
+		.state = bufpool_state(BUFPOOL_HELD, 0),
+	};
+	struct bufpool_rental known;
+	int ret;
 
-	/* Another handle is another rental: what is known is over. */
-	if (knows(rentals, place) &&
-	    bufpool_rentals_handle(rentals, place) == handle) {
-		if (bufpool_rentals_find(rentals, place, &error))
-			return -EEXIST;
-		if (error == -ESTALE)
-			return error;
-	}
-	return bufpool_rentals_add(rentals, place, handle,
-				   bufpool_state(BUFPOOL_HELD, 0));
+	if (!knows(rentals, place) && make_ready(rentals, place))
+		return -ENOMEM;
+	__atomic_load(rental, &known, __ATOMIC_ACQUIRE);
+	do {
+		ret = check_adopted(&known, adopted.generation);
+		if (ret)
+			return ret;
+	} while (!__atomic_compare_exchange(rental, &known, &adopted, false,
+					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+	return 0;
 }
 
 struct bufpool_rental *

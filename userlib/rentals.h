@@ -33,11 +33,14 @@ enum bufpool_kind {
 /* Above: which cache rented it, for HELD and SENT; 0 is none. */
 #define BUFPOOL_KIND_BITS	3
 
-/* Both fields are atomic; @generation is written by who was given the block. */
+/*
+ * Both fields are atomic, and so are both at once; @generation is written by who was
+ * given the block.
+ */
 struct bufpool_rental {
 	__u32 generation;	/* the lower half of the handle */
 	__u32 state;
-};
+} __attribute__((aligned(8)));
 
 /* The entries of one class, by the number of the block */
 struct bufpool_span {
@@ -109,14 +112,18 @@ void bufpool_rentals_destroy(struct bufpool_rentals *rentals);
 void bufpool_rentals_forget(struct bufpool_rentals *rentals);
 
 /*
- * A new rental, in @state; an older one of the same place is over. 0, or
- * -ENOMEM.
+ * A new rental, in @state; an older one of the same place is over. What the program
+ * had once is FREE then rather than FRESH. 0, or -ENOMEM.
  */
 int bufpool_rentals_add(struct bufpool_rentals *rentals,
 			const struct bufpool_place *place, __u64 handle,
 			__u32 state);
 
-/* As add, or -EEXIST (rented by this handle already) or -ESTALE (returned) */
+/*
+ * A rental that somebody else began, in the hands of the program. 0, -ENOMEM,
+ * -EEXIST (rented by this handle already) or -ESTALE (returned, or the block is
+ * kept, which it could not be if it had another rental)
+ */
 int bufpool_rentals_adopt(struct bufpool_rentals *rentals,
 			  const struct bufpool_place *place, __u64 handle);
 
