@@ -213,9 +213,12 @@ int bufpool_return_many(struct bufpool *pool, void *const *blocks,
  * bufpool_trim() - give what is not rented to the other users of the machine
  * @pool: the pool
  * @min_size: only blocks of at least so many bytes; 0 is all
- * @trimmed: (out) bytes given; may be NULL
+ * @trimmed: (out) bytes given in such blocks, at least; may be NULL
  *
- * What the library keeps for any thread, and what is warm, goes to the depot. A
+ * What the library keeps for any thread, and what is warm, goes to the depot; of
+ * what is kept, blocks of any size that are on their way from one thread to
+ * another. What was kept may become warm, or go to who waits: @trimmed is the
+ * larger number of the bytes that were kept and those that were warm then. A
  * program that is going to be idle does well to call it, and so does one that
  * finds EPOLLPRI on bufpool_fd().
  *

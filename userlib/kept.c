@@ -6,14 +6,16 @@
 /* Blocks on their way to the provider, so many in one call */
 struct gift {
 	struct bufpool *pool;
-	size_t bytes;
+	size_t min_size;		/* of the blocks that are counted */
+	size_t bytes;			/* in those */
 	unsigned int count;
 	__u64 handles[BUFPOOL_MANY_MAX];
 };
 
-static void begin(struct gift *gift, struct bufpool *pool)
+static void begin(struct gift *gift, struct bufpool *pool, size_t min_size)
 {
 	gift->pool = pool;
+	gift->min_size = min_size;
 	gift->bytes = 0;
 	gift->count = 0;
 }
@@ -39,6 +41,7 @@ static void give(struct gift *gift, void *block)
 	struct bufpool *pool = gift->pool;
 	struct bufpool_place place = bufpool_window_place(&pool->window, block);
 	struct bufpool_rental *rental = bufpool_rentals_at(&pool->rentals, &place);
+	size_t size = bufpool_window_block_size(&pool->window, place.class);
 	enum bufpool_kind kind;
 
 	kind = bufpool_state_kind(bufpool_rental_state(rental));
@@ -48,7 +51,8 @@ static void give(struct gift *gift, void *block)
 	bufpool_rental_set(rental, bufpool_state(kind == BUFPOOL_FRESH ?
 						 BUFPOOL_NEVER :
 						 BUFPOOL_RETURNED, 0));
-	gift->bytes += bufpool_window_block_size(&pool->window, place.class);
+	if (size >= gift->min_size)
+		gift->bytes += size;
 	if (gift->count == BUFPOOL_MANY_MAX)
 		hand_over(gift);
 }
@@ -88,7 +92,7 @@ static void spill(struct bufpool *pool, struct bufpool_cache *cache,
 	void **blocks = magazine->bottom;
 	struct gift gift;
 
-	begin(&gift, pool);
+	begin(&gift, pool, 0);
 	stow(&gift, class, blocks, magazine->half);
 	hand_over(&gift);
 	magazine->top -= magazine->half;
@@ -100,7 +104,7 @@ static void give_one(struct bufpool *pool, void *block)
 {
 	struct gift gift;
 
-	begin(&gift, pool);
+	begin(&gift, pool, 0);
 	give(&gift, block);
 	hand_over(&gift);
 }
@@ -283,7 +287,7 @@ void bufpool_kept_give(struct bufpool *pool, struct bufpool_cache *cache)
 	struct gift gift;
 	unsigned int class;
 
-	begin(&gift, pool);
+	begin(&gift, pool, 0);
 	for (class = 0; class < pool->window.nr_classes; class++) {
 		give_magazine(&gift, cache, class);
 		give_shelf(&gift, class);
@@ -319,7 +323,7 @@ size_t bufpool_kept_sweep(struct bufpool *pool, size_t min_size)
 	struct bufpool_cache *cache;
 	unsigned int class, nr;
 
-	begin(&gift, pool);
+	begin(&gift, pool, min_size);
 	pthread_mutex_lock(&pool->caches.lock);
 	for (nr = 1; nr <= pool->caches.nr; nr++) {
 		cache = bufpool_cache_at(&pool->caches, nr);
@@ -356,7 +360,7 @@ void bufpool_kept_abandon(struct bufpool *pool, struct bufpool_cache *cache)
 	struct gift gift;
 	unsigned int class;
 
-	begin(&gift, pool);
+	begin(&gift, pool, 0);
 	give_inbox(&gift, cache);
 	for (class = 0; class < pool->window.nr_classes; class++) {
 		struct bufpool_magazine *magazine = &cache->magazines[class];

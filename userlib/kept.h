@@ -140,7 +140,7 @@ void bufpool_kept_give(struct bufpool *pool, struct bufpool_cache *cache);
 /*
  * Give to the provider what the pool keeps in blocks of at least @min_size
  * bytes, and whatever is on its way between threads. The caller has stopped the
- * caches. How many bytes.
+ * caches. How many bytes that were in blocks of at least @min_size.
  */
 size_t bufpool_kept_sweep(struct bufpool *pool, size_t min_size);
 
