@@ -36,6 +36,13 @@ static void *rent_and_return(void *argument)
 	return block && !bufpool_return(pool, block, 0) ? block : NULL;
 }
 
+static void *return_it(void *argument)
+{
+	void **job = argument;
+
+	return (void *)(intptr_t)bufpool_return(job[0], job[1], 0);
+}
+
 static void *in_thread(void *(*body)(void *), void *argument)
 {
 	pthread_t thread;
@@ -141,6 +148,90 @@ TEST_F(library, what_was_never_handed_out_is_enoent)
 	EXPECT_EQ(-ENOENT, bufpool_return(self->pool, next + 4096, 0));
 	EXPECT_EQ(0, bufpool_trim(self->pool, 0, NULL));
 	EXPECT_EQ(-ENOENT, bufpool_return(self->pool, next + 4096, 0));
+}
+
+/* Of two that were returned, one comes again with the other. */
+TEST_F(library, what_was_handed_out_once_stays_estale)
+{
+	void *a = bufpool_rent(self->pool, 4096, 0);
+	void *b = bufpool_rent(self->pool, 4096, 0);
+	void *again;
+
+	ASSERT_NE(NULL, a);
+	ASSERT_NE(NULL, b);
+	ASSERT_EQ(0, bufpool_return(self->pool, a, 0));
+	ASSERT_EQ(0, bufpool_return(self->pool, b, 0));
+	ASSERT_EQ(0, bufpool_trim(self->pool, 0, NULL));
+	again = bufpool_rent(self->pool, 4096, 0);
+	ASSERT_NE(NULL, again);
+	if (again != a)
+		EXPECT_EQ(-ESTALE, bufpool_return(self->pool, a, 0));
+	if (again != b)
+		EXPECT_EQ(-ESTALE, bufpool_return(self->pool, b, 0));
+}
+
+/* What is on its way between threads is not counted, either. */
+TEST_F(library, trim_counts_only_what_is_as_large)
+{
+	void *block = bufpool_rent(self->pool, 4096, 0);
+	__u64 trimmed = 1;
+
+	ASSERT_NE(NULL, block);
+	ASSERT_EQ(NULL, in_thread(return_it, (void *[]){ self->pool, block }));
+	EXPECT_EQ(0, bufpool_trim(self->pool, MIB, &trimmed));
+	EXPECT_EQ(0, trimmed);
+	EXPECT_EQ(-ESTALE, bufpool_return(self->pool, block, 0));
+}
+
+static __u64 handle_of(struct bufpool *pool, const void *block)
+{
+	__u64 handle = 0;
+
+	bufpool_handle(pool, block, &handle);
+	return handle;
+}
+
+static __u64 offset_of(struct bufpool *pool, const void *block)
+{
+	__u64 offset = 0;
+
+	bufpool_offset(pool, block, &offset);
+	return offset;
+}
+
+/* Kept, on its way, or never handed out: it is the pool's to rent. */
+TEST_F(library, what_is_kept_is_not_adopted)
+{
+	char *kept = bufpool_rent(self->pool, 4096, 0);
+	char *sent = bufpool_rent(self->pool, 4096, 0);
+	char *last = bufpool_rent(self->pool, 4096, 0);
+	__u64 kept_handle = handle_of(self->pool, kept);
+	__u64 sent_handle = handle_of(self->pool, sent);
+	__u64 kept_offset = offset_of(self->pool, kept);
+	__u64 sent_offset = offset_of(self->pool, sent);
+	struct bufpool_rental *rental;
+	struct bufpool_place fresh;
+
+	ASSERT_NE(NULL, last);
+	ASSERT_LT(3, rented_of(self->pool));
+	fresh = bufpool_window_place(&self->pool->window, last);
+	do {
+		fresh.index++;
+		rental = bufpool_rentals_at(&self->pool->rentals, &fresh);
+	} while (bufpool_state_kind(rental->state) != BUFPOOL_FRESH);
+
+	ASSERT_EQ(0, bufpool_return(self->pool, kept, 0));
+	ASSERT_EQ(NULL, in_thread(return_it, (void *[]){ self->pool, sent }));
+	EXPECT_EQ(-ESTALE, adopt_error(self->pool, kept_handle, kept_offset));
+	EXPECT_EQ(-ESTALE, adopt_error(self->pool, kept_handle + 1, kept_offset));
+	EXPECT_EQ(-ESTALE, adopt_error(self->pool, sent_handle, sent_offset));
+	EXPECT_EQ(-ESTALE, adopt_error(self->pool, sent_handle + 1, sent_offset));
+	EXPECT_EQ(-ESTALE,
+		  adopt_error(self->pool,
+			      bufpool_place_handle(&fresh) | rental->generation,
+			      bufpool_window_offset(&self->pool->window, &fresh)));
+	EXPECT_EQ(0, bufpool_return(self->pool, last, 0));
+	EXPECT_EQ(0, held(self->pool));
 }
 
 TEST_F(library, what_an_ended_thread_kept_serves_others)
