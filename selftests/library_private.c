@@ -5,6 +5,8 @@
  */
 #include "library_test.h"
 
+#include <sys/resource.h>
+
 #define SMALL	1
 
 /* This program is about nothing else: before it asks for a device. */
@@ -352,6 +354,16 @@ TEST_F(private, warm_blocks_give_way)
 	EXPECT_EQ(SMALL_LIMIT, stats.in_use);
 	EXPECT_EQ(SMALL_LIMIT, stats.pinned);
 	EXPECT_LT(0, stats.steals);
+}
+
+TEST_F(private, open_beyond_the_largest_file_is_efbig)
+{
+	struct rlimit limit = { 64 * MIB, RLIM_INFINITY };
+	int fd = next_fd();
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_FSIZE, &limit));
+	EXPECT_EQ(-EFBIG, open_error(NULL, 0));
+	EXPECT_EQ(fd, next_fd());
 }
 
 /* Memory ------------------------------------------------------------------------ */

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cancel.h"
@@ -29,9 +30,19 @@ static int make_file(void)
 	return fd < 0 ? -errno : fd;
 }
 
+/* To ask for more raises SIGXFSZ. */
+static bool is_too_large(__u64 size)
+{
+	struct rlimit limit;
+
+	return !getrlimit(RLIMIT_FSIZE, &limit) && size > limit.rlim_cur;
+}
+
 /* Nobody can take the blocks away, not even through /proc/self/fd. */
 static int size_and_seal(int fd, __u64 size)
 {
+	if (is_too_large(size))
+		return -EFBIG;
 	if (ftruncate(fd, size) ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
 		return -errno;
