@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "indexset.h"
+#include "longer.h"
 
 #define BITS	64
 
@@ -15,19 +15,19 @@ static uint64_t bit(size_t index)
 int bufpool_indexset_reserve(struct bufpool_indexset *set, size_t end)
 {
 	size_t nr_words = set->nr_words ? set->nr_words : 1;
-	uint64_t *words;
+	uint64_t *words, *old = set->words;
 
 	while (nr_words * BITS < end)
 		nr_words *= 2;
 	if (nr_words == set->nr_words)
 		return 0;
-	words = realloc(set->words, nr_words * sizeof(*words));
+	words = bufpool_longer(old, set->nr_words * sizeof(*words),
+			       nr_words * sizeof(*words));
 	if (!words)
 		return -ENOMEM;
-	memset(words + set->nr_words, 0,
-	       (nr_words - set->nr_words) * sizeof(*words));
 	set->words = words;
 	set->nr_words = nr_words;
+	bufpool_free_shorter(old);
 	return 0;
 }
 

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "cancel.h"
+#include "longer.h"
 #include "memory.h"
 #include "provider.h"
 
@@ -193,7 +194,7 @@ static int take_warm(struct bufpool_private *private, unsigned int class,
 /* Everything that a block more will ever need. */
 static int reserve(struct class *class, size_t end)
 {
-	struct block *blocks;
+	struct block *blocks, *old = class->blocks;
 	size_t room = class->room ? class->room : 64;
 
 	if (bufpool_indexset_reserve(&class->warm, end) ||
@@ -203,12 +204,13 @@ static int reserve(struct class *class, size_t end)
 		return 0;
 	while (room < end)
 		room *= 2;
-	blocks = realloc(class->blocks, room * sizeof(*blocks));
+	blocks = bufpool_longer(old, class->room * sizeof(*blocks),
+				room * sizeof(*blocks));
 	if (!blocks)
 		return -ENOMEM;
-	memset(blocks + class->room, 0, (room - class->room) * sizeof(*blocks));
 	class->blocks = blocks;
 	class->room = room;
+	bufpool_free_shorter(old);
 	return 0;
 }
 
