@@ -167,6 +167,69 @@ TEST_F(library, another_thread_is_refused_what_is_no_block)
 	EXPECT_EQ(0, bufpool_return(self->pool, block, 0));
 }
 
+/* More than a thread finds kept for one size */
+#define MORE_THAN_KEPT	1000
+
+/*
+ * Its renter was just returning the block, too, and had seen that it held it, when
+ * another thread was faster. Both have returned it, and it is free once.
+ */
+TEST_F(library, a_block_that_two_returned_is_kept_once)
+{
+	static uint64_t *blocks[MORE_THAN_KEPT];
+	void *block = bufpool_rent(self->pool, 1, 0);
+	struct bufpool_place place;
+	uint64_t i;
+
+	ASSERT_NE(NULL, block);
+	ASSERT_EQ(0, return_elsewhere(self->pool, block));
+	place = bufpool_window_place(&self->pool->window, block);
+	bufpool_rental_set(bufpool_rentals_at(&self->pool->rentals, &place),
+			   bufpool_cache_mine->held);
+	ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
+
+	for (i = 0; i < MORE_THAN_KEPT; i++) {
+		blocks[i] = bufpool_rent(self->pool, 1, 0);
+		ASSERT_NE(NULL, blocks[i]);
+		*blocks[i] = i;
+	}
+	for (i = 0; i < MORE_THAN_KEPT; i++)
+		EXPECT_EQ(i, *blocks[i]);
+}
+
+/* Returns a block that another thread rented, and says when that is done. */
+static void *revoke_elsewhere(void *argument)
+{
+	struct race *race = argument;
+
+	race->failures = bufpool_return(race->pool, race->block,
+					BUFPOOL_RETURN_REVOKE);
+	__atomic_store_n(&race->over, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* This thread may be about to return it, too: who ends its rental has to wait. */
+TEST_F(library, a_thread_in_its_cache_is_waited_for)
+{
+	struct race race = { .pool = self->pool };
+	struct bufpool_cache *mine;
+	pthread_t thread;
+
+	race.block = bufpool_rent(self->pool, 1, 0);
+	ASSERT_NE(NULL, race.block);
+	mine = bufpool_cache_mine;
+	ASSERT_TRUE(bufpool_cache_enter(mine, self->pool));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, revoke_elsewhere, &race));
+	sleep_ms(100);
+	EXPECT_EQ(0, __atomic_load_n(&race.over, __ATOMIC_ACQUIRE));
+	bufpool_cache_leave(mine, self->pool);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(1, race.over);
+	EXPECT_EQ(0, race.failures);
+	EXPECT_EQ(-ESTALE, bufpool_return(self->pool, race.block, 0));
+	EXPECT_EQ(0, held(self->pool));
+}
+
 /* Threads that come and go --------------------------------------------------- */
 
 #define MANY_THREADS	10000
