@@ -66,12 +66,9 @@ static void give_all(struct gift *gift, void *const *blocks, unsigned int count)
 /* Whether a block that was sent to a cache has come; it is FREE then. */
 static bool accept(const struct bufpool *pool, unsigned int nr, void *block)
 {
-	struct bufpool_rental *rental = rental_of(pool, block);
-
-	if (bufpool_rental_state(rental) != bufpool_state(BUFPOOL_SENT, nr))
-		return false;
-	bufpool_rental_set(rental, bufpool_state(BUFPOOL_FREE, 0));
-	return true;
+	return bufpool_rental_change(rental_of(pool, block),
+				     bufpool_state(BUFPOOL_SENT, nr),
+				     bufpool_state(BUFPOOL_FREE, 0));
 }
 
 /* To the depot, and what that has no room for to the provider */
