@@ -4,6 +4,8 @@
  */
 #include "library_test.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/time.h>
 
@@ -480,6 +482,42 @@ TEST_F(shortage, pressure_is_answered_once)
 	let_return(&self->idler, NULL);
 	self->status.pressure++;
 	ASSERT_EQ(0, bufpool_return(self->pool, bufpool_rent(self->pool, 1, 0), 0));
+	EXPECT_EQ(0, rented_of(self->pool));
+}
+
+/* A sandbox ------------------------------------------------------------------- */
+
+/* As a program does it that restricts itself after it has opened its pools */
+static int forbid_membarrier(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_membarrier, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { ARRAY_SIZE(filter), filter };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ?:
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+TEST_F(library, without_membarrier_nothing_is_kept_any_more)
+{
+	void *mine = bufpool_rent(self->pool, 1, 0);
+	void *block = bufpool_rent(self->pool, 1, 0);
+
+	ASSERT_NE(NULL, mine);
+	ASSERT_NE(NULL, block);
+	ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
+	ASSERT_EQ(0, forbid_membarrier());
+	EXPECT_EQ(0, bufpool_trim(self->pool, 0, NULL));
+	EXPECT_EQ(1, rented_of(self->pool));
+	EXPECT_NE(NULL, in_thread(rent_and_return, self->pool));
+	EXPECT_NE(NULL, rent_and_return(self->pool));
+	EXPECT_EQ(1, rented_of(self->pool));
+	EXPECT_EQ(NULL, in_thread(return_it, (void *[]){ self->pool, mine }));
 	EXPECT_EQ(0, rented_of(self->pool));
 }
 

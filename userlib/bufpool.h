@@ -53,6 +53,9 @@
  *   wait is not seen: a rent of another process that has BUFPOOL_RENT_NONBLOCK, or is
  *   over its ceiling or quota, fails though blocks are kept here.
  *
+ *   Nothing is kept where membarrier(2) cannot be used; nor after a seccomp(2) filter
+ *   that came later has refused it.
+ *
  *   With BUFPOOL_STRICT=1 in the environment nothing is kept, and every return
  *   has BUFPOOL_RETURN_REVOKE: a use after return faults on the spot.
  *

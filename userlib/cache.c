@@ -351,15 +351,21 @@ struct bufpool_cache *bufpool_cache_get(struct bufpool *pool)
 }
 
 /*
- * Let a thread go on that may have a lower priority, for which yielding would not
- * do.
+ * For a thread to go on that may have a lower priority, for which yielding would not
+ * do
  */
-static void doze(void)
+#define MOMENT_NS	20000
+
+/* Many times as long as any CPU keeps to itself what it has written */
+#define LONG_NS		100000000
+
+static void doze(long ns)
 {
-	static const struct timespec moment = { .tv_nsec = 20000 };
+	struct timespec left = { .tv_nsec = ns };
 	int state = bufpool_cancel_disable();
 
-	nanosleep(&moment, NULL);
+	while (nanosleep(&left, &left) && errno == EINTR)
+		;
 	bufpool_cancel_restore(state);
 }
 
@@ -370,7 +376,23 @@ static void wait_until_left(struct bufpool_caches *caches)
 	for (nr = 1; nr <= caches->nr; nr++)
 		while (!__atomic_load_n(&caches->all[nr]->vacant,
 					__ATOMIC_ACQUIRE))
-			doze();
+			doze(MOMENT_NS);
+}
+
+/*
+ * Have every CPU pass a barrier. A program may have forbidden itself to ask for
+ * that, meanwhile: then time has to do, which is not to be waited for again: false.
+ */
+static bool pass_barriers(void)
+{
+	while (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) {
+		if (errno != ENOMEM) {
+			doze(LONG_NS);
+			return false;
+		}
+		doze(MOMENT_NS);
+	}
+	return true;
 }
 
 void bufpool_caches_stop(struct bufpool_caches *caches)
@@ -378,7 +400,9 @@ void bufpool_caches_stop(struct bufpool_caches *caches)
 	pthread_mutex_lock(&caches->lock);
 	if (!caches->stopped++) {
 		shut_all(caches);
-		membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+		/* The caches stay shut, then, for as long as the pool is open. */
+		if (!pass_barriers())
+			caches->stopped++;
 		wait_until_left(caches);
 	}
 	pthread_mutex_unlock(&caches->lock);
