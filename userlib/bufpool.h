@@ -32,26 +32,33 @@
  *
  *   A thread may end or be cancelled (deferred) at any time between two calls;
  *   what the library keeps for it goes to others. bufpool_close() may be called
- *   while threads that used the pool are still there. After dlclose(3) the library
- *   stays loaded. In a signal handler that interrupted another call of the
+ *   while threads that used the pool are still there. After dlclose(3) the shared
+ *   library stays loaded; a plugin that is linked with the static one must itself
+ *   be linked with -z nodelete. In a signal handler that interrupted another call of the
  *   thread, or its end, a call may fail with EDEADLK, and has changed nothing;
  *   otherwise it works.
+ *
+ *   A coroutine may go from one thread to another between two calls, but not where
+ *   those are inline (-flto): compilers take it that a function stays in its thread.
+ *   There let each call stand in a function of its own that is not inlined.
  *
  * What is kept
  *
  *   A block that is returned without flags is kept for the next rent of its size
  *   in this process, so that most rents and returns need no system call. For
  *   each thread and size that is at most 512 KiB, or two blocks where that is
- *   more; for the whole process as much again as two threads keep; and for
- *   each thread up to 512 blocks that others have returned for it. To the
- *   kernel such blocks are rented. They go back when a
- *   thread ends (partly), by bufpool_trim(), when a rent of this process finds too
- *   little, and, at the next return of any of its threads, when another process
- *   waits or the system is short of memory: the block itself, what its thread
- *   keeps and what all threads keep, unless they have been found to keep nothing
- *   in the last 10 ms. A process that returns nothing gives nothing; and who does not
- *   wait is not seen: a rent of another process that has BUFPOOL_RENT_NONBLOCK, or is
- *   over its ceiling or quota, fails though blocks are kept here.
+ *   more; for the whole process as much again as two threads keep; for each
+ *   thread up to 512 blocks that others have returned for it; and from each
+ *   thread up to 128 blocks that are on their way to others, 32 for each of them.
+ *
+ *   To the kernel such blocks are rented. They go back when a thread ends (partly),
+ *   by bufpool_trim(), when a rent of this process finds too little, and, at the
+ *   next return of any of its threads, when another process waits or the system is
+ *   short of memory: the block itself, what its thread keeps and what all threads
+ *   keep, unless they have been found to keep nothing in the last 10 ms. A process
+ *   that returns nothing gives nothing. Nor is it seen who does not wait: a rent of
+ *   another process that has BUFPOOL_RENT_NONBLOCK, or is over its ceiling or
+ *   quota, fails though blocks are kept here.
  *
  *   Nothing is kept where membarrier(2) cannot be used; nor after a seccomp(2) filter
  *   that came later has refused it.

@@ -19,10 +19,11 @@
  *     shuts all caches, has every CPU pass a memory barrier (membarrier(2)) and
  *     waits until all caches are vacant. The barrier stands for the one that
  *     entering lacks: a thread that still sees its cache open is seen to have
- *     entered. Where the program has forbidden itself that call since, a time stands
- *     for the barrier, once, and the caches stay shut. (Open is a cache whose max_kept is not 0. One that is shut also
- *     has magazines for no size, and in @calm what no status ever is. So each of
- *     the fast paths sees it in what it looks at anyway.)
+ *     entered. Where the program has since forbidden itself that call, a time stands
+ *     for the barrier, once, and the caches stay shut. (Open is a cache whose
+ *     max_kept is not 0. One that is shut also has magazines for no size, and in
+ *     @calm what no status ever is. So each of the fast paths sees it in what it
+ *     looks at anyway.)
  *
  * Caches outlive their threads, and are used again for others: so the number in
  * a state stays good for as long as the pool is open.
