@@ -429,41 +429,63 @@ TEST_F(shortage, a_return_gives_what_an_idle_thread_keeps)
 	}
 }
 
+/* Though all threads have just been searched, in vain */
 TEST_F(shortage, what_another_thread_rented_is_given_at_once)
 {
-	void *block;
+	void *block, *own;
 	int i;
 
 	set_waiting(&self->status, 1);
 	for (i = 0; i < SHORTAGES; i++) {
 		block = bufpool_rent(self->pool, MIB, 0);
+		own = bufpool_rent(self->pool, MIB, 0);
 		ASSERT_NE(NULL, block);
+		ASSERT_NE(NULL, own);
+		ASSERT_EQ(0, bufpool_return(self->pool, own, 0));
 		let_return(&self->idler, block);
 		ASSERT_EQ(0, rented_of(self->pool));
 	}
 }
 
-/* Returned with flags, too large to be kept, and adopted */
+/* A block that came from elsewhere */
+static void *adopt_one(struct bufpool *pool)
+{
+	struct bufpool_provider *provider = &pool->provider;
+	struct bufpool_block got;
+
+	if (provider->ops->rent_many(provider, 1, BUFPOOL_RENT_NONBLOCK, 0, &got,
+				     1) != 1)
+		return NULL;
+	return bufpool_adopt(pool, got.handle, got.offset);
+}
+
+/* What is kept goes with a block that is not. */
+static void return_with_kept(struct __test_metadata *_metadata,
+			     struct bufpool *pool, struct bufpool_status *status,
+			     void *block, unsigned int flags)
+{
+	void *kept = bufpool_rent(pool, MIB, 0);
+
+	ASSERT_NE(NULL, kept);
+	ASSERT_NE(NULL, block);
+	ASSERT_EQ(0, bufpool_return(pool, kept, 0));
+	set_waiting(status, 1);
+	ASSERT_EQ(0, bufpool_return(pool, block, flags));
+	EXPECT_EQ(0, rented_of(pool));
+	set_waiting(status, 0);
+}
+
 TEST_F(shortage, every_return_looks_who_waits)
 {
-	size_t sizes[] = { 4096, 4096, 4 * MIB };
-	unsigned int flags[] = {
-		BUFPOOL_RETURN_CLEAR, BUFPOOL_RETURN_REVOKE, 0
-	};
-	void *kept, *block;
-	size_t i;
+	struct bufpool *pool = self->pool;
 
-	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		kept = bufpool_rent(self->pool, MIB, 0);
-		block = bufpool_rent(self->pool, sizes[i], 0);
-		ASSERT_NE(NULL, kept);
-		ASSERT_NE(NULL, block);
-		ASSERT_EQ(0, bufpool_return(self->pool, kept, 0));
-		set_waiting(&self->status, 1);
-		ASSERT_EQ(0, bufpool_return(self->pool, block, flags[i]));
-		EXPECT_EQ(0, rented_of(self->pool));
-		set_waiting(&self->status, 0);
-	}
+	return_with_kept(_metadata, pool, &self->status,
+			 bufpool_rent(pool, 1, 0), BUFPOOL_RETURN_CLEAR);
+	return_with_kept(_metadata, pool, &self->status,
+			 bufpool_rent(pool, 1, 0), BUFPOOL_RETURN_REVOKE);
+	return_with_kept(_metadata, pool, &self->status,
+			 bufpool_rent(pool, 4 * MIB, 0), 0);
+	return_with_kept(_metadata, pool, &self->status, adopt_one(pool), 0);
 }
 
 /* Of memory, and not again before it is short once more */
