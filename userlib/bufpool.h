@@ -34,9 +34,9 @@
  *   what the library keeps for it goes to others. bufpool_close() may be called
  *   while threads that used the pool are still there. After dlclose(3) the shared
  *   library stays loaded; a plugin that is linked with the static one must itself
- *   be linked with -z nodelete. In a signal handler that interrupted another call of the
- *   thread, or its end, a call may fail with EDEADLK, and has changed nothing;
- *   otherwise it works.
+ *   be linked with -z nodelete. In a signal handler that interrupted another call
+ *   of the thread, or its end, a call may fail with EDEADLK, and has changed
+ *   nothing; otherwise it works.
  *
  *   A coroutine may go from one thread to another between two calls, but not where
  *   those are inline (-flto): compilers take it that a function stays in its thread.
