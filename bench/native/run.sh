@@ -48,6 +48,8 @@ workloads() {
 		threads-2 pair 4096 2
 		threads-4 pair 4096 4
 		threads-8 pair 4096 8
+		checks-pair pair 4096 1
+		checks-burst burst 4096 1
 	EOF
 }
 
@@ -60,6 +62,7 @@ questions() {
 		random Random sizes from 4 KiB to 1 MiB, 64 blocks out
 		handover Rented in one thread, returned in another
 		threads Threads side by side, 4 KiB
+		checks What each check costs: the library, linked statically, without it
 	EOF
 }
 
@@ -80,6 +83,32 @@ have() {
 	[ -n "${!name:-}" ]
 }
 
+# Sets prices: the checks that can be taken out of the library, as patches.
+find_prices() {
+	mapfile -t prices < <(grep -l '^Price: ' "$qemu_dir"/mutants/*.patch)
+}
+
+# price_name PATCH: the peer that is the library without that
+price_name() {
+	basename "${1#*library-}" .patch
+}
+
+# A library and a program for each of them.
+build_without() {
+	local patch name dir
+	for patch in "${prices[@]}"; do
+		name=$(price_name "$patch")
+		dir=$programs/without/$(basename "$patch" .patch)
+		rm -rf "$dir"
+		mkdir -p "$dir/lib"
+		cp -r "$top/userlib" "$top/uapi" "$top/VERSION" "$dir"
+		quietly "$dir/log" patch -p1 -d "$dir" -i "$patch"
+		quietly "$dir/log" make -C "$dir/userlib" O="$dir/lib"
+		quietly "$dir/log" make -C "$native" O="$dir/bin" USERLIB="$dir/lib" PEERS=libbufpool.a
+		ln -sf "$dir/bin/libbufpool.a" "$programs/$name"
+	done
+}
+
 build_programs() {
 	local peer
 	peers=(libbufpool libbufpool.a libbufpool-flto nothing)
@@ -90,6 +119,19 @@ build_programs() {
 	done
 	quietly "$programs/userlib.log" make -C "$top" userlib
 	quietly "$programs/build.log" make -C "$native" PEERS="${peers[*]}"
+	find_prices
+	build_without
+}
+
+# compared NAME: sets compared, who is measured with that workload
+compared() {
+	local patch
+	compared=("${peers[@]}")
+	[[ $1 == checks-* ]] || return 0
+	compared=(libbufpool.a)
+	for patch in "${prices[@]}"; do
+		compared+=("$(price_name "$patch")")
+	done
 }
 
 # run PEER ARGUMENT...: libbufpool-strict is libbufpool with BUFPOOL_STRICT set
@@ -138,9 +180,11 @@ measure_round() {
 	local name workload size threads peer
 	while read -r name workload size threads; do
 		chosen "$name" || continue
-		for peer in "${peers[@]}"; do
+		compared "$name"
+		for peer in "${compared[@]}"; do
 			sample "$name" "$peer" "$workload" "$size" "$threads" leave
-			sample "$name-touched" "$peer" "$workload" "$size" "$threads" touch
+			[[ $name == checks-* ]] ||
+				sample "$name-touched" "$peer" "$workload" "$size" "$threads" touch
 		done
 	done < <(workloads)
 }
@@ -191,9 +235,10 @@ count_instructions() {
 	local peer name workload size threads few many pairs=6400
 	echo workload,peer,instructions >"$out/instructions.csv"
 	while read -r name workload size threads; do
-		[[ $name =~ ^(pair|burst|bulk)- ]] || continue
+		[[ $name =~ ^(pair|burst|bulk|checks)- ]] || continue
 		chosen "$name" || continue
-		for peer in "${peers[@]}"; do
+		compared "$name"
+		for peer in "${compared[@]}"; do
 			# Go's threads are too many for valgrind.
 			[ "$peer" != sync.Pool ] || continue
 			few=$(collected "$peer" $pairs "$workload" "$size" "$threads") || continue
@@ -221,7 +266,9 @@ machine() {
 
 # section FILE SHOW QUESTION: a table of the file, when it has something to say
 section() {
-	awk -v show="$2" -v question="$3" -f "$native/table.awk" "$1"
+	local base=libbufpool
+	[ "$3" != checks ] || base=libbufpool.a
+	awk -v show="$2" -v question="$3" -v own="$base" -f "$native/table.awk" "$1"
 	echo
 }
 
@@ -246,7 +293,7 @@ tables() {
 		section "$out/native.csv" scale "$name"
 	done < <(questions)
 	[ -e "$out/instructions.csv" ] || return 0
-	for name in pair burst bulk; do
+	for name in pair burst bulk checks; do
 		grep -q "^$name" "$out/instructions.csv" || continue
 		echo "### Instructions of a pair: $name"
 		echo

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 # A table in Markdown, a line for each peer and a column for each workload, from
-# those lines of a CSV file whose workload begins with -v question=NAME.
+# those lines of a CSV file whose workload begins with -v question=NAME. Ratios are
+# to the peer -v own=NAME.
 #
-# -v show=   wall    median, spread and ratio to libbufpool
-#            cpu     median of the processor time, and ratio to libbufpool
+# -v show=   wall    median, spread and ratio
+#            cpu     median of the processor time, and ratio
 #            scale   both medians beside those of one thread
 #            count   the third column as it is
 
@@ -11,14 +12,14 @@ function figure(value) {
 	return sprintf(value < 10 ? "%.2f" : value < 100 ? "%.1f" : "%.0f", value)
 }
 
-# Nothing where libbufpool was not measured.
-function ratio(value, own) {
-	return own ? sprintf(" x%.2f", value / own) : ""
+# Nothing where that peer was not measured.
+function ratio(value, base) {
+	return base ? sprintf(" x%.2f", value / base) : ""
 }
 
 function cell(alone) {
 	if (show == "cpu")
-		return figure($7) ratio($7, cpu[$1, "libbufpool"])
+		return figure($7) ratio($7, cpu[$1, own])
 	if (show == "count")
 		return figure($3)
 	if (show == "scale") {
@@ -26,7 +27,7 @@ function cell(alone) {
 		sub(/[0-9]+/, "1", alone)
 		return sprintf("%.2f (%.2f)", $3 / wall[alone, $2], $7 / cpu[alone, $2])
 	}
-	return figure($3) " (" figure($4) ".." figure($5) ")" ratio($3, wall[$1, "libbufpool"])
+	return figure($3) " (" figure($4) ".." figure($5) ")" ratio($3, wall[$1, own])
 }
 
 function pad(text, width) {
