@@ -59,6 +59,12 @@ static uint64_t use_warm(void)
 }
 
 /* Of a slab that has just been made, in a mapping that is there. */
+static uint64_t count_cold_faults(void)
+{
+	device_give_back();
+	return count_faults();
+}
+
 static uint64_t use_cold(void)
 {
 	uint64_t cost;
@@ -108,5 +114,6 @@ void memory_measure(void)
 	measure_size("1m", 1 << 20);
 	begin(1 << 20);
 	measure("use.cold.1m", use_cold, SOME, 1);
+	report("touch.cold.1m.faults", count_cold_faults());
 	end();
 }
