@@ -398,6 +398,7 @@ struct bufpool_warm {
  * @node: in pool->clients; pool->clients_lock
  * @mapping: every mapping of this file and no other, so that revoking looks
  *	at this client only
+ * @nr_mappings: how many of them map blocks
  * @map_sem: see map.c
  * @cookie: what this client's generations are counted from; constant
  * @lock: guards all that follows
@@ -425,6 +426,7 @@ struct bufpool_client {
 	struct kref ref;
 	struct list_head node;
 	struct address_space mapping;
+	atomic_t nr_mappings;
 	struct rw_semaphore map_sem;
 	u32 cookie;
 	spinlock_t lock ____cacheline_aligned;

@@ -131,6 +131,7 @@ void bufpool_client_destroy(struct bufpool_client *client)
 	struct bufpool_blk *blk, *next;
 
 	WARN_ON_ONCE(mapping_mapped(&client->mapping));
+	WARN_ON_ONCE(atomic_read(&client->nr_mappings));
 	list_for_each_entry_safe(blk, next, &client->held, node) {
 		WRITE_ONCE(blk->owner, NULL);
 		bufpool_count(pool, BUFPOOL_RETURNS);

@@ -130,7 +130,38 @@ out:
 	return len;
 }
 
+/*
+ * Every area of the client counts, in whatever process; also the parts that one is
+ * split into, and for a moment both the old and the new one where one is moved.
+ */
+static void vma_open(struct vm_area_struct *vma)
+{
+	struct bufpool_client *client = vma->vm_file->private_data;
+
+	atomic_inc(&client->nr_mappings);
+}
+
+static void vma_close(struct vm_area_struct *vma)
+{
+	struct bufpool_client *client = vma->vm_file->private_data;
+
+	atomic_dec(&client->nr_mappings);
+}
+
+/* Several processes that split areas in the same instant may each get the last. */
+static int vma_may_split(struct vm_area_struct *vma, unsigned long addr)
+{
+	struct bufpool_client *client = vma->vm_file->private_data;
+
+	if (atomic_read(&client->nr_mappings) >= BUFPOOL_MAPPINGS_MAX)
+		return -ENOMEM;
+	return 0;
+}
+
 static const struct vm_operations_struct vm_ops = {
+	.open = vma_open,
+	.close = vma_close,
+	.may_split = vma_may_split,
 	.fault = vma_fault,
 	.access = vma_access,
 };
@@ -155,7 +186,11 @@ static bool range_is_valid(struct bufpool_pool *pool, u64 offset, u64 length)
  * The area is not inherited by fork(), not dumped and cannot grow. It would be
  * harmless if it were inherited (MADV_DOFORK), see above.
  *
- * Return: 0 or -EINVAL; for the status page also -ENOMEM.
+ * Revoking a block visits every area that maps it, and others may have to wait
+ * for that; so a client has a bounded number of areas, however little each maps.
+ *
+ * Return: 0; -EINVAL; -ENOMEM where the client has as many as it may, and for
+ * the status page where there is no memory.
  */
 int bufpool_map(struct bufpool_client *client, struct vm_area_struct *vma)
 {
@@ -168,6 +203,11 @@ int bufpool_map(struct bufpool_client *client, struct vm_area_struct *vma)
 		return bufpool_board_map(client->pool->board, vma);
 	if (!range_is_valid(client->pool, offset, vma->vm_end - vma->vm_start))
 		return -EINVAL;
+	/* an area that is refused is never closed */
+	if (atomic_inc_return(&client->nr_mappings) > BUFPOOL_MAPPINGS_MAX) {
+		atomic_dec(&client->nr_mappings);
+		return -ENOMEM;
+	}
 
 	vm_flags_mod(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTCOPY | VM_DONTDUMP,
 		     VM_MAYEXEC);

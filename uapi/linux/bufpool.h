@@ -31,6 +31,10 @@
  *   are refused (EINVAL). A child of fork(2) does not inherit the mapping, though
  *   it shares the client.
  *
+ *   A client has BUFPOOL_MAPPINGS_MAX mappings at most, in all processes together;
+ *   one more is refused (ENOMEM), and so is splitting one by munmap(2), mprotect(2)
+ *   or the like. Who needs many blocks maps a range of them, or the whole span.
+ *
  *   BUFPOOL_IOC_RETURN gives the block back. It may stay warm: no more to be
  *   used, but the client's next rental of that size needs neither zeroing nor
  *   a page fault. When others need it, when it has not been used for long, with
@@ -88,6 +92,9 @@
 
 /* The most blocks that one call of a _MANY form takes. */
 #define BUFPOOL_MANY_MAX	256
+
+/* The most mappings of blocks that one client may have. */
+#define BUFPOOL_MAPPINGS_MAX	1024
 
 #define BUFPOOL_IOC_TYPE	0xBF
 
