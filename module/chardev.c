@@ -319,6 +319,9 @@ static int run_trim(struct call *call)
 
 	if (call->args.trim.flags)
 		return -EINVAL;
+	/* what has been trimmed cannot be undone: first see that it can be told */
+	if (put_user(0, &to->trimmed))
+		return -EFAULT;
 	trimmed = bufpool_warm_trim(client_of(call), call->args.trim.min_size);
 	return put_user(trimmed, &to->trimmed);
 }
