@@ -202,23 +202,31 @@ static void uncharge_one(struct bufpool_client *client, size_t size)
 	spin_unlock(&client->lock);
 }
 
+/* Have a warm block of the user's give way, unless all of them would in vain. */
+static bool make_room(struct bufpool_client *client, size_t size)
+{
+	struct bufpool_user *user = client->user;
+	u64 warm = bufpool_warm_of_user(client->pool, user);
+	u64 held = atomic_long_read(&user->held);
+	struct bufpool_blk *blk = NULL;
+
+	if (held + size <= bufpool_user_quota(client) + warm)
+		blk = bufpool_warm_steal(client->pool, NULL, user);
+	if (blk)
+		bufpool_class_put(blk);
+	return blk;
+}
+
 /* Charge the user too, whose warm blocks make room if they have to. */
 static int charge_all(struct bufpool_client *client, size_t size)
 {
-	struct bufpool_blk *blk;
-
 	if (!charge_one(client, size))
 		return -EDQUOT;
 	while (!bufpool_user_charge(client, size)) {
-		blk = NULL;
-		if (size <= bufpool_user_quota(client))
-			blk = bufpool_warm_steal(client->pool, NULL,
-						 client->user);
-		if (!blk) {
-			uncharge_one(client, size);
-			return -EDQUOT;
-		}
-		bufpool_class_put(blk);
+		if (make_room(client, size))
+			continue;
+		uncharge_one(client, size);
+		return -EDQUOT;
 	}
 	return 0;
 }
@@ -274,13 +282,23 @@ static int rent_warm(struct bufpool_client *client,
 	return admitted ? done : -EDQUOT;
 }
 
-/* A block may be larger than was charged. Return: whether it may be had. */
+/*
+ * A block may be larger than was charged. Nobody needs it to be, so no warm block
+ * gives way to that. Return: whether it may be had.
+ */
 static bool charge_rest(struct bufpool_client *client, struct bufpool_blk *blk,
 			size_t charged)
 {
 	size_t rest = blk_size(blk) - charged;
 
-	return !rest || !charge_all(client, rest);
+	if (!rest)
+		return true;
+	if (!charge_one(client, rest))
+		return false;
+	if (bufpool_user_charge(client, rest))
+		return true;
+	uncharge_one(client, rest);
+	return false;
 }
 
 /* Rent one block that is not warm. */

@@ -254,6 +254,21 @@ bool bufpool_warm_any(struct bufpool_pool *pool, struct bufpool_class *class)
 	return true;
 }
 
+/* Bytes in warm blocks of all clients of a user. May sleep. */
+u64 bufpool_warm_of_user(struct bufpool_pool *pool,
+			 const struct bufpool_user *user)
+{
+	struct bufpool_client *client;
+	u64 bytes = 0;
+
+	mutex_lock(&pool->clients_lock);
+	list_for_each_entry(client, &pool->clients, node)
+		if (client->user == user)
+			bytes += READ_ONCE(client->warm_bytes);
+	mutex_unlock(&pool->clients_lock);
+	return bytes;
+}
+
 static bool is_older(struct bufpool_client *client, unsigned int nr, u32 since)
 {
 	struct bufpool_blk *blk;
