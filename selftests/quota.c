@@ -295,6 +295,81 @@ TEST_F(quota, warm_blocks_give_way_to_the_quota)
 	EXPECT_EQ(1, stats_of(self->fd).client_warm_blocks);
 }
 
+/* Where they would not be enough they stay what they are. */
+static int ask_for_too_much(void)
+{
+	int one = open_or_fail(), two = open_or_fail(), i;
+	__u64 steals = stats_of(one).steals;
+	struct bufpool_block blocks[QUOTA];
+	struct bufpool_rent rented;
+
+	CHECK(rent_many(one, BLOCK, 5, blocks) == 5);
+	CHECK(rent_many(two, BLOCK, 3, blocks + 5) == 3);
+	for (i = 5; i < QUOTA; i++)
+		CHECK(!give(two, blocks[i].handle));
+	CHECK(rent(one, 4 * BLOCK, &rented) == -EDQUOT);
+	CHECK(rent(two, 4 * BLOCK, &rented) == -EDQUOT);
+	CHECK(stats_of(one).user_held == QUOTA * BLOCK);
+	CHECK(stats_of(two).client_warm_blocks == 3);
+	CHECK(stats_of(one).steals == steals);
+	/* With one block less that is rented they are. */
+	CHECK(!give_up(one, blocks[0].handle));
+	CHECK(!rent(one, 4 * BLOCK, &rented));
+	CHECK(stats_of(one).user_held == QUOTA * BLOCK);
+	CHECK(stats_of(two).client_warm_blocks == 0);
+	CHECK(stats_of(one).steals == steals + 3);
+	return 0;
+}
+
+TEST_F(quota, warm_blocks_do_not_give_way_in_vain)
+{
+	ASSERT_EQ(0, parameter_write("quota", QUOTA * BLOCK));
+	EXPECT_EQ(0, as_user(ALICE, ask_for_too_much));
+}
+
+/*
+ * The pool is full. Free are blocks of twice the size alone, in a slab that is in
+ * use; and root, who is exempt, has a warm block of the size itself.
+ */
+#define SMALL	(16 * KIB)
+#define SMALLS	48		/* in the six slabs that are left */
+
+static int be_offered_a_larger_block(void *arg)
+{
+	struct bufpool_block pages[4], smalls[SMALLS];
+	struct bufpool_rent larger, rented;
+	int root = *(int *)arg, fd, i;
+
+	CHECK(become(ALICE, ONLY_OPEN));
+	fd = open_or_fail();
+	CHECK(!rent(root, 2 * SMALL, &larger));
+	CHECK(rent_many(fd, 1, 4, pages) == 4);
+	for (i = 0; i < 4; i++)
+		CHECK(!give(fd, pages[i].handle));
+	CHECK(rent_many(root, SMALL, SMALLS, smalls) == SMALLS);
+	CHECK(!give(root, smalls[0].handle));
+	CHECK(stats_of(fd).pinned == 1 * MIB);
+	/* The larger one would be within the quota without the pages. */
+	CHECK(!rent(fd, SMALL, &rented));
+	CHECK(rented.length == SMALL);
+	CHECK(rented.offset == smalls[0].offset);
+	CHECK(stats_of(fd).client_warm_blocks == 4);
+	CHECK(stats_of(fd).user_held == 2 * SMALL);
+	return 0;
+}
+
+TEST_F(quota, warm_blocks_do_not_give_way_to_a_larger_one)
+{
+	struct bufpool_info info;
+
+	ASSERT_EQ(0, pool_info(self->fd, &info));
+	if (info.slab_size != 128 * KIB)
+		SKIP(return, "this is made for slabs of 128 KiB");
+	ASSERT_EQ(0, limit_write(1 * MIB));
+	ASSERT_EQ(0, parameter_write("quota", 2 * SMALL));
+	EXPECT_EQ(0, in_child(be_offered_a_larger_block, &self->fd));
+}
+
 /* A rental of a warm block takes nothing more from the quota. */
 static int rent_warm_at_the_quota(void)
 {
