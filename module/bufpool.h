@@ -778,7 +778,8 @@ struct bufpool_blk *bufpool_warm_steal(struct bufpool_pool *pool,
 bool bufpool_warm_any(struct bufpool_pool *pool, struct bufpool_class *class);
 u64 bufpool_warm_of_user(struct bufpool_pool *pool,
 			 const struct bufpool_user *user);
-size_t bufpool_warm_age(struct bufpool_pool *pool, u32 since, size_t bytes);
+size_t bufpool_warm_age(struct bufpool_pool *pool, u32 since, size_t bytes,
+			bool may_wait);
 
 /* client.c */
 struct bufpool_client *bufpool_client_create(struct bufpool_pool *pool,

@@ -88,7 +88,7 @@ static void trim(struct work_struct *work)
 	unsigned int i;
 
 	/* in portions, between which others get at the clients */
-	while (bufpool_warm_age(pool, jiffies - 2 * period, SZ_1M) >= SZ_1M)
+	while (bufpool_warm_age(pool, jiffies - 2 * period, SZ_1M, true) >= SZ_1M)
 		cond_resched();
 	for (i = pool->nr_classes; i--;)
 		trim_class(pool, &pool->classes[i]);
@@ -128,7 +128,7 @@ static unsigned long shrink_scan(struct shrinker *shrinker,
 		/* one pass of reclaim calls many times, and is one generation */
 		if ((s32)(now - since) >= (s32)msecs_to_jiffies(10))
 			WRITE_ONCE(pool->pressed, now);
-		done += bufpool_warm_age(pool, since, wanted - done);
+		done += bufpool_warm_age(pool, since, wanted - done, false);
 		done += bufpool_pool_drop_some(pool, wanted);
 	}
 	if (!done)
@@ -170,7 +170,7 @@ void bufpool_reclaim_all(struct bufpool_pool *pool)
 {
 	u32 since = jiffies + 1;
 
-	while (bufpool_warm_age(pool, since, SZ_1M) >= SZ_1M)
+	while (bufpool_warm_age(pool, since, SZ_1M, true) >= SZ_1M)
 		cond_resched();
 	bufpool_pool_drop_some(pool, SIZE_MAX);
 	bufpool_pool_flush(pool);

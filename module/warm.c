@@ -305,23 +305,34 @@ static size_t age_client(struct bufpool_client *client, u32 since, size_t bytes)
 	return done;
 }
 
+static bool lock_clients(struct bufpool_pool *pool, bool may_wait)
+{
+	if (!may_wait)
+		return mutex_trylock(&pool->clients_lock);
+	mutex_lock(&pool->clients_lock);
+	return true;
+}
+
 /**
  * bufpool_warm_age - give up warm blocks that have not been used for long
  * @pool: whose
  * @since: those unused since before then, in jiffies
  * @bytes: about so many
+ * @may_wait: for who looks through the clients just now; not so in reclaim, since
+ *	that may be an allocation under clients_lock
  *
- * Takes no lock that its caller may have to wait for, since that may be an
- * allocation in the fault handler: clients who are busy are passed over.
+ * Does not wait for faults, of which one may be the caller's: clients in the
+ * middle of one are passed over.
  *
  * Return: how many bytes.
  */
-size_t bufpool_warm_age(struct bufpool_pool *pool, u32 since, size_t bytes)
+size_t bufpool_warm_age(struct bufpool_pool *pool, u32 since, size_t bytes,
+			bool may_wait)
 {
 	struct bufpool_client *client;
 	size_t done = 0;
 
-	if (!mutex_trylock(&pool->clients_lock))
+	if (!lock_clients(pool, may_wait))
 		return 0;
 	list_for_each_entry(client, &pool->clients, node) {
 		if (done >= bytes)
