@@ -346,6 +346,61 @@ TEST_F(giveback, scrubbing_takes_nothing_away)
 	}
 }
 
+/* By order ------------------------------------------------------------------------- */
+
+#define CLIENTS_LIST	"/sys/kernel/debug/bufpool/clients"
+#define CROWD		200	/* clients in that list */
+
+/* Look through the list, which nobody can change meanwhile, again and again. */
+static int look_at_the_clients(void *arg)
+{
+	unsigned int *stop = arg;
+	char text[4096];
+	int fd;
+
+	while (!word_get(stop)) {
+		fd = open(CLIENTS_LIST, O_RDONLY | O_CLOEXEC);
+		CHECK(fd >= 0);
+		while (read(fd, text, sizeof(text)) > 0)
+			;
+		close(fd);
+	}
+	return 0;
+}
+
+/* An order is carried out, however busy the list of clients is. */
+TEST_F(giveback, order_among_many_clients)
+{
+	unsigned int *stop = shared_alloc(sizeof(*stop)), rounds = often(200);
+	struct bufpool_rent rented;
+	int crowd[CROWD], i;
+	unsigned int left = 0;
+	pid_t pids[2];
+
+	ASSERT_NE(NULL, stop);
+	if (access(CLIENTS_LIST, R_OK))
+		SKIP(return, "there is no " CLIENTS_LIST);
+	ASSERT_EQ(0, parameter_write("trim_ms", 3600000));
+	for (i = 0; i < CROWD; i++) {
+		crowd[i] = pool_open();
+		ASSERT_LE(0, crowd[i]);
+	}
+	for (i = 0; i < 2; i++)
+		pids[i] = spawn(look_at_the_clients, stop);
+	while (rounds--) {
+		ASSERT_EQ(0, rent(self->fd, BLOCK, &rented));
+		ASSERT_EQ(0, give(self->fd, rented.handle));
+		ASSERT_EQ(0, write_text("/sys/class/misc/bufpool/trim", "1"));
+		left += stats_of(self->fd).client_warm_blocks;
+	}
+	EXPECT_EQ(0, left);
+	word_set(stop, 1);
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(0, reap(pids[i]));
+	for (i = 0; i < CROWD; i++)
+		close(crowd[i]);
+}
+
 /* Pressure ------------------------------------------------------------------------- */
 
 /* Whoever empties the kernel's caches by hand empties this one. */
