@@ -75,9 +75,11 @@ static bool join(struct bufpool_client *client, struct bufpool_pool *pool)
 struct bufpool_client *bufpool_client_create(struct bufpool_pool *pool,
 					     struct inode *inode)
 {
-	struct bufpool_client *client = kzalloc(sizeof(*client), GFP_KERNEL);
+	struct bufpool_client *client;
 	unsigned int nr;
 
+	/* whoever opens the device pays for it */
+	client = kzalloc(sizeof(*client), GFP_KERNEL_ACCOUNT);
 	if (!client)
 		return NULL;
 	client->pool = pool;
