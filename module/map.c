@@ -16,9 +16,9 @@
  *	are there for unmap_mapping_range() to find; or begins after, and sees
  *	that the client is not the owner.
  *   4. unmap_mapping_pages() returns when the entries are cleared in every
- *	mapping of the client and no TLB holds them. fork() and mremap() copy
- *	entries into areas that come later in the tree that it walks, or under
- *	the locks that it takes. munmap() on another CPU may have cleared
+ *	mapping of the client and no TLB holds them. mremap() moves entries into
+ *	areas that come later in the tree that it walks, or under the locks
+ *	that it takes; fork() copies none. munmap() on another CPU may have cleared
  *	entries that a TLB still holds, in an area that the walk no longer
  *	finds; but for VM_PFNMAP areas, whose pages hold no reference, mm
  *	flushes the TLB before it unlinks the area. (exit() does not, and
@@ -183,8 +183,9 @@ static bool range_is_valid(struct bufpool_pool *pool, u64 offset, u64 length)
  * @client: whose file is mapped
  * @vma: the area, with mmap_lock held for writing
  *
- * The area is not inherited by fork(), not dumped and cannot grow. It would be
- * harmless if it were inherited (MADV_DOFORK), see above.
+ * The area is not inherited by fork(), not dumped and cannot grow. That it is
+ * VM_IO says nothing about the memory, but keeps MADV_DOFORK from changing that:
+ * mm asks nobody before it gives a child as many areas as the parent has.
  *
  * Revoking a block visits every area that maps it, and others may have to wait
  * for that; so a client has a bounded number of areas, however little each maps.
@@ -209,8 +210,8 @@ int bufpool_map(struct bufpool_client *client, struct vm_area_struct *vma)
 		return -ENOMEM;
 	}
 
-	vm_flags_mod(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTCOPY | VM_DONTDUMP,
-		     VM_MAYEXEC);
+	vm_flags_mod(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTCOPY |
+			  VM_DONTDUMP, VM_MAYEXEC);
 	vma->vm_ops = &vm_ops;
 	return 0;
 }

@@ -29,7 +29,7 @@
  *   appears on first touch, a whole block at a time, and only in blocks that the
  *   client holds; a touch of anything else is SIGBUS. MAP_PRIVATE and PROT_EXEC
  *   are refused (EINVAL). A child of fork(2) does not inherit the mapping, though
- *   it shares the client.
+ *   it shares the client; MADV_DOFORK is refused (EINVAL).
  *
  *   A client has BUFPOOL_MAPPINGS_MAX mappings at most, in all processes together;
  *   one more is refused (ENOMEM), and so is splitting one by munmap(2), mprotect(2)
