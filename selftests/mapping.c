@@ -463,6 +463,20 @@ TEST_F(mapping, child_does_not_inherit)
 	EXPECT_EQ(0x5a, self->at[0]);
 }
 
+/* Nor can it be told to. */
+TEST_F(mapping, dofork_is_einval)
+{
+	struct shared *shared = share(self->fd, &self->rent, self->at);
+
+	ASSERT_NE(NULL, shared);
+	ASSERT_EQ(0, poke(self->at, 0x5a));
+	EXPECT_EQ(-1, madvise(self->at, BLOCK, MADV_DOFORK));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, madvise(self->at, BLOCK / 2, MADV_DOFORK));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(0, in_child(touch_is_segv, shared));
+}
+
 static int see_until_returned(void *arg)
 {
 	struct shared *shared = arg;
@@ -475,21 +489,6 @@ static int see_until_returned(void *arg)
 	CHECK(poke(shared->at, 1) == SIGBUS);
 	CHECK(touch(shared->at + BLOCK - 1) == SIGBUS);
 	return 0;
-}
-
-TEST_F(mapping, child_with_dofork)
-{
-	struct shared *shared = share(self->fd, &self->rent, self->at);
-	pid_t pid;
-
-	ASSERT_NE(NULL, shared);
-	memset(self->at, 0x5a, BLOCK);
-	ASSERT_EQ(0, madvise(self->at, BLOCK, MADV_DOFORK));
-	pid = spawn(see_until_returned, shared);
-	ASSERT_TRUE(word_reaches(&shared->step, 1));
-	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
-	word_set(&shared->step, 2);
-	EXPECT_EQ(0, reap(pid));
 }
 
 static int map_and_see_until_returned(void *arg)
@@ -513,27 +512,6 @@ TEST_F(mapping, child_maps_by_itself)
 	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
 	word_set(&shared->step, 2);
 	EXPECT_EQ(0, reap(pid));
-}
-
-/* Half of a mapping may be inherited, the other not. */
-static int touch_second_half(void *arg)
-{
-	struct shared *shared = arg;
-
-	CHECK(touch(shared->at) == SIGSEGV);
-	CHECK(!touch(shared->at + BLOCK / 2));
-	return 0;
-}
-
-TEST_F(mapping, child_with_dofork_of_a_half)
-{
-	struct shared *shared = share(self->fd, &self->rent, self->at);
-
-	ASSERT_NE(NULL, shared);
-	memset(self->at, 0x5a, BLOCK);
-	ASSERT_EQ(0, madvise(self->at + BLOCK / 2, BLOCK / 2, MADV_DOFORK));
-	EXPECT_EQ(0, in_child(touch_second_half, shared));
-	EXPECT_TRUE(filled(self->at, 0x5a, BLOCK));
 }
 
 /* Changes of a mapping ---------------------------------------------------- */
