@@ -453,7 +453,7 @@ void bufpool_pool_configure(struct bufpool_pool *pool,
 void bufpool_poll_wake(struct bufpool_pool *pool)
 {
 	if (wq_has_sleeper(&pool->poll))
-		wake_up_poll(&pool->poll, EPOLLIN | EPOLLPRI);
+		wake_up_poll(&pool->poll, EPOLLIN | EPOLLRDNORM | EPOLLPRI);
 }
 
 /* Fill in what BUFPOOL_IOC_INFO says. */
