@@ -87,16 +87,12 @@ static void tell_first(struct bufpool_class *class)
 
 /**
  * bufpool_wait_retry - tell those who wait that growing may succeed now
- * @pool: where
+ * @pool: where; for bufpool_pool_announce(), which knows whether anybody waits
  */
 void bufpool_wait_retry(struct bufpool_pool *pool)
 {
 	unsigned int i;
 
-	/* pairs with enlist(): either it sees what we did, or we see it */
-	smp_mb();
-	if (!bufpool_pool_waiting(pool))
-		return;
 	for (i = 0; i < pool->nr_classes; i++) {
 		struct bufpool_class *class = &pool->classes[i];
 
@@ -137,7 +133,7 @@ bool bufpool_wait_is_turn(struct bufpool_class *class, u64 ticket)
 static void enlist(struct bufpool_class *class, struct bufpool_waiter *waiter)
 {
 	atomic_inc(&class->pool->board->waiting);
-	/* pairs with bufpool_wait_retry(); growing is tried after this */
+	/* pairs with bufpool_pool_announce(); growing is tried after this */
 	smp_mb__after_atomic();
 	spin_lock(&class->lock);
 	waiter->ticket = atomic64_inc_return(&class->pool->tickets);
@@ -195,7 +191,6 @@ static void stop_draining(struct bufpool_pool *pool,
 	if (pool->drains_for == waiter) {
 		pool->drains_for = NULL;
 		bufpool_pool_stop_draining(pool);
-		bufpool_poll_wake(pool);
 	}
 	mutex_unlock(&pool->drain_lock);
 }
@@ -215,9 +210,9 @@ static struct bufpool_blk *delist(struct bufpool_class *class,
 	/*
 	 * Only the first of a class is ever told to try again. Who leaves passes
 	 * it on: it may not have tried, or left room for more than itself; and
-	 * it may be another's turn now.
+	 * it may be another's turn now, or a newcomer's, who polls.
 	 */
-	bufpool_wait_retry(class->pool);
+	bufpool_pool_announce(class->pool);
 	return waiter->blk;
 }
 
