@@ -733,8 +733,8 @@ bufpool_pool_class(struct bufpool_pool *pool, u64 size)
 static inline void bufpool_pool_announce(struct bufpool_pool *pool)
 {
 	/*
-	 * Pairs with enlist() and with what poll_wait() ends in: either they
-	 * see what was done, or they are seen here.
+	 * Pairs with enlist() and chardev_poll(): either they see what was
+	 * done, or they are seen here.
 	 */
 	smp_mb();
 	if (bufpool_pool_waiting(pool))

@@ -444,6 +444,12 @@ static __poll_t chardev_poll(struct file *file, poll_table *table)
 	__poll_t mask = 0;
 
 	poll_wait(file, &pool->poll, table);
+	/*
+	 * Pairs with bufpool_pool_announce() and bufpool_poll_wake(): either they
+	 * see who polls, or this sees what they tell. Not every kernel's
+	 * poll_wait() ends in a barrier.
+	 */
+	smp_mb();
 	if (bufpool_rent_could(&pool->classes[0]))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (bufpool_pool_waiting(pool))
