@@ -7,6 +7,8 @@
 
 #include "bufpool_test.h"
 
+#include <sched.h>
+
 #define PLACES	16
 
 /* What the processes of a test share: what each of them has come to, */
@@ -100,6 +102,29 @@ static inline int dismiss(struct line *line, unsigned int number, pid_t pid)
 {
 	word_set(&line->places[number].go, 1);
 	return reap(pid);
+}
+
+/* Nothing else of the same processor runs until this is undone. */
+static inline bool be_alone(bool alone)
+{
+	struct sched_param param = { .sched_priority = alone ? 50 : 0 };
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	if (!alone)
+		CPU_SET(1, &set);
+	return !sched_setaffinity(0, sizeof(set), &set) &&
+	       !sched_setscheduler(0, alone ? SCHED_FIFO : SCHED_OTHER, &param);
+}
+
+static inline bool keep_to_cpu(pid_t pid, int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return !sched_setaffinity(pid, sizeof(set), &set);
 }
 
 #endif /* LINE_H */

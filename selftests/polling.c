@@ -189,6 +189,7 @@ struct polling {
 	int fd;
 	int owner;		/* not to be held by one more process */
 	bool edge;
+	unsigned int events;	/* of poll_for_ever() */
 	unsigned int ready;
 	unsigned int woken;
 };
@@ -247,6 +248,96 @@ TEST_F(poller, wakes_up)
 	EXPECT_EQ(0, reap(pid));
 	EXPECT_EQ(variant->by == WAKE_WAITER ? EPOLLPRI : EPOLLIN,
 		  (int)polling->woken);
+}
+
+/*
+ * Poll for one event, without end: poll() looks once more when its time is over, so
+ * with one it would answer the same to who was not woken.
+ */
+static int poll_for_ever(void *arg)
+{
+	struct polling *polling = arg;
+	struct pollfd pollfd = { .fd = polling->fd, .events = polling->events };
+
+	CHECK(keep_to_cpu(0, 1));
+	word_set(&polling->ready, 1);
+	CHECK(poll(&pollfd, 1, -1) == 1);
+	word_set(&polling->woken, pollfd.revents);
+	return 0;
+}
+
+static bool is_woken(struct polling *polling, pid_t pid)
+{
+	bool woken = word_reaches(&polling->woken, polling->events);
+
+	kill(pid, SIGKILL);
+	reap(pid);
+	return woken;
+}
+
+/* The other name of POLLIN is as good as that. */
+TEST_F(polling, pollrdnorm_alone_wakes_up)
+{
+	struct polling *polling = shared_alloc(sizeof(*polling));
+	pid_t pid;
+
+	ASSERT_NE(NULL, polling);
+	polling->fd = self->fd;
+	polling->events = POLLRDNORM;
+	ASSERT_EQ(ALL, drain(self->fd, BLOCK, self->blocks, MOST));
+	pid = spawn(poll_for_ever, polling);
+	ASSERT_TRUE(word_reaches(&polling->ready, 1));
+	ASSERT_TRUE(task_sleeps(pid, pid));
+	ASSERT_EQ(0, give_up(self->fd, self->blocks[0].handle));
+	EXPECT_TRUE(is_woken(polling, pid));
+}
+
+/* Be awake for a while, so that nobody gets this processor. */
+static void stay_awake(void)
+{
+	__u64 end = now_ms() + 50;
+
+	while (now_ms() < end)
+		;
+}
+
+/*
+ * There is room, but not for who waits, and so for nobody. Two who wait are killed,
+ * and the second is slow to leave: it leaves without a try, and all the same it
+ * was the last in the way of who polls.
+ */
+TEST_F(polling, last_waiter_leaves_in_haste)
+{
+	struct polling *polling = shared_alloc(sizeof(*polling));
+	struct bufpool_info info;
+	pid_t poller, pids[2];
+	unsigned int i;
+	int left = 0;
+
+	ASSERT_NE(NULL, polling);
+	polling->fd = self->fd;
+	polling->events = POLLIN;
+	ASSERT_EQ(0, pool_info(self->fd, &info));
+	ASSERT_EQ(ALL, drain(self->fd, BLOCK, self->blocks, MOST));
+	ASSERT_EQ(0, limit_write(LIMIT + info.slab_size));
+	for (i = 0; i < 2; i++) {
+		pids[i] = enqueue(self->line, i, BLOCK);
+		ASSERT_LT(0, pids[i]);
+		ASSERT_TRUE(keep_to_cpu(pids[i], 1 - i));
+	}
+	poller = spawn(poll_for_ever, polling);
+	ASSERT_TRUE(word_reaches(&polling->ready, 1));
+	ASSERT_TRUE(task_sleeps(poller, poller));
+	ASSERT_TRUE(be_alone(true));
+	for (i = 0; i < 2; i++)
+		kill(pids[i], SIGKILL);
+	while (!left)
+		left = waitpid(pids[0], NULL, WNOHANG);
+	stay_awake();
+	ASSERT_TRUE(be_alone(false));
+	EXPECT_EQ(pids[0], left);
+	EXPECT_EQ(-SIGKILL, reap(pids[1]));
+	EXPECT_TRUE(is_woken(polling, poller));
 }
 
 /* Every block that comes back is an edge of its own, and none is without. */

@@ -8,7 +8,6 @@
 #include "line.h"
 
 #include <pthread.h>
-#include <sched.h>
 
 #define BLOCK	(1 * MIB)
 #define SMALL	(64 * KIB)
@@ -413,29 +412,6 @@ TEST_F(line, oversize_block_serves_several)
 }
 
 /* Newcomers ------------------------------------------------------------------------ */
-
-/* Nothing else of the same processor runs until this is undone. */
-static bool be_alone(bool alone)
-{
-	struct sched_param param = { .sched_priority = alone ? 50 : 0 };
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	if (!alone)
-		CPU_SET(1, &set);
-	return !sched_setaffinity(0, sizeof(set), &set) &&
-	       !sched_setscheduler(0, alone ? SCHED_FIFO : SCHED_OTHER, &param);
-}
-
-static bool keep_to_cpu(pid_t pid, int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	return !sched_setaffinity(pid, sizeof(set), &set);
-}
 
 /*
  * Over the limit, a block is free and may not be had. When it may again, it is
