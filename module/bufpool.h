@@ -461,9 +461,10 @@ struct bufpool_tally {
 
 /**
  * struct bufpool_request - what a rent asks for
+ * @client: for whom; bufpool_client_rent() sets it
  * @class: blocks of this class
  * @count: at most so many
- * @exact: no larger ones
+ * @exact: no larger ones; also once one was more than the client may have
  * @zero: warm ones shall be zero too
  * @nonblock: do not wait
  * @timeout_ns: wait at most so long; 0 is for ever
@@ -471,6 +472,7 @@ struct bufpool_tally {
  * @tally: (out) what it got
  */
 struct bufpool_request {
+	struct bufpool_client *client;
 	struct bufpool_class *class;
 	unsigned int count;
 	bool exact;
@@ -670,8 +672,8 @@ void bufpool_class_stats(struct bufpool_class *class,
 
 /* rent.c */
 struct bufpool_blk *bufpool_rent(struct bufpool_request *request);
-struct bufpool_blk *bufpool_rent_larger(struct bufpool_class *class);
-struct bufpool_blk *bufpool_rent_larger_warm(struct bufpool_class *class);
+struct bufpool_blk *bufpool_rent_larger(struct bufpool_request *request);
+struct bufpool_blk *bufpool_rent_larger_warm(struct bufpool_request *request);
 bool bufpool_rent_could(struct bufpool_class *class);
 int bufpool_rent_replenish(struct bufpool_class *class, u64 ticket,
 			   struct bufpool_blk **keep);
@@ -789,6 +791,10 @@ void bufpool_client_put(struct bufpool_client *client);
 int bufpool_client_rent(struct bufpool_client *client,
 			struct bufpool_request *request,
 			struct list_head *batch);
+bool bufpool_client_charge_rest(const struct bufpool_request *request,
+				struct bufpool_blk *blk);
+void bufpool_client_uncharge_rest(const struct bufpool_request *request,
+				  struct bufpool_blk *blk);
 void bufpool_client_publish(struct bufpool_client *client,
 			    struct list_head *batch,
 			    const struct bufpool_tally *tally);

@@ -284,23 +284,40 @@ static int rent_warm(struct bufpool_client *client,
 	return admitted ? done : -EDQUOT;
 }
 
-/*
- * A block may be larger than was charged. Nobody needs it to be, so no warm block
- * gives way to that. Return: whether it may be had.
- */
-static bool charge_rest(struct bufpool_client *client, struct bufpool_blk *blk,
-			size_t charged)
+static size_t rest(const struct bufpool_request *request,
+		   struct bufpool_blk *blk)
 {
-	size_t rest = blk_size(blk) - charged;
+	return blk_size(blk) - bufpool_class_block_size(request->class);
+}
 
-	if (!rest)
-		return true;
-	if (!charge_one(client, rest))
+/**
+ * bufpool_client_charge_rest - charge what a block has more than was asked for
+ * @request: by whom; the size asked for has been charged
+ * @blk: of a larger class, in transit
+ *
+ * Nobody needs the block to be larger, so no warm block gives way to that.
+ *
+ * Return: whether ceiling and quota admit it.
+ */
+bool bufpool_client_charge_rest(const struct bufpool_request *request,
+				struct bufpool_blk *blk)
+{
+	struct bufpool_client *client = request->client;
+	size_t more = rest(request, blk);
+
+	if (!charge_one(client, more))
 		return false;
-	if (bufpool_user_charge(client, rest))
+	if (bufpool_user_charge(client, more))
 		return true;
-	uncharge_one(client, rest);
+	uncharge_one(client, more);
 	return false;
+}
+
+/* Undo bufpool_client_charge_rest(). */
+void bufpool_client_uncharge_rest(const struct bufpool_request *request,
+				  struct bufpool_blk *blk)
+{
+	uncharge_all(request->client, rest(request, blk));
 }
 
 /* Rent one block that is not warm. */
@@ -314,11 +331,6 @@ static int rent_new(struct bufpool_client *client,
 	if (err)
 		return err;
 	blk = bufpool_rent(request);
-	if (!IS_ERR(blk) && !charge_rest(client, blk, size)) {
-		bufpool_class_put(blk);
-		request->exact = true;
-		blk = bufpool_rent(request);
-	}
 	if (IS_ERR(blk)) {
 		uncharge_all(client, size);
 		return PTR_ERR(blk);
@@ -339,6 +351,7 @@ static int rent_more(struct bufpool_client *client,
 	LIST_HEAD(fresh);
 	int err = 0;
 
+	request->client = client;
 	while (done < request->count && !err) {
 		if (done)
 			request->nonblock = true;

@@ -25,42 +25,61 @@ static struct bufpool_blk *take(struct bufpool_class *class)
 	return blk;
 }
 
+/* A larger block, or NULL if the client may not have that. */
+static struct bufpool_blk *admit(struct bufpool_request *request,
+				 struct bufpool_blk *blk)
+{
+	if (!blk || bufpool_client_charge_rest(request, blk))
+		return blk;
+	bufpool_class_put(blk);
+	request->exact = true;
+	return NULL;
+}
+
 /**
  * bufpool_rent_larger - take a free block of a larger class
- * @class: has none itself
+ * @request: whose own class has none
  *
- * Return: the block, in transit and maybe dirty, or NULL.
+ * May sleep.
+ *
+ * Return: the block, in transit and maybe dirty, and charged, or NULL.
  */
-struct bufpool_blk *bufpool_rent_larger(struct bufpool_class *class)
+struct bufpool_blk *bufpool_rent_larger(struct bufpool_request *request)
 {
+	struct bufpool_class *class = request->class;
 	struct bufpool_pool *pool = class->pool;
 	struct bufpool_blk *blk = NULL;
 	unsigned int nr;
 
+	if (request->exact)
+		return NULL;
 	for (nr = class->nr + 1; !blk && nr <= class->nr + LARGER_CLASSES &&
 	     nr < pool->nr_classes; nr++)
 		blk = take(&pool->classes[nr]);
-	return blk;
+	return admit(request, blk);
 }
 
 /**
  * bufpool_rent_larger_warm - take a warm block of a larger class from whoever has it
- * @class: can get none itself
+ * @request: whose own class can get none
  *
  * May sleep.
  *
- * Return: the block, in transit and maybe dirty, or NULL.
+ * Return: the block, in transit and maybe dirty, and charged, or NULL.
  */
-struct bufpool_blk *bufpool_rent_larger_warm(struct bufpool_class *class)
+struct bufpool_blk *bufpool_rent_larger_warm(struct bufpool_request *request)
 {
+	struct bufpool_class *class = request->class;
 	struct bufpool_pool *pool = class->pool;
 	struct bufpool_blk *blk = NULL;
 	unsigned int nr;
 
+	if (request->exact)
+		return NULL;
 	for (nr = class->nr + 1; !blk && nr <= class->nr + LARGER_CLASSES &&
 	     nr < pool->nr_classes; nr++)
 		blk = bufpool_warm_steal(pool, &pool->classes[nr], NULL);
-	return blk;
+	return admit(request, blk);
 }
 
 /* Grow; where there is no room for it, warm blocks of any class give way. */
@@ -201,13 +220,13 @@ static struct bufpool_blk *look(struct bufpool_request *request)
 	blk = make(class, grow);
 	if (!IS_ERR(blk) || blk == ERR_PTR(-ERESTARTSYS))
 		return blk;
-	if (!request->exact && nobody_waits(class))
-		larger = bufpool_rent_larger(class);
+	if (nobody_waits(class))
+		larger = bufpool_rent_larger(request);
 	if (larger)
 		return larger;
 	blk = make(class, replenish);
-	if (IS_ERR(blk) && !request->exact && nobody_waits(class))
-		larger = bufpool_rent_larger_warm(class);
+	if (IS_ERR(blk) && nobody_waits(class))
+		larger = bufpool_rent_larger_warm(request);
 	return larger ?: blk;
 }
 
@@ -217,7 +236,8 @@ static struct bufpool_blk *look(struct bufpool_request *request)
  *
  * May sleep.
  *
- * Return: a block, in transit and zero, maybe of a larger class, or ERR_PTR():
+ * Return: a block, in transit and zero, maybe of a larger class and then charged
+ * for the rest of that, or ERR_PTR():
  * -EAGAIN, -ETIMEDOUT, -EDQUOT, -ENOMEM, -ERESTARTSYS.
  */
 struct bufpool_blk *bufpool_rent(struct bufpool_request *request)

@@ -32,7 +32,7 @@
  * @task: the task
  * @ticket: less than that of everybody who came later; class->lock
  * @blk: what was handed over; written once, under class->lock
- * @exact: wants no larger block; its own task's, as the rest
+ * @request: what it waits for; its own task's, as the rest
  * @drain_at: when to have more slabs drained, if it is the one they are for
  * @drain_wait: how long to wait then, in jiffies
  * @retry: growing may succeed now; an int, which every machine can exchange
@@ -42,7 +42,7 @@ struct bufpool_waiter {
 	struct task_struct *task;
 	u64 ticket;
 	struct bufpool_blk *blk;
-	bool exact;
+	struct bufpool_request *request;
 	unsigned long drain_at;
 	unsigned long drain_wait;
 	int retry;
@@ -232,21 +232,23 @@ static bool serve(struct bufpool_class *class)
 /* A larger block that can be had is for the first waiter, too. */
 static bool serve_larger(struct bufpool_class *class,
 			 struct bufpool_waiter *waiter,
-			 struct bufpool_blk *(*find)(struct bufpool_class *class))
+			 struct bufpool_blk *(*find)(struct bufpool_request *request))
 {
 	struct bufpool_blk *blk = NULL;
 	bool served = false;
 
-	if (!waiter->exact && is_first(class, waiter))
-		blk = find(class);
+	if (is_first(class, waiter))
+		blk = find(waiter->request);
 	if (!blk)
 		return false;
 	spin_lock(&class->lock);
 	if (first_waiter(class) == waiter)
 		served = bufpool_wait_hand_over(class, blk);
 	spin_unlock(&class->lock);
-	if (!served)
+	if (!served) {
+		bufpool_client_uncharge_rest(waiter->request, blk);
 		bufpool_class_put(blk);
+	}
 	return served;
 }
 
@@ -310,7 +312,7 @@ static int sleep_until(struct bufpool_pool *pool, struct bufpool_waiter *waiter,
  *
  * Sleeps.
  *
- * Return: a block, in transit and maybe dirty, or ERR_PTR(): -ETIMEDOUT,
+ * Return: a block, in transit and maybe dirty, as bufpool_rent() has it, or ERR_PTR(): -ETIMEDOUT,
  * -ERESTARTSYS, -EDQUOT, -ENOMEM.
  */
 struct bufpool_blk *bufpool_wait(struct bufpool_request *request)
@@ -318,7 +320,7 @@ struct bufpool_blk *bufpool_wait(struct bufpool_request *request)
 	struct bufpool_class *class = request->class;
 	struct bufpool_waiter waiter = {
 		.task = current,
-		.exact = request->exact,
+		.request = request,
 	};
 	ktime_t deadline = KTIME_MAX, began = ktime_get();
 	struct bufpool_blk *blk;
