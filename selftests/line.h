@@ -36,13 +36,43 @@ static inline void ignore_signal(int sig)
 	(void)sig;
 }
 
+/* Its first three say who it is; what is 0 of the others is as usual. */
 struct waiter {
 	struct line *line;
 	unsigned int number;
 	__u64 size;
 	__s64 timeout_ns;
 	int sa_flags;
+	uid_t uid;
+	__u64 ceiling;
+	__u32 count;		/* not one block, but up to so many */
 };
+
+/* Where several were asked for, what is said is said of the first. */
+static inline int rent_as(const struct waiter *waiter, int fd,
+			  struct bufpool_rent *rented)
+{
+	struct bufpool_block blocks[BUFPOOL_MANY_MAX];
+	struct bufpool_rent_many many = {
+		.size = sizeof(many),
+		.min_size = waiter->size,
+		.timeout_ns = waiter->timeout_ns,
+		.count = waiter->count,
+		.blocks = (uintptr_t)blocks,
+	};
+	int ret;
+
+	if (!waiter->count)
+		return rent_with(fd, waiter->size, 0, waiter->timeout_ns,
+				 rented);
+	ret = pool_ioctl(fd, BUFPOOL_IOC_RENT_MANY, &many);
+	if (ret < 0)
+		return ret;
+	rented->handle = blocks[0].handle;
+	rented->offset = blocks[0].offset;
+	rented->length = blocks[0].length;
+	return 0;
+}
 
 static inline int wait_in_line(void *arg)
 {
@@ -55,13 +85,15 @@ static inline int wait_in_line(void *arg)
 	struct place *place = &line->places[waiter->number];
 	struct bufpool_rent rented;
 	unsigned int served;
-	int fd = pool_open();
+	int fd;
 
+	CHECK(!waiter->uid || become(waiter->uid, ONLY_OPEN));
+	fd = pool_open();
 	CHECK(fd >= 0);
+	CHECK(!waiter->ceiling || !set_ceiling(fd, waiter->ceiling));
 	CHECK(!sigaction(SIGUSR1, &action, NULL));
 	word_set(&place->ready, 1);
-	place->answer = rent_with(fd, waiter->size, 0, waiter->timeout_ns,
-				  &rented);
+	place->answer = rent_as(waiter, fd, &rented);
 	if (place->answer)
 		return 0;
 	place->offset = rented.offset;

@@ -459,6 +459,96 @@ TEST_F(line, nobody_overtakes_with_a_larger_block)
 	reap(pid);
 }
 
+/* Too large for who is first --------------------------------------------------------- */
+
+FIXTURE(refused)
+{
+	int fd;
+	struct line *line;
+	struct bufpool_info info;
+	struct bufpool_block blocks[LIMIT / SMALL];
+	struct bufpool_stats before;
+};
+
+/* Less than a large block, by whatever bound, and asked for in whatever way. */
+FIXTURE_VARIANT(refused)
+{
+	__u64 ceiling;
+	__u64 quota;
+	__u32 count;
+};
+
+FIXTURE_VARIANT_ADD(refused, by_ceiling) { .ceiling = SMALL - 4096 };
+FIXTURE_VARIANT_ADD(refused, by_quota) { .quota = SMALL - 4096 };
+FIXTURE_VARIANT_ADD(refused, one_of_many) {
+	.ceiling = SMALL - 4096,
+	.count = 2,
+};
+
+FIXTURE_SETUP(refused)
+{
+	self->fd = pool_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, pool_info(self->fd, &self->info));
+	if (self->info.slab_size != 2 * SMALL)
+		SKIP(return, "this is made for slabs of 128 KiB");
+	ASSERT_EQ(0, limit_write(LIMIT));
+	if (variant->quota)
+		ASSERT_EQ(0, parameter_write("quota", variant->quota));
+	ASSERT_EQ(ARRAY_SIZE(self->blocks),
+		  (size_t)drain(self->fd, SMALL, self->blocks,
+				ARRAY_SIZE(self->blocks)));
+	self->line = shared_alloc(sizeof(*self->line));
+	ASSERT_NE(NULL, self->line);
+	ASSERT_EQ(0, pool_stats(self->fd, &self->before));
+}
+
+FIXTURE_TEARDOWN(refused)
+{
+	close(self->fd);
+	parameters_restore();
+}
+
+/* A larger block comes back that the first may not have: it waits on as the first. */
+TEST_F(refused, stays_first)
+{
+	struct waiter waiters[] = {
+		{
+			.line = self->line,
+			.number = 0,
+			.size = SMALL / 2,
+			.uid = variant->quota ? 4711 : 0,
+			.ceiling = variant->ceiling,
+			.count = variant->count,
+		},
+		{ .line = self->line, .number = 1, .size = SMALL / 2 },
+	};
+	pid_t pids[2];
+	unsigned int i;
+
+	/* The two halves of a slab. */
+	ASSERT_EQ(self->blocks[0].offset / self->info.slab_size,
+		  self->blocks[1].offset / self->info.slab_size);
+	for (i = 0; i < 2; i++) {
+		pids[i] = enqueue_as(&waiters[i]);
+		ASSERT_LT(0, pids[i]);
+	}
+	ASSERT_EQ(0, give(self->fd, self->blocks[0].handle));
+	EXPECT_TRUE(only_served(self->line, 0));
+	/* There is room for a slab of theirs now, from the front of it. */
+	ASSERT_EQ(0, give(self->fd, self->blocks[1].handle));
+	ASSERT_TRUE(word_reaches(&self->line->served, 2));
+	EXPECT_GT(self->line->places[1].offset, self->line->places[0].offset);
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(SMALL / 2, self->line->places[i].length);
+		EXPECT_EQ(0, dismiss(self->line, i, pids[i]));
+	}
+	/* It is one wait, and so has one end. */
+	EXPECT_EQ(2, stats_of(self->fd).waits - self->before.waits);
+	EXPECT_TRUE(in_use_becomes(self->fd, LIMIT - 2 * SMALL));
+	EXPECT_EQ(0, stats_of(self->fd).waiting);
+}
+
 /* Giving up -------------------------------------------------------------------------- */
 
 enum giving_up {
