@@ -680,6 +680,8 @@ int bufpool_rent_replenish(struct bufpool_class *class, u64 ticket,
 
 /* wait.c */
 #define BUFPOOL_NO_TICKET	U64_MAX
+bool bufpool_wait_has_older(struct bufpool_class *class, u64 ticket,
+			    bool starving);
 bool bufpool_wait_is_turn(struct bufpool_class *class, u64 ticket);
 struct bufpool_blk *bufpool_wait(struct bufpool_request *request);
 bool bufpool_wait_hand_over(struct bufpool_class *class, struct bufpool_blk *blk);
@@ -700,7 +702,8 @@ size_t bufpool_pool_idle(struct bufpool_pool *pool);
 size_t bufpool_pool_warm(struct bufpool_pool *pool);
 size_t bufpool_pool_unused(struct bufpool_pool *pool);
 void bufpool_pool_flush(struct bufpool_pool *pool);
-void bufpool_pool_start_draining(struct bufpool_class *but, size_t bytes);
+void bufpool_pool_start_draining(struct bufpool_class *but, u64 ticket,
+				 size_t bytes);
 void bufpool_pool_stop_draining(struct bufpool_pool *pool);
 void bufpool_pool_configure(struct bufpool_pool *pool,
 			    const struct bufpool_config *config);

@@ -366,15 +366,18 @@ void bufpool_pool_flush(struct bufpool_pool *pool)
 /**
  * bufpool_pool_start_draining - make room for one who waits
  * @but: for whose class; it keeps its slabs
+ * @ticket: since when it waits, see wait.c; nothing is taken from who waits longer
  * @bytes: how much is missing
  */
-void bufpool_pool_start_draining(struct bufpool_class *but, size_t bytes)
+void bufpool_pool_start_draining(struct bufpool_class *but, u64 ticket,
+				 size_t bytes)
 {
 	struct bufpool_pool *pool = but->pool;
 	unsigned int i;
 
 	for (i = 0; i < pool->nr_classes; i++)
-		if (&pool->classes[i] != but)
+		if (&pool->classes[i] != but &&
+		    !bufpool_wait_has_older(&pool->classes[i], ticket, true))
 			bytes = bufpool_class_start_draining(&pool->classes[i],
 							     bytes);
 }

@@ -18,6 +18,12 @@
  * a large request waiting, the oldest waiter has as many slabs drained as it
  * needs room for, and the same again after ever longer times if blocks in those do
  * not come back; the rest of the pool goes on.
+ *
+ * A waiter may find room and the system without memory for its size. It starves:
+ * it looks again now and then, since nobody tells when there is memory, and not
+ * whenever others are told, since each look takes the system a lot of work. Until
+ * then it precedes nobody of another class, as the room is of no use to it; but
+ * blocks of its size are, and no slab of those is drained for who came later.
  */
 #include <linux/hrtimer.h>
 #include <linux/jiffies.h>
@@ -26,13 +32,19 @@
 #include "bufpool.h"
 #include "trace.h"
 
+/* When a waiter that starves looks again, in milliseconds. */
+#define STARVING_MS	100
+
 /**
  * struct bufpool_waiter - a task that waits, on that task's stack
  * @node: in class->waiters; class->lock
  * @task: the task
  * @ticket: less than that of everybody who came later; class->lock
  * @blk: what was handed over; written once, under class->lock
+ * @starving: there was no memory when it tried to grow its class last; written
+ *	by its own task, under class->lock
  * @request: what it waits for; its own task's, as the rest
+ * @grow_at: when to try that again, if it is starving
  * @drain_at: when to have more slabs drained, if it is the one they are for
  * @drain_wait: how long to wait then, in jiffies
  * @retry: growing may succeed now; an int, which every machine can exchange
@@ -42,7 +54,9 @@ struct bufpool_waiter {
 	struct task_struct *task;
 	u64 ticket;
 	struct bufpool_blk *blk;
+	bool starving;
 	struct bufpool_request *request;
+	ktime_t grow_at;
 	unsigned long drain_at;
 	unsigned long drain_wait;
 	int retry;
@@ -103,30 +117,44 @@ void bufpool_wait_retry(struct bufpool_pool *pool)
 }
 
 /**
+ * bufpool_wait_has_older - whether anybody waits for a class since an earlier time
+ * @class: which
+ * @ticket: of that time
+ * @starving: count who starves, too
+ */
+bool bufpool_wait_has_older(struct bufpool_class *class, u64 ticket,
+			    bool starving)
+{
+	struct bufpool_waiter *first;
+	bool ret;
+
+	spin_lock(&class->lock);
+	first = first_waiter(class);
+	ret = first && first->ticket < ticket &&
+	      (starving || !first->starving);
+	spin_unlock(&class->lock);
+	return ret;
+}
+
+/**
  * bufpool_wait_is_turn - whether a class may grow now
  * @class: which
  * @ticket: of whom it would grow for; BUFPOOL_NO_TICKET for one who came just now
  *
- * Return: whether nobody waits longer for another class.
+ * Return: whether nobody waits longer for another class, but who starves.
  */
 bool bufpool_wait_is_turn(struct bufpool_class *class, u64 ticket)
 {
 	struct bufpool_pool *pool = class->pool;
-	struct bufpool_waiter *first;
-	bool older = false;
 	unsigned int i;
 
 	if (!bufpool_pool_waiting(pool))
 		return true;
-	for (i = 0; !older && i < pool->nr_classes; i++) {
-		if (&pool->classes[i] == class)
-			continue;
-		spin_lock(&pool->classes[i].lock);
-		first = first_waiter(&pool->classes[i]);
-		older = first && first->ticket < ticket;
-		spin_unlock(&pool->classes[i].lock);
-	}
-	return !older;
+	for (i = 0; i < pool->nr_classes; i++)
+		if (&pool->classes[i] != class &&
+		    bufpool_wait_has_older(&pool->classes[i], ticket, false))
+			return false;
+	return true;
 }
 
 /* Wait from now on, unless a block has come back by now. */
@@ -159,6 +187,29 @@ static bool is_first(struct bufpool_class *class, struct bufpool_waiter *waiter)
 	return ret;
 }
 
+static void stop_draining(struct bufpool_pool *pool,
+			  struct bufpool_waiter *waiter)
+{
+	mutex_lock(&pool->drain_lock);
+	if (pool->drains_for == waiter) {
+		pool->drains_for = NULL;
+		bufpool_pool_stop_draining(pool);
+	}
+	mutex_unlock(&pool->drain_lock);
+}
+
+/* Slabs may be drained for a younger waiter, if the oldest was starving. */
+static void stop_draining_for_others(struct bufpool_pool *pool,
+				     struct bufpool_waiter *waiter)
+{
+	struct bufpool_waiter *other = READ_ONCE(pool->drains_for);
+
+	if (!other || other == waiter)
+		return;
+	stop_draining(pool, other);
+	bufpool_pool_announce(pool);
+}
+
 /* Have slabs drained for the oldest waiter, and after a while more of them. */
 static void start_draining(struct bufpool_class *class,
 			   struct bufpool_waiter *waiter)
@@ -168,6 +219,7 @@ static void start_draining(struct bufpool_class *class,
 	if (!is_first(class, waiter) ||
 	    !bufpool_wait_is_turn(class, waiter->ticket))
 		return;
+	stop_draining_for_others(pool, waiter);
 	mutex_lock(&pool->drain_lock);
 	if (!pool->drains_for) {
 		pool->drains_for = waiter;
@@ -176,21 +228,10 @@ static void start_draining(struct bufpool_class *class,
 	}
 	if (pool->drains_for == waiter &&
 	    time_after_eq(jiffies, waiter->drain_at)) {
-		bufpool_pool_start_draining(class,
+		bufpool_pool_start_draining(class, waiter->ticket,
 					    bufpool_pool_missing(pool, class->slab_size));
 		waiter->drain_at = jiffies + waiter->drain_wait;
 		waiter->drain_wait *= 2;
-	}
-	mutex_unlock(&pool->drain_lock);
-}
-
-static void stop_draining(struct bufpool_pool *pool,
-			  struct bufpool_waiter *waiter)
-{
-	mutex_lock(&pool->drain_lock);
-	if (pool->drains_for == waiter) {
-		pool->drains_for = NULL;
-		bufpool_pool_stop_draining(pool);
 	}
 	mutex_unlock(&pool->drain_lock);
 }
@@ -252,12 +293,30 @@ static bool serve_larger(struct bufpool_class *class,
 	return served;
 }
 
+/* Whoever begins to starve is no more in the way of others, who get to know. */
+static void set_starving(struct bufpool_class *class,
+			 struct bufpool_waiter *waiter, bool starving)
+{
+	bool begins = starving && !waiter->starving;
+
+	waiter->grow_at = ktime_add_ms(ktime_get(), STARVING_MS);
+	spin_lock(&class->lock);
+	waiter->starving = starving;
+	spin_unlock(&class->lock);
+	if (begins) {
+		stop_draining(class->pool, waiter);
+		bufpool_pool_announce(class->pool);
+	}
+}
+
 /* Return: 0 as long as there is reason to wait on. */
 static int try(struct bufpool_class *class, struct bufpool_waiter *waiter)
 {
 	int err;
 
 	if (serve(class) || serve_larger(class, waiter, bufpool_rent_larger))
+		return 0;
+	if (waiter->starving && ktime_before(ktime_get(), waiter->grow_at))
 		return 0;
 	if (mutex_lock_interruptible(&class->grow))
 		return -ERESTARTSYS;
@@ -267,13 +326,12 @@ static int try(struct bufpool_class *class, struct bufpool_waiter *waiter)
 	    serve_larger(class, waiter, bufpool_rent_larger_warm))
 		return 0;
 	/* without memory, there are still the blocks that others have */
-	if (err == -ENOMEM && READ_ONCE(class->nr_out))
-		return 0;
-	if (err == -EAGAIN) {
+	if (err != -EAGAIN && (err != -ENOMEM || !READ_ONCE(class->nr_out)))
+		return err;
+	set_starving(class, waiter, err == -ENOMEM);
+	if (err == -EAGAIN)
 		start_draining(class, waiter);
-		return 0;
-	}
-	return err;
+	return 0;
 }
 
 /* When a waiter is to look again by itself. */
@@ -282,9 +340,13 @@ static ktime_t next_look(struct bufpool_pool *pool,
 {
 	ktime_t look;
 
-	if (READ_ONCE(pool->drains_for) != waiter)
+	if (waiter->starving)
+		look = waiter->grow_at;
+	else if (READ_ONCE(pool->drains_for) == waiter)
+		look = ktime_add_ms(ktime_get(),
+				    jiffies_to_msecs(waiter->drain_wait));
+	else
 		return deadline;
-	look = ktime_add_ms(ktime_get(), jiffies_to_msecs(waiter->drain_wait));
 	return ktime_before(look, deadline) ? look : deadline;
 }
 
