@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Waiting while the system has no memory for the size that is waited for: that is
+ * hard on who waits, and on nobody else.
+ */
+#include "line.h"
+
+#include <poll.h>
+
+#define FAULTS		"/sys/kernel/debug/fail_page_alloc/"
+#define BLOCK		(1 * MIB)
+#define SMALL		(64 * KIB)
+#define ALL		4			/* large blocks within the limit */
+#define LIMIT		(ALL * BLOCK)
+#define ROOM		(3 * BLOCK / 2)		/* more of it, later */
+#define MOST_FAULTS	1000000
+
+/* How often a waiter may try to make a slab, and what that may ask for. */
+#define LOOK_MS		100
+#define ASKED_BY_LOOK	4
+
+/* The kernel's faults are the debugging kernel's to make. */
+static void __attribute__((constructor)) need_faults(void)
+{
+	if (access("/proc/self/make-it-fail", W_OK) ||
+	    access(FAULTS "times", W_OK))
+		skip_all("this kernel cannot fail allocations of a task: there is no "
+			 FAULTS);
+}
+
+static bool set_fault(const char *knob, const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), FAULTS "%s", knob);
+	return !write_text(path, value);
+}
+
+/* Whoever is chosen gets no large pieces of memory. */
+static bool begin_faults(void)
+{
+	char times[16];
+
+	snprintf(times, sizeof(times), "%d", MOST_FAULTS);
+	return set_fault("task-filter", "Y") && set_fault("verbose", "0") &&
+	       set_fault("ignore-gfp-wait", "N") &&
+	       set_fault("min-order", "7") && set_fault("interval", "1") &&
+	       set_fault("space", "0") && set_fault("times", times) &&
+	       set_fault("probability", "100");
+}
+
+static bool end_faults(void)
+{
+	return set_fault("probability", "0");
+}
+
+/* How many there were. */
+static unsigned int faults(void)
+{
+	FILE *file = fopen(FAULTS "times", "re");
+	int left = 0;
+
+	if (!file || fscanf(file, "%d", &left) != 1)
+		left = 0;
+	if (file)
+		fclose(file);
+	return MOST_FAULTS - left;
+}
+
+static bool faults_exceed(unsigned int number)
+{
+	__u64 end = now_ms() + SOON_MS;
+
+	while (faults() <= number) {
+		if (now_ms() > end)
+			return false;
+		sleep_ms(1);
+	}
+	return true;
+}
+
+/* The pool is full, and will have room that the waiters chosen cannot use. */
+FIXTURE(starving)
+{
+	int fd;
+	struct line *line;
+	struct bufpool_block blocks[ALL];
+	pid_t pids[2];
+};
+
+FIXTURE_SETUP(starving)
+{
+	self->fd = pool_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, limit_write(LIMIT));
+	ASSERT_EQ(ALL, drain(self->fd, BLOCK, self->blocks, ALL));
+	self->line = shared_alloc(sizeof(*self->line));
+	ASSERT_NE(NULL, self->line);
+	ASSERT_TRUE(begin_faults());
+}
+
+FIXTURE_TEARDOWN(starving)
+{
+	end_faults();
+	close(self->fd);
+	parameters_restore();
+}
+
+static pid_t enqueue_chosen(struct waiter *waiter)
+{
+	pid_t pid = enqueue_as(waiter);
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/make-it-fail", pid);
+	if (pid < 0 || write_text(path, "1"))
+		return -1;
+	return pid;
+}
+
+/* Let the first waiter be one, who gets to know that there is no memory. */
+static pid_t starve(struct line *line, __s64 timeout_ns)
+{
+	struct waiter waiter = {
+		.line = line,
+		.size = BLOCK,
+		.timeout_ns = timeout_ns,
+	};
+	pid_t pid = enqueue_chosen(&waiter);
+
+	if (pid < 0 || limit_write(LIMIT + ROOM) || !faults_exceed(0))
+		return -1;
+	return pid;
+}
+
+/* What it cannot use is for those behind it. */
+TEST_F(starving, others_grow)
+{
+	struct waiter waiter = { .line = self->line, .size = BLOCK };
+
+	self->pids[0] = enqueue_chosen(&waiter);
+	ASSERT_LT(0, self->pids[0]);
+	self->pids[1] = enqueue(self->line, 1, SMALL);
+	ASSERT_LT(0, self->pids[1]);
+	ASSERT_EQ(0, limit_write(LIMIT + ROOM));
+	ASSERT_TRUE(word_reaches(&self->line->served, 1));
+	EXPECT_EQ(1, self->line->order[0]);
+	EXPECT_EQ(0, dismiss(self->line, 1, self->pids[1]));
+	EXPECT_EQ(1, stats_of(self->fd).waiting);
+	kill(self->pids[0], SIGKILL);
+	reap(self->pids[0]);
+}
+
+/* Neither it nor two of them, who might keep each other awake, ask all the time. */
+TEST_F(starving, asks_now_and_then)
+{
+	struct bufpool_block halves[2];
+	__u64 start, looks;
+	unsigned int i, count;
+
+	/* There has to be hope for both sizes. */
+	ASSERT_EQ(0, give_up(self->fd, self->blocks[0].handle));
+	ASSERT_EQ(2, drain(self->fd, BLOCK / 2, halves, 2));
+	for (i = 0; i < 2; i++) {
+		struct waiter waiter = {
+			.line = self->line,
+			.number = i,
+			.size = BLOCK >> i,
+		};
+
+		self->pids[i] = enqueue_chosen(&waiter);
+		ASSERT_LT(0, self->pids[i]);
+	}
+	ASSERT_EQ(0, limit_write(LIMIT + ROOM));
+	ASSERT_TRUE(faults_exceed(0));
+	start = now_ms();
+	count = faults();
+	sleep_ms(10 * LOOK_MS);
+	count = faults() - count;
+	looks = 2 * ((now_ms() - start) / LOOK_MS + 1);
+	TH_LOG("%u allocations in the time of %llu looks", count, looks);
+	EXPECT_GE(looks * ASKED_BY_LOOK, count);
+	EXPECT_TRUE(faults_exceed(faults()));
+	EXPECT_EQ(2, stats_of(self->fd).waiting);
+	for (i = 0; i < 2; i++) {
+		kill(self->pids[i], SIGKILL);
+		reap(self->pids[i]);
+	}
+}
+
+TEST_F(starving, is_served_by_a_return)
+{
+	self->pids[0] = starve(self->line, 0);
+	ASSERT_LT(0, self->pids[0]);
+	ASSERT_EQ(0, give(self->fd, self->blocks[2].handle));
+	ASSERT_TRUE(word_reaches(&self->line->served, 1));
+	EXPECT_EQ(self->blocks[2].offset, self->line->places[0].offset);
+	EXPECT_EQ(0, dismiss(self->line, 0, self->pids[0]));
+}
+
+/* Also of a slab that one who came later would like to see drained. */
+TEST_F(starving, is_served_before_larger_ones)
+{
+	self->pids[0] = starve(self->line, 0);
+	ASSERT_LT(0, self->pids[0]);
+	self->pids[1] = enqueue(self->line, 1, 2 * BLOCK);
+	ASSERT_LT(0, self->pids[1]);
+	ASSERT_EQ(0, give(self->fd, self->blocks[ALL - 1].handle));
+	ASSERT_TRUE(word_reaches(&self->line->served, 1));
+	ASSERT_EQ(0, self->line->order[0]);
+	EXPECT_EQ(self->blocks[ALL - 1].offset, self->line->places[0].offset);
+	EXPECT_EQ(0, dismiss(self->line, 0, self->pids[0]));
+	kill(self->pids[1], SIGKILL);
+	reap(self->pids[1]);
+}
+
+/* Nobody says when there is memory again. */
+TEST_F(starving, is_served_when_there_is_memory)
+{
+	self->pids[0] = starve(self->line, 0);
+	ASSERT_LT(0, self->pids[0]);
+	ASSERT_TRUE(end_faults());
+	ASSERT_TRUE(word_reaches(&self->line->served, 1));
+	EXPECT_EQ(0, dismiss(self->line, 0, self->pids[0]));
+}
+
+TEST_F(starving, is_interrupted)
+{
+	self->pids[0] = starve(self->line, 0);
+	ASSERT_LT(0, self->pids[0]);
+	kill(self->pids[0], SIGUSR1);
+	EXPECT_EQ(0, reap(self->pids[0]));
+	EXPECT_EQ(-EINTR, self->line->places[0].answer);
+	EXPECT_EQ(0, stats_of(self->fd).waiting);
+}
+
+TEST_F(starving, times_out)
+{
+	self->pids[0] = starve(self->line, 3000 * NSEC_PER_MSEC);
+	ASSERT_LT(0, self->pids[0]);
+	EXPECT_EQ(0, reap(self->pids[0]));
+	EXPECT_EQ(-ETIMEDOUT, self->line->places[0].answer);
+	EXPECT_EQ(0, stats_of(self->fd).waiting);
+}
+
+static bool polls_nothing_soon(int fd)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+	__u64 end = now_ms() + SOON_MS;
+
+	while (poll(&pollfd, 1, 0)) {
+		if (now_ms() > end)
+			return false;
+		sleep_ms(1);
+	}
+	return true;
+}
+
+/* Rent blocks as soon as that is possible; how many could be. */
+static unsigned int rent_soon(int fd, struct bufpool_rent *rents,
+			      unsigned int count)
+{
+	__u64 end = now_ms() + SOON_MS;
+	unsigned int done = 0;
+
+	while (done < count && now_ms() < end) {
+		if (!rent(fd, SMALL, &rents[done]))
+			done++;
+	}
+	return done;
+}
+
+/*
+ * When others have left too little room, it is one who waits for room, as before:
+ * nobody who comes later gets what there is.
+ */
+TEST_F(starving, waits_for_room_again)
+{
+	struct bufpool_rent rents[(ROOM - BLOCK) / SMALL + 1], another;
+	unsigned int i, count = ARRAY_SIZE(rents);
+
+	self->pids[0] = starve(self->line, 0);
+	ASSERT_LT(0, self->pids[0]);
+	ASSERT_EQ(count, rent_soon(self->fd, rents, count));
+	EXPECT_TRUE(polls_nothing_soon(self->fd));
+	EXPECT_EQ(-EAGAIN, rent(self->fd, 1, &another));
+	ASSERT_TRUE(end_faults());
+	for (i = 0; i < count; i++)
+		ASSERT_EQ(0, give(self->fd, rents[i].handle));
+	ASSERT_TRUE(word_reaches(&self->line->served, 1));
+	EXPECT_EQ(0, dismiss(self->line, 0, self->pids[0]));
+}
+
+TEST_HARNESS_MAIN
