@@ -187,6 +187,7 @@ extern const struct bufpool_backing bufpool_backing_slab;
  * @per_slab: blocks in a slab
  * @slab_size: bytes in a slab
  * @grow: one task at a time makes slabs
+ * @missed: somebody who waits has found @grow taken; no lock, see wait.c
  * @slabs: by id; its own lock, read under RCU
  * @stale: slabs were given back since the last bufpool_class_flush(); no lock
  * @lock: guards all that follows
@@ -216,6 +217,7 @@ struct bufpool_class {
 	u16 per_slab;
 	size_t slab_size;
 	struct mutex grow;		/* making slabs */
+	bool missed;
 	struct xarray slabs;
 	int stale;
 	spinlock_t lock ____cacheline_aligned;
@@ -686,6 +688,7 @@ bool bufpool_wait_is_turn(struct bufpool_class *class, u64 ticket);
 struct bufpool_blk *bufpool_wait(struct bufpool_request *request);
 bool bufpool_wait_hand_over(struct bufpool_class *class, struct bufpool_blk *blk);
 void bufpool_wait_retry(struct bufpool_pool *pool);
+void bufpool_wait_unlock_grow(struct bufpool_class *class);
 
 /* pool.c */
 int bufpool_config_check(const struct bufpool_config *config);

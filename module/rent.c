@@ -200,7 +200,7 @@ static struct bufpool_blk *make(struct bufpool_class *class, make_fn *by)
 	blk = take(class);
 	while (!blk && !err)
 		err = by(class, &blk);
-	mutex_unlock(&class->grow);
+	bufpool_wait_unlock_grow(class);
 	return blk ?: ERR_PTR(err);
 }
 

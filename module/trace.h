@@ -140,6 +140,17 @@ TRACE_EVENT(bufpool_wait,
 	    TP_printk("block_size=%llu waiting=%d", __entry->block_size,
 		      __entry->waiting));
 
+/* A block is handed to the task that has waited longest, whatever that does now. */
+TRACE_EVENT(bufpool_serve,
+	    TP_PROTO(struct bufpool_class *class, struct task_struct *task),
+	    TP_ARGS(class, task),
+	    TP_STRUCT__entry(__field(u64, block_size)
+			     __field(pid_t, task)),
+	    TP_fast_assign(__entry->block_size = bufpool_class_block_size(class);
+			   __entry->task = task->pid),
+	    TP_printk("block_size=%llu task=%d", __entry->block_size,
+		      __entry->task));
+
 /* It has one, or has given up. */
 TRACE_EVENT(bufpool_wait_end,
 	    TP_PROTO(struct bufpool_class *class, int result, s64 waited_ns),

@@ -85,6 +85,7 @@ bool bufpool_wait_hand_over(struct bufpool_class *class, struct bufpool_blk *blk
 	list_del_init(&waiter->node);
 	class->nr_waiting--;
 	WRITE_ONCE(waiter->blk, blk);
+	trace_bufpool_serve(class, waiter->task);
 	wake_up_process(waiter->task);
 	return true;
 }
@@ -167,7 +168,9 @@ static void enlist(struct bufpool_class *class, struct bufpool_waiter *waiter)
 	waiter->ticket = atomic64_inc_return(&class->pool->tickets);
 	if (!first_waiter(class))
 		waiter->blk = bufpool_class_take(class);
-	if (!waiter->blk) {
+	if (waiter->blk) {
+		trace_bufpool_serve(class, waiter->task);
+	} else {
 		/* who is behind another is told when that one leaves */
 		waiter->retry = list_empty(&class->waiters);
 		list_add_tail(&waiter->node, &class->waiters);
@@ -309,6 +312,37 @@ static void set_starving(struct bufpool_class *class,
 	}
 }
 
+/*
+ * Whoever slept for the mutex would not see that a block is handed to it. Nobody who
+ * waits does; whoever has the mutex serves them first, and tells them after it.
+ */
+static bool lock_grow(struct bufpool_class *class)
+{
+	if (mutex_trylock(&class->grow))
+		return true;
+	WRITE_ONCE(class->missed, true);
+	/* pairs with bufpool_wait_unlock_grow() */
+	smp_mb();
+	return mutex_trylock(&class->grow);
+}
+
+/**
+ * bufpool_wait_unlock_grow - let the next one make blocks for a class
+ * @class: which; its grow mutex is held
+ */
+void bufpool_wait_unlock_grow(struct bufpool_class *class)
+{
+	mutex_unlock(&class->grow);
+	/* pairs with lock_grow(): either that finds it free, or we see it asked */
+	smp_mb();
+	if (!READ_ONCE(class->missed))
+		return;
+	WRITE_ONCE(class->missed, false);
+	spin_lock(&class->lock);
+	tell_first(class);
+	spin_unlock(&class->lock);
+}
+
 /* Return: 0 as long as there is reason to wait on. */
 static int try(struct bufpool_class *class, struct bufpool_waiter *waiter)
 {
@@ -318,10 +352,10 @@ static int try(struct bufpool_class *class, struct bufpool_waiter *waiter)
 		return 0;
 	if (waiter->starving && ktime_before(ktime_get(), waiter->grow_at))
 		return 0;
-	if (mutex_lock_interruptible(&class->grow))
-		return -ERESTARTSYS;
+	if (!lock_grow(class))
+		return 0;
 	err = bufpool_rent_replenish(class, waiter->ticket, NULL);
-	mutex_unlock(&class->grow);
+	bufpool_wait_unlock_grow(class);
 	if ((err == -EAGAIN || err == -ENOMEM) &&
 	    serve_larger(class, waiter, bufpool_rent_larger_warm))
 		return 0;
