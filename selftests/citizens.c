@@ -10,7 +10,6 @@
 #include "pressure.h"
 
 #include <poll.h>
-#include <sched.h>
 #include <sys/resource.h>
 
 #define BLOCK		(64 * KIB)
@@ -25,6 +24,8 @@
 #define QUEUE_MS	400
 #define GRAVES		64
 #define A_DAY		(24 * 3600)
+#define TRACING		"/sys/kernel/tracing/"
+#define EVENTS		TRACING "events/bufpool/"
 
 static unsigned int stress_seconds(void)
 {
@@ -62,7 +63,6 @@ struct town {
 	__u64 seeds[CITIZENS];
 	unsigned int queues;		/* that were served in order */
 	unsigned int served;
-	unsigned int order[QUEUE];
 	unsigned int ready[QUEUE];
 };
 
@@ -219,22 +219,6 @@ static int watch(void *arg)
 
 /* A queue ------------------------------------------------------------------------- */
 
-/*
- * Who is woken first on one processor runs first, if both are of the same
- * real-time priority. So the order in which these write down their numbers is
- * that in which they were served.
- */
-static bool run_in_order(void)
-{
-	struct sched_param param = { .sched_priority = 10 };
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	return !sched_setaffinity(0, sizeof(set), &set) &&
-	       !sched_setscheduler(0, SCHED_FIFO, &param);
-}
-
 static int stand_in_line(void *arg)
 {
 	const struct citizen *self = arg;
@@ -243,13 +227,66 @@ static int stand_in_line(void *arg)
 	int fd = pool_open();
 
 	CHECK(fd >= 0);
-	CHECK(run_in_order());
 	word_set(&town->ready[self->number], 1);
 	CHECK(!rent_with(fd, BLOCK, 0, 3 * SOON_MS * NSEC_PER_MSEC, &rented));
-	town->order[__atomic_fetch_add(&town->served, 1, __ATOMIC_ACQ_REL)] =
-		self->number;
+	__atomic_fetch_add(&town->served, 1, __ATOMIC_ACQ_REL);
 	CHECK(!give(fd, rented.handle));
 	return 0;
+}
+
+/*
+ * Who got a block before another may be told later, as processors have it. The
+ * tracer tells in which order they got them: who waited when served, and who had
+ * not to wait when that was so.
+ */
+static void trace_serving(bool on)
+{
+	const char *value = on ? "1" : "0";
+
+	CHECK(!write_text(TRACING "trace_clock", on ? "counter" : "local"));
+	CHECK(!write_text(EVENTS "bufpool_rent/filter", "length >= 65536"));
+	CHECK(!write_text(EVENTS "bufpool_rent/enable", value));
+	CHECK(!write_text(EVENTS "bufpool_serve/enable", value));
+}
+
+static void forget_trace(void)
+{
+	int fd = open(TRACING "trace", O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+	CHECK(fd >= 0 && !close(fd));
+}
+
+/* The process that a line of the trace says has got a block, or 0. */
+static pid_t who_got_one(const char *line)
+{
+	const char *name = " task=", *found;
+
+	if (!strstr(line, "bufpool_serve:"))
+		name = " client=";
+	found = strstr(line, name);
+	return found ? atoi(found + strlen(name)) : 0;
+}
+
+/* Whether these got blocks, and in this order, since the trace was forgotten. */
+static bool got_in_order(const pid_t *pids, unsigned int count)
+{
+	FILE *trace = fopen(TRACING "trace", "re");
+	unsigned int next = 0, i;
+	char line[256];
+	bool ok = true;
+
+	CHECK(trace);
+	while (ok && fgets(line, sizeof(line), trace)) {
+		for (i = 0; i < count && pids[i] != who_got_one(line); i++)
+			;
+		if (i == count || i < next)
+			continue;
+		ok = i == next++;
+	}
+	fclose(trace);
+	if (!ok)
+		fprintf(stderr, "# number %u comes too soon: %s", i, line);
+	return ok && next == count;
 }
 
 /* Whether a process sleeps in the line, and not somewhere on its way to it. */
@@ -294,6 +331,7 @@ static bool is_served_in_order(struct town *town)
 	unsigned int i;
 	bool ok = true;
 
+	forget_trace();
 	town->served = 0;
 	memset(town->ready, 0, sizeof(town->ready));
 	for (i = 0; i < QUEUE; i++) {
@@ -304,13 +342,7 @@ static bool is_served_in_order(struct town *town)
 	}
 	for (i = 0; i < QUEUE; i++)
 		ok = !reap(pids[i]) && ok;
-	for (i = 0; i < QUEUE; i++)
-		ok = ok && town->order[i] == i;
-	if (!ok)
-		fprintf(stderr, "# served: %u of %u: %u %u %u %u\n",
-			town->served, QUEUE, town->order[0], town->order[1],
-			town->order[2], town->order[3]);
-	return ok;
+	return ok && got_in_order(pids, QUEUE);
 }
 
 /* One queue after another, while citizens die. */
@@ -318,11 +350,13 @@ static int hold_queues(void *arg)
 {
 	struct town *town = arg;
 
+	trace_serving(true);
 	while (!word_get(&town->stop)) {
 		CHECK(is_served_in_order(town));
 		town->queues++;
 		sleep_ms(QUEUE_MS);
 	}
+	trace_serving(false);
 	return 0;
 }
 

@@ -796,6 +796,9 @@ TEST_F(traced, wait)
 	EXPECT_TRUE(class_number_becomes(queue.size, "waiting", 1));
 	ASSERT_EQ(0, give(self->fd, rented.handle));
 	EXPECT_EQ(0, reap(child));
+	EXPECT_EQ(1, traced(self->text,
+			    "bufpool_serve: block_size=%llu task=%d\n",
+			    queue.size, child));
 	EXPECT_EQ(2, traced(self->text,
 			    "bufpool_wait: block_size=%llu waiting=1\n",
 			    queue.size));
