@@ -259,7 +259,6 @@ static int poll_for_ever(void *arg)
 	struct polling *polling = arg;
 	struct pollfd pollfd = { .fd = polling->fd, .events = polling->events };
 
-	CHECK(keep_to_cpu(0, 1));
 	word_set(&polling->ready, 1);
 	CHECK(poll(&pollfd, 1, -1) == 1);
 	word_set(&polling->woken, pollfd.revents);
@@ -314,6 +313,8 @@ TEST_F(polling, last_waiter_leaves_in_haste)
 	unsigned int i;
 	int left = 0;
 
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "this needs a processor for who is not slow");
 	ASSERT_NE(NULL, polling);
 	polling->fd = self->fd;
 	polling->events = POLLIN;
@@ -326,6 +327,7 @@ TEST_F(polling, last_waiter_leaves_in_haste)
 		ASSERT_TRUE(keep_to_cpu(pids[i], 1 - i));
 	}
 	poller = spawn(poll_for_ever, polling);
+	ASSERT_TRUE(keep_to_cpu(poller, 1));
 	ASSERT_TRUE(word_reaches(&polling->ready, 1));
 	ASSERT_TRUE(task_sleeps(poller, poller));
 	ASSERT_TRUE(be_alone(true));
