@@ -52,33 +52,34 @@ static inline __u64 set_memory_aside(void)
 	__u64 huge = memory_number("Hugepagesize");
 	__u64 available = memory_number("MemAvailable");
 
-	if (huge && available > 160 * KIB)
-		set_nr_hugepages(before + (available - 160 * KIB) / huge);
+	if (huge && available > 112 * KIB)
+		set_nr_hugepages(before + (available - 112 * KIB) / huge);
 	return before;
 }
 
 /*
  * Take memory, @step by @step, until that is @enough, but not more than there is
  * and half of the swap on top, so that nobody gets killed for it. To be run in
- * a child, which gives it back by its end. In huge pages as long as there are any:
- * small ones take a debugging kernel minutes.
+ * a child, which gives it back by its end.
  */
 static inline bool take_memory(size_t step, bool (*enough)(void *arg),
 			       void *arg)
 {
 	__u64 most = (memory_number("MemAvailable") +
-		      memory_number("SwapFree") / 2) * KIB / step * step;
-	__u64 end = now_ms() + 9 * SOON_MS, taken, i;
-	char *at;
+		      memory_number("SwapFree") / 2) * KIB;
+	__u64 end = now_ms() + 9 * SOON_MS, taken;
+	size_t i;
 
 	write_text("/proc/self/oom_score_adj", "1000");
-	at = mmap(NULL, most, PROT_READ | PROT_WRITE,
-		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (at == MAP_FAILED)
-		return false;
-	madvise(at, most, MADV_HUGEPAGE);
 	for (taken = 0; taken < most && now_ms() < end; taken += step) {
-		for (i = taken; i < taken + step; i += 4096)
+		char *at = mmap(NULL, step, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+				-1, 0);
+
+		if (at == MAP_FAILED)
+			break;
+		madvise(at, step, MADV_HUGEPAGE);
+		for (i = 0; i < step; i += 4096)
 			at[i] = i / 4096 + 1;
 		if (enough(arg))
 			return true;
