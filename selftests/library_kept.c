@@ -484,7 +484,7 @@ TEST_F(shortage, every_return_looks_who_waits)
 	return_with_kept(_metadata, pool, &self->status,
 			 bufpool_rent(pool, 1, 0), BUFPOOL_RETURN_REVOKE);
 	return_with_kept(_metadata, pool, &self->status,
-			 bufpool_rent(pool, 4 * MIB, 0), 0);
+			 bufpool_rent(pool, 2 * MIB, 0), 0);
 	return_with_kept(_metadata, pool, &self->status, adopt_one(pool), 0);
 }
 
