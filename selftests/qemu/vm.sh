@@ -22,14 +22,14 @@ kernel=$1 initramfs=$2
 accel=${BUFPOOL_ACCEL:-$("$qemu_dir/accel.sh")}
 kernel_dir=$("$qemu_dir/kernel.sh" "$kernel")
 # A kernel without ACPI is told of one processor in each socket only.
-smp=2,sockets=2
+smp=(-smp "2,sockets=2")
 # With five-level page tables a KASAN kernel may take its own addresses for
 # wild ones, for a moment while it looks at its processor.
 clock=
 case $accel in
-kvm) processor=(-smp $smp -accel kvm -cpu "host,la57=off") ;;
+kvm) processor=("${smp[@]}" -accel kvm -cpu "host,la57=off") ;;
 tcg)
-	processor=(-smp $smp -accel "tcg,thread=multi" -cpu "max,la57=off")
+	processor=("${smp[@]}" -accel "tcg,thread=multi" -cpu "max,la57=off")
 	# On a busy machine a kernel that has to find that out may be wrong by
 	# several times, and then its seconds, and all timeouts, are short.
 	clock="tsc=reliable tsc_early_khz=$("$qemu_dir/tsc.sh")"
