@@ -671,6 +671,8 @@ size_t bufpool_class_drop_idle(struct bufpool_class *class, size_t bytes);
 void bufpool_class_drain(struct bufpool_class *class);
 void bufpool_class_stats(struct bufpool_class *class,
 			 struct bufpool_class_stats *stats);
+void bufpool_class_info(const struct bufpool_class *class,
+			struct bufpool_class_info *info);
 
 /* rent.c */
 struct bufpool_blk *bufpool_rent(struct bufpool_request *request);

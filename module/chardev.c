@@ -35,15 +35,31 @@ union call_args {
 		s64 timeout_ns;
 	} rent;
 	struct bufpool_return ret;
-	struct bufpool_rent_many rent_many;
+	struct {
+		u32 size;
+		u32 flags;
+		u64 min_size;
+		s64 timeout_ns;
+		u32 count;
+		u32 reserved;
+		u64 blocks;
+	} rent_many;
 	struct bufpool_return_many return_many;
 	struct bufpool_limit limit;
 	struct bufpool_trim trim;
+	struct {
+		u32 size;
+		u32 flags;
+		u32 nr;
+		u32 unread;
+	} class;
 };
 
 static_assert(sizeof(union call_args) == sizeof_field(union call_args, words));
 static_assert(offsetof(union call_args, head.info_reserved) ==
 	      offsetof(struct bufpool_info, __reserved));
+static_assert(offsetof(union call_args, class.nr) ==
+	      offsetof(struct bufpool_class_info, nr));
 static_assert(offsetofend(union call_args, rent.timeout_ns) ==
 	      offsetofend(struct bufpool_rent, timeout_ns));
 
@@ -78,6 +94,21 @@ static int run_info(struct call *call)
 	if (call->args.head.flags || call->args.head.info_reserved)
 		return -EINVAL;
 	bufpool_pool_info(client_of(call)->pool, &info);
+	return reply(call, &info, sizeof(info));
+}
+
+static int run_class(struct call *call)
+{
+	struct bufpool_class_info info = {
+		.size = call->args.class.size,
+		.nr = call->args.class.nr,
+	};
+	struct bufpool_pool *pool = client_of(call)->pool;
+
+	if (call->args.class.flags || info.nr >= pool->nr_classes)
+		return -EINVAL;
+	bufpool_class_info(&pool->classes[array_index_nospec(info.nr, pool->nr_classes)],
+			   &info);
 	return reply(call, &info, sizeof(info));
 }
 
@@ -208,13 +239,13 @@ fault:
 
 static int run_rent_many(struct call *call)
 {
-	struct bufpool_rent_many *args = &call->args.rent_many;
+	typeof(call->args.rent_many) *args = &call->args.rent_many;
 	struct bufpool_request request = {
 		.count = args->count,
 		.timeout_ns = args->timeout_ns,
 	};
 
-	if (args->__reserved || !args->count || args->count > BUFPOOL_MANY_MAX)
+	if (args->reserved || !args->count || args->count > BUFPOOL_MANY_MAX)
 		return -EINVAL;
 	request.class = find_class(call, args->flags, args->min_size,
 				   args->timeout_ns);
@@ -374,6 +405,9 @@ static const struct verb verbs[] = {
 	VERB(BUFPOOL_IOC_TRIM, sizeof(struct bufpool_trim),
 	     offsetofend(struct bufpool_trim, trimmed),
 	     offsetofend(struct bufpool_trim, min_size), run_trim),
+	VERB(BUFPOOL_IOC_CLASS, sizeof(struct bufpool_class_info),
+	     offsetofend(struct bufpool_class_info, properties),
+	     offsetofend(struct bufpool_class_info, backing), run_class),
 };
 
 static const struct verb *find_verb(unsigned int cmd)

@@ -461,3 +461,14 @@ void bufpool_class_stats(struct bufpool_class *class,
 	stats->waiting = class->nr_waiting;
 	spin_unlock(&class->lock);
 }
+
+/* Fill in what BUFPOOL_IOC_CLASS says. */
+void bufpool_class_info(const struct bufpool_class *class,
+			struct bufpool_class_info *info)
+{
+	info->backing = BUFPOOL_BACKING_SLAB;
+	info->block_size = bufpool_class_block_size(class);
+	info->offset = (u64)class->nr << BUFPOOL_SPAN_SHIFT;
+	info->span = BUFPOOL_SPAN;
+	info->properties = class->pooled ? BUFPOOL_CLASS_POOLED : 0;
+}

@@ -4,20 +4,22 @@
  *
  * The object model
  *
- *   A *block* is a power-of-two number of pages. All blocks of one size form a
- *   *class*. The *pool* is all classes under one limit. A *client* is one open
- *   file description of /dev/bufpool: descriptors made by dup(2), fork(2) or
- *   SCM_RIGHTS are the same client, another open(2) is another one.
+ *   A *block* is a power-of-two number of pages. All blocks of one size and one
+ *   kind of memory (*backing*) form a *class*; BUFPOOL_IOC_INFO says how many
+ *   classes there are, BUFPOOL_IOC_CLASS describes each. The *pool* is all classes
+ *   under one limit. A *client* is one open file description of /dev/bufpool:
+ *   descriptors made by dup(2), fork(2) or SCM_RIGHTS are the same client, another
+ *   open(2) is another one.
  *
- *   Every block has exactly one owner: the pool's *depot* of free blocks, or
- *   one client. Only its owner can reach its memory. A block that its client has
- *   returned may stay with it for a while, *warm*: mapped, with what is in it.
+ *   Every block has exactly one owner: the *free list* of its class, or one
+ *   client. Only its owner can reach its memory. A block that its client has
+ *   returned may stay with it for a while, *warm*: mapped, with its old bytes.
  *
  * The life of a rental
  *
  *   BUFPOOL_IOC_RENT makes the caller's client the owner of a block of at least
- *   the size asked for, and says its *handle*, its *offset* and its *length*.
- *   A block from the depot is zero. A warm block has this client's own old bytes,
+ *   the size asked for, and reports its *handle*, its *offset* and its *length*.
+ *   A block from a free list is zero. A warm block has this client's own old bytes,
  *   unless BUFPOOL_RENT_ZERO is given. The block does not move and is not
  *   swapped, for as long as it is rented.
  *
@@ -28,29 +30,45 @@
  *   (else EINVAL), and may be made before anything in it is rented. Memory
  *   appears on first touch, a whole block at a time, and only in blocks that the
  *   client holds; a touch of anything else is SIGBUS. MAP_PRIVATE and PROT_EXEC
- *   are refused (EINVAL). A child of fork(2) does not inherit the mapping, though
+ *   are refused (EINVAL; a program whose personality(2) has READ_IMPLIES_EXEC can map,
+ *   and the mapping is not executable). A child of fork(2) does not inherit the mapping, though
  *   it shares the client; MADV_DOFORK is refused (EINVAL).
  *
  *   A client has BUFPOOL_MAPPINGS_MAX mappings at most, in all processes together;
  *   one more is refused (ENOMEM), and so is splitting one by munmap(2), mprotect(2)
- *   or the like. Who needs many blocks maps a range of them, or the whole span.
+ *   or the like. To reach many blocks, map a range of them, or the whole span.
  *
  *   BUFPOOL_IOC_RETURN gives the block back. It may stay warm: no more to be
  *   used, but the client's next rental of that size needs neither zeroing nor
  *   a page fault. When others need it, when it has not been used for long, with
- *   BUFPOOL_RETURN_REVOKE, or by BUFPOOL_IOC_TRIM, it goes to the depot: no
+ *   BUFPOOL_RETURN_REVOKE, or by BUFPOOL_IOC_TRIM, it goes to the free list: no
  *   page-table entry of the client, in any process, reaches it from then on.
  *
- *   A handle is valid for one rental only. Its upper 32 bits say which block it is
- *   (class << 27 | number of the block in its class) and its lower 32 bits which
+ *   A handle is valid for one rental only. Its upper 32 bits name the block
+ *   (class << 27 | number of the block in its class), its lower 32 bits the
  *   rental. When the last descriptor of a client
  *   is closed and its last mapping is gone, by whatever cause, its blocks
- *   go back to the depot.
+ *   go back to the free lists.
+ *
+ * Waiting
+ *
+ *   Waiters for one class are served first come, first served. A signal handler
+ *   that interrupts a wait makes the call fail with EINTR, or restarts it where it
+ *   was installed with SA_RESTART. Stopping (SIGSTOP), the cgroup freezer,
+ *   suspending the machine and debuggers interrupt no wait that a program can see.
+ *   A restarted call keeps its place in line and the time that is left of its
+ *   timeout; so does a call that a program repeats with the same structure after
+ *   EINTR, see @wait_id.
  *
  * Polling
  *
  *   EPOLLIN: renting a block of the smallest size would not have to wait.
- *   EPOLLPRI: somebody is waiting for a block; please return what is not needed.
+ *   EPOLLPRI: please return and trim what is not needed: a renter is waiting for a
+ *   block; or the system has been short of memory within the last second, and this
+ *   client has not called BUFPOOL_IOC_TRIM since.
+ *
+ *   As with sockets, edge-triggered polling (EPOLLET) reports EPOLLIN anew once a
+ *   rent was refused with EAGAIN.
  *
  * Structures
  *
@@ -72,8 +90,7 @@
  *   ESTALE     this client has already returned it
  *   EAGAIN     nothing is free now, and waiting was not wanted
  *   ETIMEDOUT  waited as long as was asked
- *   EINTR      a signal came while waiting; the call is restarted by itself where
- *              the handler was installed with SA_RESTART and no timeout was given
+ *   EINTR      a signal handler without SA_RESTART interrupted the wait
  *   EDQUOT     over the client's ceiling or the user's quota, or a slab larger
  *              than the whole pool's limit, where waiting cannot help
  *   ENOMEM     the kernel has no memory, although the limits would allow it
@@ -107,6 +124,7 @@
 #define BUFPOOL_IOC_LIMIT	_IO(BUFPOOL_IOC_TYPE, 0x05)
 #define BUFPOOL_IOC_STATS	_IO(BUFPOOL_IOC_TYPE, 0x06)
 #define BUFPOOL_IOC_TRIM	_IO(BUFPOOL_IOC_TYPE, 0x07)
+#define BUFPOOL_IOC_CLASS	_IO(BUFPOOL_IOC_TYPE, 0x08)
 
 /**
  * struct bufpool_info - BUFPOOL_IOC_INFO: what this pool is
@@ -114,8 +132,9 @@
  * @flags: (in) must be 0
  * @abi_version: (out) BUFPOOL_ABI_VERSION of the running module
  * @page_size: (out) bytes in the smallest block
- * @nr_classes: (out) how many block sizes there are: class k has blocks of
- *	page_size << k bytes, for k from 0 to nr_classes - 1
+ * @nr_classes: (out) how many classes there are; BUFPOOL_IOC_CLASS describes
+ *	each. In a kernel without that call (ENOTTY), class k has blocks of
+ *	page_size << k bytes
  * @__reserved: (in) must be 0
  * @features: (out) bits for what later versions add; 0 in this one
  * @max_pooled: (out) bytes in the largest block that is kept for reuse when
@@ -124,8 +143,8 @@
  *	over max_pooled are freed when they are returned
  * @limit: (out) bytes that the pool may hold at most
  * @slab_size: (out) bytes that the pool grows by, for blocks up to that size
- * @span: (out) bytes of mmap offsets that each class has: the blocks of class k
- *	are at offsets k * span up to (k + 1) * span - 1
+ * @span: (out) bytes of mmap offsets that each class has: the blocks of class
+ *	number k are at offsets k * span up to (k + 1) * span - 1
  * @status_offset: (out) where to mmap struct bufpool_status; 0 where a kernel
  *	has none
  *
@@ -147,10 +166,43 @@ struct bufpool_info {
 	__u64 status_offset;
 };
 
+/* Backing: each slab of blocks is one object of a kmem_cache. */
+#define BUFPOOL_BACKING_SLAB	0
+
+/* Blocks of the class are kept for reuse when they are returned. */
+#define BUFPOOL_CLASS_POOLED	(1ULL << 0)
+
+/**
+ * struct bufpool_class_info - BUFPOOL_IOC_CLASS: describe one class
+ * @size: (in) sizeof(struct bufpool_class_info)
+ * @flags: (in) must be 0
+ * @nr: (in) number of the class, 0 to nr_classes - 1 (else EINVAL)
+ * @backing: (out) what its blocks are made of: BUFPOOL_BACKING_SLAB
+ * @block_size: (out) bytes in each block
+ * @offset: (out) mmap offset of the first block
+ * @span: (out) bytes of mmap offsets that its blocks can have, from @offset on
+ * @properties: (out) BUFPOOL_CLASS_* bits
+ *
+ * Classes of one backing are numbered by block size, smallest first. Nothing here
+ * changes while the module is loaded.
+ *
+ * Errors: EFAULT, EINVAL, E2BIG, ENOTTY (a kernel without this call).
+ */
+struct bufpool_class_info {
+	__u32 size;
+	__u32 flags;
+	__u32 nr;
+	__u32 backing;
+	__u64 block_size;
+	__u64 offset;
+	__u64 span;
+	__u64 properties;
+};
+
 /**
  * struct bufpool_status - what a program may read at any time without a call
  * @waiting: rents that wait now; while there are any, a block that a program
- *	holds without need keeps somebody waiting
+ *	holds without need keeps a renter waiting
  * @pressure: changes whenever the system has been short of memory and the pool
  *	was asked for some; what a program holds without need would have helped
  *
@@ -177,12 +229,16 @@ struct bufpool_status {
  * @handle: (out) names this rental
  * @offset: (out) where to mmap the block
  * @length: (out) bytes in the block, at least @min_size
+ * @wait_id: (in/out) 0 in a new call. Where a signal interrupts the wait, the
+ *	kernel writes here which wait it was; a call with that number goes on with
+ *	it: same place in line, same deadline. A number that names no interrupted
+ *	wait of this client counts as 0
  *
- * Blocks are looked for in this order: warm ones of this client; free ones; new
+ * The pool looks for a block in this order: warm ones of this client; free ones; new
  * ones, within the limit; free ones of up to two larger sizes (@length says
- * so); warm ones of others, the longest unused first. Where there is none the
- * call waits, unless told not to: first come, first served among those who ask
- * for one size, and nobody makes the pool grow before one who has waited longer.
+ * so); warm ones of others, the longest unused first, roughly. Where there is none
+ * the call waits, unless told not to: first come, first served among the waiters
+ * for one size, and the pool grows for the longest waiter first.
  *
  * Errors: EFAULT, EINVAL, E2BIG, EMSGSIZE, EAGAIN, ETIMEDOUT, EINTR, EDQUOT,
  * ENOMEM.
@@ -195,6 +251,7 @@ struct bufpool_rent {
 	__u64 handle;
 	__u64 offset;
 	__u64 length;
+	__u64 wait_id;
 };
 
 /* Zero the block before this call returns; it does not stay warm. */
@@ -237,6 +294,7 @@ struct bufpool_block {
  * @count: (in) blocks wanted, 1 to BUFPOOL_MANY_MAX
  * @__reserved: (in) must be 0
  * @blocks: (in) address of an array of @count struct bufpool_block to fill
+ * @wait_id: (in/out) as in struct bufpool_rent
  *
  * The value of a successful ioctl is how many blocks were rented, at least 1:
  * the call waits for the first block only, and then takes what is there. An error
@@ -252,6 +310,7 @@ struct bufpool_rent_many {
 	__u32 count;
 	__u32 __reserved;
 	__u64 blocks;
+	__u64 wait_id;
 };
 
 /**
@@ -280,12 +339,12 @@ struct bufpool_return_many {
  * struct bufpool_limit - BUFPOOL_IOC_LIMIT: set this client's own ceiling
  * @size: (in) sizeof(struct bufpool_limit)
  * @flags: (in) must be 0
- * @ceiling: (in) bytes that this client may hold at most
+ * @ceiling: (in) bytes that this client may hold at most, rented and warm
  *
- * A client begins without a ceiling. Anybody may lower one, below what is held
- * too: nothing is taken away, and rents are refused (EDQUOT) until enough has
- * been returned. Raising it needs CAP_SYS_RESOURCE, so that a launcher can set a
- * ceiling for whom it hands the descriptor to.
+ * A client begins without a ceiling. Any program may lower it, below what is held
+ * too: no rental is ended, warm blocks beyond the ceiling go, and rents are refused
+ * (EDQUOT) until enough has been returned. Raising it needs CAP_SYS_RESOURCE, so
+ * that a launcher can set a ceiling for the program it hands the descriptor to.
  *
  * Errors: EFAULT, EINVAL, E2BIG, EPERM.
  */
@@ -312,7 +371,7 @@ struct bufpool_limit {
  * @user_quota: (out) bytes that they may; all ones is no quota, or exempt
  * @rents: (out) blocks rented from the pool since it was made
  * @reused: (out) of these, blocks that had been rented before
- * @returns: (out) blocks that came back, by whatever way
+ * @returns: (out) blocks that came back, in whatever way
  * @waits: (out) rents that had to wait
  * @steals: (out) warm blocks taken from their client because others needed them
  * @scrubs: (out) blocks zeroed in the background
@@ -324,6 +383,14 @@ struct bufpool_limit {
  * @limit: (out) bytes that the pool may hold
  * @slabs_created: (out) slabs taken from the system
  * @slabs_destroyed: (out) slabs given back to the system
+ * @refused_again: (out) rents refused with EAGAIN
+ * @refused_quota: (out) rents refused with EDQUOT
+ * @refused_memory: (out) rents refused with ENOMEM
+ * @timeouts: (out) rents that waited in vain, ETIMEDOUT
+ * @client_refused_again: (out) of these, this client's
+ * @client_refused_quota: (out) of these, this client's
+ * @client_refused_memory: (out) of these, this client's
+ * @client_timeouts: (out) of these, this client's
  *
  * All but the client's are for the whole pool.
  *
@@ -356,10 +423,18 @@ struct bufpool_stats {
 	__u64 limit;
 	__u64 slabs_created;
 	__u64 slabs_destroyed;
+	__u64 refused_again;
+	__u64 refused_quota;
+	__u64 refused_memory;
+	__u64 timeouts;
+	__u64 client_refused_again;
+	__u64 client_refused_quota;
+	__u64 client_refused_memory;
+	__u64 client_timeouts;
 };
 
 /**
- * struct bufpool_trim - BUFPOOL_IOC_TRIM: give warm blocks to the depot
+ * struct bufpool_trim - BUFPOOL_IOC_TRIM: give warm blocks to the free lists
  * @size: (in) sizeof(struct bufpool_trim)
  * @flags: (in) must be 0
  * @min_size: (in) only blocks of at least so many bytes; 0 is all
