@@ -63,3 +63,32 @@ const struct bufpool_backing bufpool_backing_slab = {
 	.shrink = backing_shrink,
 	.map = backing_map,
 };
+
+/*
+ * The largest object that a kmem_cache can be created for. Where the allocator
+ * debugs itself it puts red zones around an object, and the largest sizes no
+ * longer fit. To find that out by a creation that fails would leave a stack
+ * trace in the log, so see what one object of a middle size occupies.
+ */
+size_t bufpool_backing_slab_largest(void)
+{
+	const size_t size = KMALLOC_MAX_SIZE / 32;
+	size_t occupied = 0;
+	struct kmem_cache *cache;
+	void *object;
+
+	cache = kmem_cache_create_usercopy("bufpool-probe", size, PAGE_SIZE,
+					   SLAB_NO_MERGE, 0, size, NULL);
+	if (!cache)
+		return 0;
+	object = kmem_cache_alloc(cache, GFP_KERNEL);
+	if (object) {
+		occupied = folio_size(virt_to_folio(object));
+		kmem_cache_free(cache, object);
+	}
+	kmem_cache_destroy(cache);
+
+	if (!occupied)
+		return 0;
+	return occupied == size ? KMALLOC_MAX_SIZE : KMALLOC_MAX_SIZE / 2;
+}

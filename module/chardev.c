@@ -140,15 +140,15 @@ static int rent(struct call *call, struct bufpool_request *request, u32 flags,
 	request->zero = flags & BUFPOOL_RENT_ZERO;
 	request->nonblock = flags & BUFPOOL_RENT_NONBLOCK ||
 			    call->file->f_flags & O_NONBLOCK;
-	ret = bufpool_client_rent(client_of(call), request, &batch);
+	ret = bufpool_rental_rent(client_of(call), request, &batch);
 	/* a restarted call would begin to wait anew */
 	if (ret < 0)
 		return ret == -ERESTARTSYS && timeout_ns ? -EINTR : ret;
 	err = tell(call, &batch);
 	if (err)
-		bufpool_client_abort(client_of(call), &batch);
+		bufpool_rental_abort(client_of(call), &batch);
 	else
-		bufpool_client_publish(client_of(call), &batch, &request->tally);
+		bufpool_rental_publish(client_of(call), &batch, &request->tally);
 	return err ?: ret;
 }
 
@@ -203,11 +203,11 @@ static int run_rent(struct call *call)
 	if (IS_ERR(class))
 		return PTR_ERR(class);
 	if (flags & BUFPOOL_RENT_ZERO ||
-	    !bufpool_client_rent_latest(client_of(call), class, &block))
+	    !bufpool_rental_rent_fast(client_of(call), class, &block))
 		return rent_one(call, class);
 	err = put_rent(call, &block);
 	if (err)
-		bufpool_client_unrent(client_of(call), block.handle);
+		bufpool_rental_undo_fast(client_of(call), block.handle);
 	return err;
 }
 
@@ -265,11 +265,11 @@ static int run_return(struct call *call)
 	int ret;
 
 	if (!args->flags &&
-	    bufpool_client_return_near(client_of(call), args->handle))
+	    bufpool_rental_return_fast(client_of(call), args->handle))
 		return 0;
 	if (!return_flags_are_valid(args->flags))
 		return -EINVAL;
-	ret = bufpool_client_return(client_of(call), &args->handle, 1,
+	ret = bufpool_rental_return(client_of(call), &args->handle, 1,
 				    args->flags);
 	return ret < 0 ? ret : 0;
 }
@@ -313,7 +313,7 @@ static int run_return_many(struct call *call)
 		chunk = min(args->count - done, RETURN_CHUNK);
 		if (get_words(handles, from + done, chunk))
 			return done ?: -EFAULT;
-		ret = bufpool_client_return(client_of(call), handles, chunk,
+		ret = bufpool_rental_return(client_of(call), handles, chunk,
 					    args->flags);
 		if (ret < 0)
 			return done ?: ret;
@@ -479,7 +479,7 @@ static __poll_t chardev_poll(struct file *file, poll_table *table)
 
 	poll_wait(file, &pool->poll, table);
 	/*
-	 * Pairs with bufpool_pool_announce() and bufpool_poll_wake(): either they
+	 * Pairs with bufpool_pool_wake_waiters() and bufpool_pool_wake_pollers(): either they
 	 * see who polls, or this sees what they tell. Not every kernel's
 	 * poll_wait() ends in a barrier.
 	 */
@@ -511,18 +511,6 @@ static void chardev_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "bufpool-returns:\t%llu\n", stats.client_returns);
 }
 
-/**
- * struct bufpool_chardev - the device of a pool
- * @misc: the device
- * @pool: the pool
- * @sysfs: what is below the device in sysfs
- */
-struct bufpool_chardev {
-	struct miscdevice misc;
-	struct bufpool_pool *pool;
-	struct bufpool_sysfs *sysfs;
-};
-
 static int chardev_open(struct inode *inode, struct file *file)
 {
 	struct bufpool_chardev *chardev =
@@ -539,6 +527,7 @@ static int chardev_open(struct inode *inode, struct file *file)
 
 static int chardev_release(struct inode *inode, struct file *file)
 {
+	bufpool_rental_end_all(file->private_data);
 	bufpool_client_destroy(file->private_data);
 	return 0;
 }
@@ -578,12 +567,14 @@ static int register_misc(struct miscdevice *misc)
 /**
  * bufpool_chardev_create - make a pool's device
  * @pool: the pool; stays the caller's, who keeps it longer than the device
+ * @groups: the files of the device in sysfs
  *
  * The device can be opened before this returns.
  *
  * Return: the device, which the caller owns, or ERR_PTR().
  */
-struct bufpool_chardev *bufpool_chardev_create(struct bufpool_pool *pool)
+struct bufpool_chardev *bufpool_chardev_create(struct bufpool_pool *pool,
+					       const struct attribute_group **groups)
 {
 	struct bufpool_chardev *chardev = kzalloc(sizeof(*chardev), GFP_KERNEL);
 	int err;
@@ -595,13 +586,12 @@ struct bufpool_chardev *bufpool_chardev_create(struct bufpool_pool *pool)
 	chardev->misc.name = pool->name;
 	chardev->misc.fops = &chardev_fops;
 	chardev->misc.mode = 0660;
-	chardev->misc.groups = bufpool_sysfs_groups;
+	chardev->misc.groups = groups;
 	err = register_misc(&chardev->misc);
 	if (err) {
 		kfree(chardev);
 		return ERR_PTR(err);
 	}
-	chardev->sysfs = bufpool_sysfs_create(pool, chardev->misc.this_device);
 	return chardev;
 }
 
@@ -611,15 +601,6 @@ struct bufpool_chardev *bufpool_chardev_create(struct bufpool_pool *pool)
  */
 void bufpool_chardev_destroy(struct bufpool_chardev *chardev)
 {
-	bufpool_sysfs_destroy(chardev->sysfs);
 	misc_deregister(&chardev->misc);
 	kfree(chardev);
-}
-
-/* The pool that a device is for. */
-struct bufpool_pool *bufpool_chardev_pool(struct device *dev)
-{
-	struct miscdevice *misc = dev_get_drvdata(dev);
-
-	return container_of(misc, struct bufpool_chardev, misc)->pool;
 }

@@ -31,6 +31,7 @@ static bool limit_is_given;
 /* All are there from the end of loading to the beginning of unloading. */
 static struct bufpool_pool *pool;
 static struct bufpool_chardev *chardev;
+static struct bufpool_sysfs *sysfs;
 static struct dentry *debugfs;
 
 /* Take the suffix off a number of bytes and say by how much it shifts. */
@@ -158,11 +159,12 @@ static int start(void)
 	pool = bufpool_pool_create(KBUILD_MODNAME, &config);
 	if (IS_ERR(pool))
 		return PTR_ERR(pool);
-	chardev = bufpool_chardev_create(pool);
+	chardev = bufpool_chardev_create(pool, bufpool_sysfs_groups);
 	if (IS_ERR(chardev)) {
 		bufpool_pool_destroy(pool);
 		return PTR_ERR(chardev);
 	}
+	sysfs = bufpool_sysfs_create(pool, chardev->misc.this_device);
 	debugfs = bufpool_debugfs_create(pool);
 	return 0;
 }
@@ -170,6 +172,7 @@ static int start(void)
 static void stop(void)
 {
 	bufpool_debugfs_destroy(debugfs);
+	bufpool_sysfs_destroy(sysfs);
 	bufpool_chardev_destroy(chardev);
 	bufpool_pool_destroy(pool);
 	pool = NULL;

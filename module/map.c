@@ -30,17 +30,18 @@
  * comes with mmap_lock held.
  */
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include "bufpool.h"
 #include "trace.h"
 
 /* Under map_sem: the block at an offset, if it is the client's. */
-static struct bufpool_blk *find_held(struct bufpool_client *client, u64 offset)
+static struct bufpool_blk *map_find_rented(struct bufpool_client *client, u64 offset)
 {
 	struct bufpool_blk *blk;
 
 	lockdep_assert_held(&client->map_sem);
 	rcu_read_lock();
-	blk = bufpool_pool_find_offset(client->pool, offset);
+	blk = bufpool_handle_find_offset(client->pool, offset);
 	/* what is mapped already stays so while it is warm; nothing is added */
 	if (blk && (!bufpool_client_holds(client, blk) || READ_ONCE(blk->warm)))
 		blk = NULL;
@@ -89,7 +90,7 @@ static vm_fault_t vma_fault(struct vm_fault *vmf)
 	struct bufpool_blk *blk;
 
 	down_read(&client->map_sem);
-	blk = find_held(client, (u64)vmf->pgoff << PAGE_SHIFT);
+	blk = map_find_rented(client, (u64)vmf->pgoff << PAGE_SHIFT);
 	if (blk)
 		ret = map_blk(vmf, blk);
 	up_read(&client->map_sem);
@@ -111,7 +112,7 @@ static int vma_access(struct vm_area_struct *vma, unsigned long addr, void *buf,
 	if (!(vma->vm_flags & (write ? VM_WRITE : VM_READ)))
 		return -EFAULT;
 	down_read(&client->map_sem);
-	blk = find_held(client, offset);
+	blk = map_find_rented(client, offset);
 	if (!blk) {
 		len = -EFAULT;
 		goto out;
@@ -201,7 +202,7 @@ int bufpool_map(struct bufpool_client *client, struct vm_area_struct *vma)
 	if (!(vma->vm_flags & VM_MAYSHARE) || vma->vm_flags & VM_EXEC)
 		return -EINVAL;
 	if (offset == BUFPOOL_STATUS_OFFSET)
-		return bufpool_board_map(client->pool->board, vma);
+		return bufpool_status_map(client->pool->status, vma);
 	if (!range_is_valid(client->pool, offset, vma->vm_end - vma->vm_start))
 		return -EINVAL;
 	/* an area that is refused is never closed */
@@ -217,12 +218,12 @@ int bufpool_map(struct bufpool_client *client, struct vm_area_struct *vma)
 }
 
 /**
- * bufpool_map_fence - let those faults end that have still seen an owner
+ * bufpool_map_synchronize - let those faults end that have still seen an owner
  * @client: the owner
  *
  * Step 1 at the top of this file, after blk->owner has been cleared. May sleep.
  */
-void bufpool_map_fence(struct bufpool_client *client)
+void bufpool_map_synchronize(struct bufpool_client *client)
 {
 	down_write(&client->map_sem);
 	up_write(&client->map_sem);

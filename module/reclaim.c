@@ -18,7 +18,7 @@
 /* Bytes that scrubbing zeroes before it lets others run for a tick. */
 #define SCRUB_BYTES	SZ_1M
 
-static size_t scrub_one(struct bufpool_pool *pool)
+static size_t reclaim_scrub_one(struct bufpool_pool *pool)
 {
 	struct bufpool_blk *blk = NULL;
 	unsigned int i;
@@ -28,47 +28,35 @@ static size_t scrub_one(struct bufpool_pool *pool)
 	if (!blk)
 		return 0;
 	bufpool_blk_scrub(blk);
-	bufpool_count(pool, BUFPOOL_SCRUBS);
+	bufpool_count(pool->counters, BUFPOOL_SCRUBS);
 	trace_bufpool_scrub(blk);
 	i = bufpool_class_block_size(bufpool_blk_class(blk));
-	bufpool_class_put(blk);
+	bufpool_supply_put(blk);
 	return i;
 }
 
-static void scrub(struct work_struct *work)
+static void reclaim_scrub(struct work_struct *work)
 {
 	struct bufpool_pool *pool =
 		container_of(to_delayed_work(work), struct bufpool_pool, scrub);
 	size_t done = 0, bytes;
 
-	while (done < SCRUB_BYTES && (bytes = scrub_one(pool)))
+	while (done < SCRUB_BYTES && (bytes = reclaim_scrub_one(pool)))
 		done += bytes;
 	if (done >= SCRUB_BYTES)
 		bufpool_pool_scrub_later(pool);
 }
 
-/* Have dirty free blocks zeroed soon. */
-void bufpool_pool_scrub_later(struct bufpool_pool *pool)
-{
-	queue_delayed_work(pool->wq, &pool->scrub, 1);
-}
-
-static void flush(struct work_struct *work)
+static void reclaim_flush(struct work_struct *work)
 {
 	struct bufpool_pool *pool =
 		container_of(work, struct bufpool_pool, flush);
 
-	bufpool_pool_flush(pool);
-}
-
-/* Have the slab caches let go of what was given back, soon. */
-void bufpool_pool_flush_later(struct bufpool_pool *pool)
-{
-	queue_work(pool->wq, &pool->flush);
+	bufpool_supply_flush(pool);
 }
 
 /* Half of what nobody has needed since the last time, but not below the floor. */
-static void trim_class(struct bufpool_pool *pool, struct bufpool_class *class)
+static void reclaim_trim_class(struct bufpool_pool *pool, struct bufpool_class *class)
 {
 	unsigned long spare = DIV_ROUND_UP(bufpool_class_spare(class), 2);
 	unsigned long pinned = atomic_long_read(&pool->pinned);
@@ -76,11 +64,11 @@ static void trim_class(struct bufpool_pool *pool, struct bufpool_class *class)
 	unsigned long over = pinned > floor ? pinned - floor : 0;
 
 	spare = min(spare, over / class->slab_size);
-	bufpool_class_drop_idle(class, spare * class->slab_size);
-	bufpool_class_flush(class);
+	bufpool_supply_drop_class(class, spare * class->slab_size);
+	bufpool_supply_flush_class(class);
 }
 
-static void trim(struct work_struct *work)
+static void reclaim_trim(struct work_struct *work)
 {
 	struct bufpool_pool *pool =
 		container_of(to_delayed_work(work), struct bufpool_pool, trim);
@@ -91,24 +79,24 @@ static void trim(struct work_struct *work)
 	while (bufpool_warm_age(pool, jiffies - 2 * period, SZ_1M, true) >= SZ_1M)
 		cond_resched();
 	for (i = pool->nr_classes; i--;)
-		trim_class(pool, &pool->classes[i]);
+		reclaim_trim_class(pool, &pool->classes[i]);
 	queue_delayed_work(pool->wq, &pool->trim, period);
 }
 
 /* The system is short of memory, and programs can see it. */
-static void tell_programs(struct bufpool_pool *pool)
+static void reclaim_report_pressure(struct bufpool_pool *pool)
 {
-	atomic_inc(&pool->board->pressure);
+	atomic_inc(&pool->status->pressure);
 }
 
 static unsigned long shrink_count(struct shrinker *shrinker,
 				  struct shrink_control *sc)
 {
 	struct bufpool_pool *pool = bufpool_shrinker_data(shrinker);
-	size_t bytes = bufpool_pool_idle(pool) + bufpool_pool_warm(pool);
+	size_t bytes = bufpool_supply_idle(pool) + bufpool_pool_warm(pool);
 
 	/* where this is nothing, programs may have what they do not need */
-	tell_programs(pool);
+	reclaim_report_pressure(pool);
 	return bytes >> PAGE_SHIFT ?: SHRINK_EMPTY;
 }
 
@@ -120,8 +108,8 @@ static unsigned long shrink_scan(struct shrinker *shrinker,
 	u32 now = jiffies;
 	size_t done;
 
-	tell_programs(pool);
-	done = bufpool_pool_drop_some(pool, wanted);
+	reclaim_report_pressure(pool);
+	done = bufpool_supply_drop(pool, wanted);
 	if (done < wanted) {
 		u32 since = READ_ONCE(pool->pressed);
 
@@ -129,7 +117,7 @@ static unsigned long shrink_scan(struct shrinker *shrinker,
 		if ((s32)(now - since) >= (s32)msecs_to_jiffies(10))
 			WRITE_ONCE(pool->pressed, now);
 		done += bufpool_warm_age(pool, since, wanted - done, false);
-		done += bufpool_pool_drop_some(pool, wanted);
+		done += bufpool_supply_drop(pool, wanted);
 	}
 	if (!done)
 		return SHRINK_STOP;
@@ -152,9 +140,9 @@ int bufpool_reclaim_start(struct bufpool_pool *pool)
 				   pool->name);
 	if (!pool->wq)
 		return -ENOMEM;
-	INIT_DELAYED_WORK(&pool->trim, trim);
-	INIT_DELAYED_WORK(&pool->scrub, scrub);
-	INIT_WORK(&pool->flush, flush);
+	INIT_DELAYED_WORK(&pool->trim, reclaim_trim);
+	INIT_DELAYED_WORK(&pool->scrub, reclaim_scrub);
+	INIT_WORK(&pool->flush, reclaim_flush);
 	err = bufpool_shrinker_register(&pool->shrinker, pool->name,
 					shrink_count, shrink_scan, pool);
 	if (err) {
@@ -172,8 +160,8 @@ void bufpool_reclaim_all(struct bufpool_pool *pool)
 
 	while (bufpool_warm_age(pool, since, SZ_1M, true) >= SZ_1M)
 		cond_resched();
-	bufpool_pool_drop_some(pool, SIZE_MAX);
-	bufpool_pool_flush(pool);
+	bufpool_supply_drop(pool, SIZE_MAX);
+	bufpool_supply_flush(pool);
 }
 
 /* The period has changed. */

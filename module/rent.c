@@ -13,7 +13,7 @@
 /* How much larger a block may be than was asked for, in doublings. */
 #define LARGER_CLASSES	2
 
-static struct bufpool_blk *take(struct bufpool_class *class)
+static struct bufpool_blk *rent_take_free(struct bufpool_class *class)
 {
 	struct bufpool_blk *blk = NULL;
 
@@ -26,12 +26,12 @@ static struct bufpool_blk *take(struct bufpool_class *class)
 }
 
 /* A larger block, or NULL if the client may not have that. */
-static struct bufpool_blk *admit(struct bufpool_request *request,
+static struct bufpool_blk *rent_admit(struct bufpool_request *request,
 				 struct bufpool_blk *blk)
 {
-	if (!blk || bufpool_client_charge_rest(request, blk))
+	if (!blk || bufpool_budget_charge_rest(request, blk))
 		return blk;
-	bufpool_class_put(blk);
+	bufpool_supply_put(blk);
 	request->exact = true;
 	return NULL;
 }
@@ -55,8 +55,8 @@ struct bufpool_blk *bufpool_rent_larger(struct bufpool_request *request)
 		return NULL;
 	for (nr = class->nr + 1; !blk && nr <= class->nr + LARGER_CLASSES &&
 	     nr < pool->nr_classes; nr++)
-		blk = take(&pool->classes[nr]);
-	return admit(request, blk);
+		blk = rent_take_free(&pool->classes[nr]);
+	return rent_admit(request, blk);
 }
 
 /**
@@ -79,26 +79,26 @@ struct bufpool_blk *bufpool_rent_larger_warm(struct bufpool_request *request)
 	for (nr = class->nr + 1; !blk && nr <= class->nr + LARGER_CLASSES &&
 	     nr < pool->nr_classes; nr++)
 		blk = bufpool_warm_steal(pool, &pool->classes[nr], NULL);
-	return admit(request, blk);
+	return rent_admit(request, blk);
 }
 
 /* Grow; where there is no room for it, warm blocks of any class give way. */
-static int grow_for_warm(struct bufpool_class *class, struct bufpool_blk **keep)
+static int rent_grow_for_warm(struct bufpool_class *class, struct bufpool_blk **keep)
 {
 	struct bufpool_pool *pool = class->pool;
 	struct bufpool_blk *blk;
 	int err = -EAGAIN;
 
 	/* not in vain */
-	if (bufpool_pool_unused(pool) <
+	if (bufpool_supply_unused(pool) <
 	    bufpool_pool_missing(pool, class->slab_size))
 		return err;
 	while (err == -EAGAIN && !signal_pending(current)) {
 		blk = bufpool_warm_steal(class->pool, NULL, NULL);
 		if (!blk)
 			break;
-		bufpool_class_put(blk);
-		err = bufpool_class_grow(class, keep);
+		bufpool_supply_put(blk);
+		err = bufpool_supply_grow(class, keep);
 	}
 	return err;
 }
@@ -120,17 +120,17 @@ int bufpool_rent_replenish(struct bufpool_class *class, u64 ticket,
 	int err = -EAGAIN;
 
 	lockdep_assert_held(&class->grow);
-	if (bufpool_wait_is_turn(class, ticket))
-		err = bufpool_class_grow(class, keep);
+	if (bufpool_waitq_is_turn(class, ticket))
+		err = bufpool_supply_grow(class, keep);
 	if (!err || err == -EDQUOT)
 		return err;
 	blk = bufpool_warm_steal(class->pool, class, NULL);
 	if (blk) {
-		bufpool_class_offer(blk, keep);
+		bufpool_supply_put_or_take(blk, keep);
 		return 0;
 	}
-	if (err == -EAGAIN && bufpool_wait_is_turn(class, ticket))
-		err = grow_for_warm(class, keep);
+	if (err == -EAGAIN && bufpool_waitq_is_turn(class, ticket))
+		err = rent_grow_for_warm(class, keep);
 	return err;
 }
 
@@ -138,15 +138,15 @@ int bufpool_rent_replenish(struct bufpool_class *class, u64 ticket,
  * Whether there may be room for a slab. Where there are warm blocks this says
  * yes too often; who tries has them given up, so it does not say so twice.
  */
-static bool could_grow(struct bufpool_class *class)
+static bool rent_could_grow(struct bufpool_class *class)
 {
 	struct bufpool_pool *pool = class->pool;
 	size_t missing = bufpool_pool_missing(pool, class->slab_size);
 
-	if (!bufpool_wait_is_turn(class, BUFPOOL_NO_TICKET))
+	if (!bufpool_waitq_is_turn(class, BUFPOOL_NO_TICKET))
 		return false;
-	return bufpool_pool_idle(pool) >= missing ||
-	       (bufpool_pool_warm(pool) && bufpool_pool_unused(pool) >= missing);
+	return bufpool_supply_idle(pool) >= missing ||
+	       (bufpool_pool_warm(pool) && bufpool_supply_unused(pool) >= missing);
 }
 
 /**
@@ -162,7 +162,7 @@ bool bufpool_rent_could(struct bufpool_class *class)
 
 	if (bufpool_pool_missing(pool, 0))
 		return false;
-	if (could_grow(class))
+	if (rent_could_grow(class))
 		return true;
 	for (nr = class->nr; nr <= class->nr + LARGER_CLASSES &&
 	     nr < pool->nr_classes; nr++)
@@ -173,23 +173,23 @@ bool bufpool_rent_could(struct bufpool_class *class)
 }
 
 /* Grow if it is a newcomer's turn. */
-static int grow(struct bufpool_class *class, struct bufpool_blk **keep)
+static int rent_grow(struct bufpool_class *class, struct bufpool_blk **keep)
 {
-	if (!bufpool_wait_is_turn(class, BUFPOOL_NO_TICKET))
+	if (!bufpool_waitq_is_turn(class, BUFPOOL_NO_TICKET))
 		return -EAGAIN;
-	return bufpool_class_grow(class, keep);
+	return bufpool_supply_grow(class, keep);
 }
 
-static int replenish(struct bufpool_class *class, struct bufpool_blk **keep)
+static int rent_replenish(struct bufpool_class *class, struct bufpool_blk **keep)
 {
 	return bufpool_rent_replenish(class, BUFPOOL_NO_TICKET, keep);
 }
 
 /* A way to make blocks for a class whose grow mutex is held. */
-typedef int make_fn(struct bufpool_class *class, struct bufpool_blk **keep);
+typedef int rent_make_fn(struct bufpool_class *class, struct bufpool_blk **keep);
 
 /* Have one task at a time make blocks. */
-static struct bufpool_blk *make(struct bufpool_class *class, make_fn *by)
+static struct bufpool_blk *rent_make(struct bufpool_class *class, rent_make_fn *by)
 {
 	struct bufpool_blk *blk;
 	int err = 0;
@@ -197,62 +197,43 @@ static struct bufpool_blk *make(struct bufpool_class *class, make_fn *by)
 	if (mutex_lock_interruptible(&class->grow))
 		return ERR_PTR(-ERESTARTSYS);
 	/* who had the mutex before has often left blocks */
-	blk = take(class);
+	blk = rent_take_free(class);
 	while (!blk && !err)
 		err = by(class, &blk);
 	bufpool_wait_unlock_grow(class);
 	return blk ?: ERR_PTR(err);
 }
 
-static bool nobody_waits(struct bufpool_class *class)
+static bool rent_has_no_waiters(struct bufpool_class *class)
 {
 	return list_empty_careful(&class->waiters);
 }
 
-/* Look everywhere, without waiting. */
-static struct bufpool_blk *look(struct bufpool_request *request)
-{
-	struct bufpool_class *class = request->class;
-	struct bufpool_blk *blk = take(class), *larger = NULL;
-
-	if (blk)
-		return blk;
-	blk = make(class, grow);
-	if (!IS_ERR(blk) || blk == ERR_PTR(-ERESTARTSYS))
-		return blk;
-	if (nobody_waits(class))
-		larger = bufpool_rent_larger(request);
-	if (larger)
-		return larger;
-	blk = make(class, replenish);
-	if (IS_ERR(blk) && nobody_waits(class))
-		larger = bufpool_rent_larger_warm(request);
-	return larger ?: blk;
-}
-
 /**
- * bufpool_rent - get one block for a client to be
+ * bufpool_rent_find - look for a block everywhere, without waiting for one
  * @request: what is wanted
  *
  * May sleep.
  *
- * Return: a block, in transit and zero, maybe of a larger class and then charged
- * for the rest of that, or ERR_PTR():
- * -EAGAIN, -ETIMEDOUT, -EDQUOT, -ENOMEM, -ERESTARTSYS.
+ * Return: a block, in transit and maybe dirty, or ERR_PTR(): -EAGAIN, -EDQUOT,
+ * -ENOMEM, -ERESTARTSYS.
  */
-struct bufpool_blk *bufpool_rent(struct bufpool_request *request)
+struct bufpool_blk *bufpool_rent_find(struct bufpool_request *request)
 {
 	struct bufpool_class *class = request->class;
-	struct bufpool_blk *blk = look(request);
+	struct bufpool_blk *blk = rent_take_free(class), *larger = NULL;
 
-	/* what is being zeroed just now counts as free */
-	if (blk == ERR_PTR(-EAGAIN) && request->nonblock) {
-		flush_work(&class->pool->scrub.work);
-		blk = look(request);
-	}
-	if (blk == ERR_PTR(-EAGAIN) && !request->nonblock)
-		blk = bufpool_wait(request);
-	if (!IS_ERR(blk))
-		bufpool_blk_scrub(blk);
-	return blk;
+	if (blk)
+		return blk;
+	blk = rent_make(class, rent_grow);
+	if (!IS_ERR(blk) || blk == ERR_PTR(-ERESTARTSYS))
+		return blk;
+	if (rent_has_no_waiters(class))
+		larger = bufpool_rent_larger(request);
+	if (larger)
+		return larger;
+	blk = rent_make(class, rent_replenish);
+	if (IS_ERR(blk) && rent_has_no_waiters(class))
+		larger = bufpool_rent_larger_warm(request);
+	return larger ?: blk;
 }

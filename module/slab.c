@@ -15,7 +15,7 @@ static void blk_init(struct bufpool_blk *blk, unsigned int nr)
 }
 
 /* Make the slab findable. Until a block is rented, nobody finds an owner. */
-static int publish(struct bufpool_slab *slab)
+static int slab_publish(struct bufpool_slab *slab)
 {
 	struct bufpool_class *class = slab->class;
 	u32 last = (BUFPOOL_SPAN >> class->shift >> class->slab_shift) - 1;
@@ -61,11 +61,11 @@ struct bufpool_slab *bufpool_slab_create(struct bufpool_class *class)
 	if (!slab->memory)
 		goto free_table;
 
-	err = publish(slab);
+	err = slab_publish(slab);
 	if (err)
 		goto free_memory;
 
-	bufpool_count(class->pool, BUFPOOL_SLABS_CREATED);
+	bufpool_count(class->pool->counters, BUFPOOL_SLABS_CREATED);
 	trace_bufpool_slab_add(slab);
 	return slab;
 
@@ -76,7 +76,7 @@ free_table:
 	return ERR_PTR(err);
 }
 
-static void free_table(struct rcu_head *rcu)
+static void slab_free_table(struct rcu_head *rcu)
 {
 	struct bufpool_slab *slab = container_of(rcu, struct bufpool_slab, rcu);
 
@@ -101,9 +101,9 @@ void bufpool_slab_destroy(struct bufpool_slab *slab)
 	WARN_ON_ONCE(slab->nr_free != class->per_slab);
 	xa_erase(&class->slabs, slab->id);
 	class->backing->free(class, slab->memory);
-	bufpool_count(class->pool, BUFPOOL_SLABS_DESTROYED);
+	bufpool_count(class->pool->counters, BUFPOOL_SLABS_DESTROYED);
 	trace_bufpool_slab_remove(slab);
-	call_rcu(&slab->rcu, free_table);
+	call_rcu(&slab->rcu, slab_free_table);
 }
 
 /**
@@ -124,7 +124,7 @@ void bufpool_slab_push(struct bufpool_slab *slab, struct bufpool_blk *blk)
 	slab->nr_free++;
 }
 
-static struct bufpool_blk *pop(struct bufpool_slab *slab, u16 *head)
+static struct bufpool_blk *slab_pop(struct bufpool_slab *slab, u16 *head)
 {
 	struct bufpool_blk *blk = &slab->blks[*head];
 
@@ -142,7 +142,7 @@ static struct bufpool_blk *pop(struct bufpool_slab *slab, u16 *head)
  */
 struct bufpool_blk *bufpool_slab_pop_dirty(struct bufpool_slab *slab)
 {
-	struct bufpool_blk *blk = pop(slab, &slab->dirty);
+	struct bufpool_blk *blk = slab_pop(slab, &slab->dirty);
 
 	if (slab->dirty == BUFPOOL_NO_BLK)
 		list_del_init(&slab->dirty_node);
@@ -158,7 +158,7 @@ struct bufpool_blk *bufpool_slab_pop_dirty(struct bufpool_slab *slab)
 struct bufpool_blk *bufpool_slab_pop(struct bufpool_slab *slab)
 {
 	if (slab->clean != BUFPOOL_NO_BLK)
-		return pop(slab, &slab->clean);
+		return slab_pop(slab, &slab->clean);
 	return bufpool_slab_pop_dirty(slab);
 }
 
@@ -190,7 +190,7 @@ void *bufpool_blk_memory(struct bufpool_blk *blk)
 }
 
 /* Note, of a block that has left its client, whether it may have been written. */
-void bufpool_blk_leave(struct bufpool_blk *blk)
+void bufpool_blk_update_dirty(struct bufpool_blk *blk)
 {
 	blk->dirty |= blk->touched;
 	blk->touched = false;

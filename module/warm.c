@@ -19,7 +19,7 @@
 #include "bufpool.h"
 #include "trace.h"
 
-static struct bufpool_blk *oldest(struct bufpool_client *client, unsigned int nr)
+static struct bufpool_blk *warm_oldest(struct bufpool_client *client, unsigned int nr)
 {
 	lockdep_assert_held(&client->lock);
 	if (list_empty(&client->warm[nr].blks))
@@ -100,17 +100,17 @@ unsigned int bufpool_warm_take(struct bufpool_client *client,
 }
 
 /* Take a client's oldest block of a class out of it; it is in transit then. */
-static struct bufpool_blk *claim_oldest(struct bufpool_client *client,
+static struct bufpool_blk *warm_claim_oldest(struct bufpool_client *client,
 					unsigned int nr)
 {
 	struct bufpool_blk *blk;
 
 	spin_lock(&client->lock);
-	blk = oldest(client, nr);
+	blk = warm_oldest(client, nr);
 	if (blk) {
 		bufpool_warm_count(client, bufpool_blk_class(blk), -1);
 		list_del_init(&blk->node);
-		bufpool_client_lose(client, blk);
+		bufpool_client_disown(client, blk);
 		WRITE_ONCE(blk->warm, false);
 	}
 	spin_unlock(&client->lock);
@@ -118,13 +118,13 @@ static struct bufpool_blk *claim_oldest(struct bufpool_client *client,
 }
 
 /* Unmap a block that was claimed, after a fence. Return: its bytes. */
-static size_t part(struct bufpool_client *client, struct bufpool_blk *blk)
+static size_t warm_evict(struct bufpool_client *client, struct bufpool_blk *blk)
 {
 	size_t size = bufpool_class_block_size(bufpool_blk_class(blk));
 
 	bufpool_map_unmap(client, blk);
-	bufpool_blk_leave(blk);
-	bufpool_user_uncharge(client, size);
+	bufpool_blk_update_dirty(blk);
+	bufpool_budget_uncharge_user(client, size);
 	return size;
 }
 
@@ -148,11 +148,11 @@ u64 bufpool_warm_trim(struct bufpool_client *client, u64 min_size)
 		if (bufpool_class_block_size(&pool->classes[nr]) < min_size)
 			continue;
 		/* others may keep blocks warm meanwhile, without an end */
-		while (left && (blk = claim_oldest(client, nr))) {
+		while (left && (blk = warm_claim_oldest(client, nr))) {
 			left--;
-			bufpool_map_fence(client);
-			bytes += part(client, blk);
-			bufpool_class_put(blk);
+			bufpool_map_synchronize(client);
+			bytes += warm_evict(client, blk);
+			bufpool_supply_put(blk);
 			cond_resched();
 		}
 	}
@@ -168,10 +168,10 @@ struct search {
 	u32 since;			/* unused since then, in jiffies */
 };
 
-static void look_at_class(struct search *search, struct bufpool_client *client,
+static void warm_search_class(struct search *search, struct bufpool_client *client,
 			  unsigned int nr)
 {
-	struct bufpool_blk *blk = oldest(client, nr);
+	struct bufpool_blk *blk = warm_oldest(client, nr);
 
 	if (!blk || (search->client && (s32)(blk->since - search->since) >= 0))
 		return;
@@ -180,7 +180,7 @@ static void look_at_class(struct search *search, struct bufpool_client *client,
 	search->since = blk->since;
 }
 
-static void look_at_client(struct search *search, struct bufpool_client *client)
+static void warm_search_client(struct search *search, struct bufpool_client *client)
 {
 	unsigned int nr;
 
@@ -189,22 +189,22 @@ static void look_at_client(struct search *search, struct bufpool_client *client)
 		return;
 	spin_lock(&client->lock);
 	if (search->class)
-		look_at_class(search, client, search->class->nr);
+		warm_search_class(search, client, search->class->nr);
 	else
 		for (nr = 0; nr < client->pool->nr_classes; nr++)
-			look_at_class(search, client, nr);
+			warm_search_class(search, client, nr);
 	spin_unlock(&client->lock);
 }
 
 /* Return: whether there is one; search->client has a reference then. */
-static bool look_at_all(struct search *search, struct bufpool_pool *pool)
+static bool warm_search_pool(struct search *search, struct bufpool_pool *pool)
 {
 	struct bufpool_client *client;
 
 	search->client = NULL;
 	mutex_lock(&pool->clients_lock);
 	list_for_each_entry(client, &pool->clients, node)
-		look_at_client(search, client);
+		warm_search_client(search, client);
 	if (search->client)
 		kref_get(&search->client->ref);
 	mutex_unlock(&pool->clients_lock);
@@ -229,17 +229,17 @@ struct bufpool_blk *bufpool_warm_steal(struct bufpool_pool *pool,
 	struct bufpool_blk *blk = NULL;
 
 	/* between finding and claiming, its client may have used it */
-	while (!blk && look_at_all(&search, pool)) {
-		blk = claim_oldest(search.client, search.nr);
+	while (!blk && warm_search_pool(&search, pool)) {
+		blk = warm_claim_oldest(search.client, search.nr);
 		if (blk) {
-			bufpool_map_fence(search.client);
-			part(search.client, blk);
+			bufpool_map_synchronize(search.client);
+			warm_evict(search.client, blk);
 			trace_bufpool_steal(search.client, blk);
 		}
 		bufpool_client_put(search.client);
 	}
 	if (blk)
-		bufpool_count(pool, BUFPOOL_STEALS);
+		bufpool_count(pool->counters, BUFPOOL_STEALS);
 	return blk;
 }
 
@@ -248,7 +248,7 @@ bool bufpool_warm_any(struct bufpool_pool *pool, struct bufpool_class *class)
 {
 	struct search search = { .class = class };
 
-	if (!look_at_all(&search, pool))
+	if (!warm_search_pool(&search, pool))
 		return false;
 	bufpool_client_put(search.client);
 	return true;
@@ -269,20 +269,20 @@ u64 bufpool_warm_of_user(struct bufpool_pool *pool,
 	return bytes;
 }
 
-static bool is_older(struct bufpool_client *client, unsigned int nr, u32 since)
+static bool warm_is_older(struct bufpool_client *client, unsigned int nr, u32 since)
 {
 	struct bufpool_blk *blk;
 	bool ret;
 
 	spin_lock(&client->lock);
-	blk = oldest(client, nr);
+	blk = warm_oldest(client, nr);
 	ret = blk && (s32)(blk->since - since) < 0;
 	spin_unlock(&client->lock);
 	return ret;
 }
 
 /* Give blocks of one client up; never waits for a fault in progress. */
-static size_t age_client(struct bufpool_client *client, u32 since, size_t bytes)
+static size_t warm_age_client(struct bufpool_client *client, u32 since, size_t bytes)
 {
 	struct bufpool_pool *pool = client->pool;
 	struct bufpool_blk *blk;
@@ -290,22 +290,22 @@ static size_t age_client(struct bufpool_client *client, u32 since, size_t bytes)
 	unsigned int nr;
 
 	for (nr = 0; nr < pool->nr_classes; nr++) {
-		while (done < bytes && is_older(client, nr, since)) {
+		while (done < bytes && warm_is_older(client, nr, since)) {
 			/* a fence that does not wait, see map.c */
 			if (!down_write_trylock(&client->map_sem))
 				return done;
-			blk = claim_oldest(client, nr);
+			blk = warm_claim_oldest(client, nr);
 			up_write(&client->map_sem);
 			if (!blk)
 				break;
-			done += part(client, blk);
-			bufpool_class_put(blk);
+			done += warm_evict(client, blk);
+			bufpool_supply_put(blk);
 		}
 	}
 	return done;
 }
 
-static bool lock_clients(struct bufpool_pool *pool, bool may_wait)
+static bool warm_lock_clients(struct bufpool_pool *pool, bool may_wait)
 {
 	if (!may_wait)
 		return mutex_trylock(&pool->clients_lock);
@@ -332,13 +332,13 @@ size_t bufpool_warm_age(struct bufpool_pool *pool, u32 since, size_t bytes,
 	struct bufpool_client *client;
 	size_t done = 0;
 
-	if (!lock_clients(pool, may_wait))
+	if (!warm_lock_clients(pool, may_wait))
 		return 0;
 	list_for_each_entry(client, &pool->clients, node) {
 		if (done >= bytes)
 			break;
 		if (READ_ONCE(client->nr_warm))
-			done += age_client(client, since, bytes - done);
+			done += warm_age_client(client, since, bytes - done);
 	}
 	mutex_unlock(&pool->clients_lock);
 	return done;

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Counters: each CPU has its own, readers add them up.
+ */
+#include "bufpool.h"
+
+/* Add up what all CPUs have counted. */
+void bufpool_counters_sum(struct bufpool_counters __percpu *counters,
+			  struct bufpool_counters *sum)
+{
+	int cpu, event;
+
+	*sum = (struct bufpool_counters){};
+	for_each_possible_cpu(cpu)
+		for (event = 0; event < BUFPOOL_NR_EVENTS; event++)
+			sum->of[event] += per_cpu_ptr(counters, cpu)->of[event];
+}
+
+/* Bytes in warm blocks of all clients. */
+size_t bufpool_counters_warm(struct bufpool_counters __percpu *counters)
+{
+	s64 bytes = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		bytes += READ_ONCE(per_cpu_ptr(counters, cpu)->warm);
+	/* the parts are not read at one instant */
+	return max_t(s64, bytes, 0);
+}

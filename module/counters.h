@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _BUFPOOL_COUNTERS_H
+#define _BUFPOOL_COUNTERS_H
+
+#include <linux/percpu.h>
+#include <linux/types.h>
+
+/* What is counted, see struct bufpool_stats. */
+enum bufpool_event {
+	BUFPOOL_RENTS,
+	BUFPOOL_REUSED,
+	BUFPOOL_RETURNS,
+	BUFPOOL_WAITS,
+	BUFPOOL_STEALS,
+	BUFPOOL_SCRUBS,
+	BUFPOOL_SLABS_CREATED,
+	BUFPOOL_SLABS_DESTROYED,
+	BUFPOOL_NR_EVENTS,
+};
+
+/* Each CPU has its own, readers add them up. */
+struct bufpool_counters {
+	u64 of[BUFPOOL_NR_EVENTS];
+	s64 warm;	/* bytes that became warm here, less those that ceased to be */
+};
+
+static inline void bufpool_count_many(struct bufpool_counters __percpu *counters,
+				      enum bufpool_event event, int nr)
+{
+	this_cpu_add(counters->of[event], nr);
+}
+
+static inline void bufpool_count(struct bufpool_counters __percpu *counters,
+				 enum bufpool_event event)
+{
+	bufpool_count_many(counters, event, 1);
+}
+
+void bufpool_counters_sum(struct bufpool_counters __percpu *counters,
+			  struct bufpool_counters *sum);
+size_t bufpool_counters_warm(struct bufpool_counters __percpu *counters);
+
+#endif /* _BUFPOOL_COUNTERS_H */

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _BUFPOOL_POOL_H
+#define _BUFPOOL_POOL_H
+
+#include <linux/atomic.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include "budget.h"
+#include "class.h"
+#include "compat.h"
+#include "counters.h"
+#include "status.h"
+
+struct bufpool_waiter;
+
+/**
+ * struct bufpool_config - what a pool is made with
+ * @slab_size: bytes that classes of small blocks grow by; a power of two
+ * @max_pooled: bytes in the largest block that is kept; a power of two
+ * @limit: bytes that the pool may hold
+ * @quota: bytes that one user's clients may hold
+ * @floor: bytes that the pool keeps when nobody needs them
+ * @warm_blocks: blocks of a class that a client keeps warm at most
+ * @warm_bytes: bytes of a class that a client keeps warm at most
+ * @trim_ms: period of giving memory back, milliseconds
+ *
+ * All but the first two may change while the pool is in use; they are read
+ * without a lock.
+ */
+struct bufpool_config {
+	unsigned long slab_size;
+	unsigned long max_pooled;
+	unsigned long limit;
+	unsigned long quota;
+	unsigned long floor;
+	unsigned long warm_blocks;
+	unsigned long warm_bytes;
+	unsigned long trim_ms;
+};
+
+/**
+ * struct bufpool_pool - classes and what they may hold together
+ * @name: prefix of the names of its caches; constant, as all up to @counters
+ * @config: see struct bufpool_config
+ * @max_rent: bytes in the largest block
+ * @nr_classes: how many
+ * @counters: see struct bufpool_counters
+ * @pinned: bytes in slabs, charged before they are made; at most the limit of
+ *	that moment
+ * @uncharges: how often @pinned has become less
+ * @status: what programs see of it
+ * @tickets: see wait.c
+ * @drain_lock: guards @drains_for
+ * @drains_for: the waiter that slabs are being drained for, or NULL
+ * @poll: who polls the device
+ * @clients_lock: guards @clients, @users, @nr_clients
+ * @clients: open clients
+ * @users: who they belong to
+ * @nr_clients: how many
+ * @shrinker: see reclaim.c, as for the rest up to @pressed
+ * @wq: for the works that follow
+ * @trim: periodic
+ * @scrub: zeroes free blocks
+ * @flush: see bufpool_supply_flush_class()
+ * @pressed: when memory was short last, in jiffies
+ * @classes: the classes
+ */
+struct bufpool_pool {
+	const char *name;
+	struct bufpool_config config;
+	size_t max_rent;
+	unsigned int nr_classes;
+	struct bufpool_counters __percpu *counters;
+	atomic_long_t pinned;
+	atomic_long_t uncharges;
+	struct bufpool_status_page *status;
+	atomic64_t tickets;
+	struct mutex drain_lock;	/* for whom slabs are drained */
+	struct bufpool_waiter *drains_for;
+	wait_queue_head_t poll;
+	struct mutex clients_lock;	/* who the clients are */
+	struct list_head clients;
+	struct list_head users;
+	unsigned int nr_clients;
+	struct bufpool_shrinker shrinker;
+	struct workqueue_struct *wq;
+	struct delayed_work trim;
+	struct delayed_work scrub;
+	struct work_struct flush;
+	u32 pressed;
+	struct bufpool_class classes[BUFPOOL_MAX_CLASSES];
+};
+
+/* Tasks that wait, in all classes. */
+static inline int bufpool_pool_waiting(const struct bufpool_pool *pool)
+{
+	return atomic_read(&pool->status->waiting);
+}
+
+/* How many bytes would have to be uncharged before so many can be charged. */
+static inline size_t bufpool_pool_missing(const struct bufpool_pool *pool,
+					  size_t bytes)
+{
+	unsigned long pinned = atomic_long_read(&pool->pinned);
+	unsigned long limit = READ_ONCE(pool->config.limit);
+
+	return pinned + bytes > limit ? pinned + bytes - limit : 0;
+}
+
+/**
+ * bufpool_pool_class - which class serves a size
+ * @pool: where
+ * @size: bytes, at least 1
+ *
+ * Return: the class with the smallest blocks that are large enough, or NULL.
+ */
+static inline struct bufpool_class *
+bufpool_pool_class(struct bufpool_pool *pool, u64 size)
+{
+	unsigned int nr;
+
+	if (size > pool->max_rent)
+		return NULL;
+	nr = size <= PAGE_SIZE ? 0 : ilog2(size - 1) + 1 - PAGE_SHIFT;
+	return &pool->classes[nr];
+}
+
+/* Have dirty free blocks zeroed soon. */
+static inline void bufpool_pool_scrub_later(struct bufpool_pool *pool)
+{
+	queue_delayed_work(pool->wq, &pool->scrub, 1);
+}
+
+/* Have the slab caches let go of what was given back, soon. */
+static inline void bufpool_pool_flush_later(struct bufpool_pool *pool)
+{
+	queue_work(pool->wq, &pool->flush);
+}
+
+/* Bytes in warm blocks of all clients. */
+static inline size_t bufpool_pool_warm(struct bufpool_pool *pool)
+{
+	return bufpool_counters_warm(pool->counters);
+}
+
+int bufpool_config_check(const struct bufpool_config *config);
+struct bufpool_pool *bufpool_pool_create(const char *name,
+					 const struct bufpool_config *config);
+void bufpool_pool_destroy(struct bufpool_pool *pool);
+void bufpool_pool_configure(struct bufpool_pool *pool,
+			    const struct bufpool_config *config);
+void bufpool_pool_info(struct bufpool_pool *pool, struct bufpool_info *info);
+void bufpool_pool_stats(struct bufpool_pool *pool, struct bufpool_stats *stats);
+
+#endif /* _BUFPOOL_POOL_H */

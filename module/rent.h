@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _BUFPOOL_RENT_H
+#define _BUFPOOL_RENT_H
+
+#include "client.h"
+
+/**
+ * struct bufpool_tally - what has been rented together
+ * @blocks: how many
+ * @reused: of these, blocks that have been rented before
+ * @warm: of these, blocks that were warm
+ * @bytes: in all of them
+ */
+struct bufpool_tally {
+	int blocks;
+	int reused;
+	int warm;
+	s64 bytes;
+};
+
+/**
+ * struct bufpool_request - what a rent asks for
+ * @client: for whom; bufpool_rental_rent() sets it
+ * @class: blocks of this class
+ * @count: at most so many
+ * @exact: no larger ones; also once one was more than the client may have
+ * @zero: warm ones shall be zero too
+ * @nonblock: do not wait
+ * @timeout_ns: wait at most so long; 0 is for ever
+ * @waited: (out) it did wait
+ * @tally: (out) what it got
+ */
+struct bufpool_request {
+	struct bufpool_client *client;
+	struct bufpool_class *class;
+	unsigned int count;
+	bool exact;
+	bool zero;
+	bool nonblock;
+	s64 timeout_ns;
+	bool waited;
+	struct bufpool_tally tally;
+};
+
+struct bufpool_blk *bufpool_rent_find(struct bufpool_request *request);
+struct bufpool_blk *bufpool_rent_larger(struct bufpool_request *request);
+struct bufpool_blk *bufpool_rent_larger_warm(struct bufpool_request *request);
+bool bufpool_rent_could(struct bufpool_class *class);
+int bufpool_rent_replenish(struct bufpool_class *class, u64 ticket,
+			   struct bufpool_blk **keep);
+
+#endif /* _BUFPOOL_RENT_H */

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Supply: slabs come in from the system and go back to it, and blocks that come back
+ * go to a waiter or to the free lists.
+ */
+#include <linux/sched/signal.h>
+#include "bufpool.h"
+
+/*
+ * Hand a new slab's blocks to those who wait, one to the caller if it wants one,
+ * and the rest to the depot.
+ */
+static void supply_add(struct bufpool_class *class, struct bufpool_slab *slab,
+		struct bufpool_blk **keep)
+{
+	unsigned int i = 0, last = class->per_slab;
+
+	spin_lock(&class->lock);
+	class->nr_slabs++;
+	class->nr_out += class->per_slab;
+	while (i < class->per_slab &&
+	       bufpool_waitq_hand_over(class, &slab->blks[i]))
+		i++;
+	if (keep && i < class->per_slab)
+		*keep = &slab->blks[i++];
+	class->nr_out -= class->per_slab - i;
+	/* the last is popped first, and low offsets are to go out first */
+	while (last-- > i)
+		bufpool_slab_push(slab, &slab->blks[last]);
+	bufpool_class_sort_slab(class, slab);
+	spin_unlock(&class->lock);
+
+	/* what nobody here needs may make room elsewhere, or be rented */
+	if (i < class->per_slab)
+		bufpool_pool_wake_waiters(class->pool);
+}
+
+/* Give an unlinked slab to the system, in part: bufpool_supply_flush_class() is due. */
+static void supply_give_back(struct bufpool_class *class, struct bufpool_slab *slab)
+{
+	bufpool_slab_destroy(slab);
+	WRITE_ONCE(class->stale, 1);
+	bufpool_budget_uncharge_pool(class->pool, class->slab_size);
+}
+
+/**
+ * bufpool_supply_flush_class - have the backing keep nothing of what was given back
+ * @class: whose
+ *
+ * May sleep, and wait for all CPUs; not to be called from reclaim.
+ */
+void bufpool_supply_flush_class(struct bufpool_class *class)
+{
+	if (!READ_ONCE(class->stale) || !xchg(&class->stale, 0))
+		return;
+	class->backing->shrink(class);
+}
+
+/**
+ * bufpool_supply_drop_class - give wholly free slabs to the system
+ * @class: whose
+ * @bytes: at least so many, if there are as many
+ *
+ * bufpool_supply_flush_class() is due. May sleep.
+ *
+ * Return: how many bytes.
+ */
+size_t bufpool_supply_drop_class(struct bufpool_class *class, size_t bytes)
+{
+	struct bufpool_slab *slab;
+	size_t dropped = 0;
+
+	while (dropped < bytes && (slab = bufpool_class_unlink_idle(class))) {
+		supply_give_back(class, slab);
+		dropped += class->slab_size;
+		cond_resched();
+	}
+	return dropped;
+}
+
+/* Bytes in wholly free slabs. */
+size_t bufpool_supply_idle(struct bufpool_pool *pool)
+{
+	size_t bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < pool->nr_classes; i++)
+		bytes += READ_ONCE(pool->classes[i].nr_idle) *
+			 pool->classes[i].slab_size;
+	return bytes;
+}
+
+/* Bytes in blocks that are neither free nor being scrubbed. */
+u64 bufpool_supply_out(struct bufpool_pool *pool)
+{
+	u64 bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < pool->nr_classes; i++) {
+		struct bufpool_class *class = &pool->classes[i];
+
+		spin_lock(&class->lock);
+		bytes += (u64)(class->nr_out - class->nr_scrubbing) <<
+			 class->shift;
+		spin_unlock(&class->lock);
+	}
+	return bytes;
+}
+
+/* Bytes that nobody rents; at the most so many can become idle slabs. */
+size_t bufpool_supply_unused(struct bufpool_pool *pool)
+{
+	u64 pinned = atomic_long_read(&pool->pinned);
+	u64 used = bufpool_supply_out(pool);
+
+	used -= min_t(u64, bufpool_pool_warm(pool), used);
+	return pinned > used ? pinned - used : 0;
+}
+
+/**
+ * bufpool_supply_drop - give wholly free slabs to the system
+ * @pool: whose
+ * @bytes: at least so many, if there are as many
+ *
+ * bufpool_supply_flush() is due.
+ *
+ * Return: how many bytes.
+ */
+size_t bufpool_supply_drop(struct bufpool_pool *pool, size_t bytes)
+{
+	size_t dropped = 0;
+	unsigned int i;
+
+	for (i = 0; i < pool->nr_classes && dropped < bytes; i++)
+		dropped += bufpool_supply_drop_class(&pool->classes[i],
+						   bytes - dropped);
+	return dropped;
+}
+
+/* bufpool_supply_flush_class() for every class. */
+void bufpool_supply_flush(struct bufpool_pool *pool)
+{
+	unsigned int i;
+
+	for (i = 0; i < pool->nr_classes; i++)
+		bufpool_supply_flush_class(&pool->classes[i]);
+}
+
+/**
+ * bufpool_supply_drop_idle - give wholly free slabs to the system
+ * @pool: whose
+ * @bytes: so many, or none at all if there are not as many
+ *
+ * May sleep.
+ *
+ * Return: whether it did.
+ */
+bool bufpool_supply_drop_idle(struct bufpool_pool *pool, size_t bytes)
+{
+	size_t dropped;
+
+	if (bufpool_supply_idle(pool) < bytes)
+		return false;
+	dropped = bufpool_supply_drop(pool, bytes);
+	bufpool_supply_flush(pool);
+	return dropped >= bytes;
+}
+
+/* Charge a slab; where the pool is full, wholly free slabs give way. */
+static int supply_charge(struct bufpool_class *class)
+{
+	struct bufpool_pool *pool = class->pool;
+	size_t missing;
+	int err;
+
+	do {
+		err = bufpool_budget_charge_pool(pool, class->slab_size);
+		missing = bufpool_pool_missing(pool, class->slab_size);
+		if (err == -EAGAIN && signal_pending(current))
+			return -ERESTARTSYS;
+	} while (err == -EAGAIN && bufpool_supply_drop_idle(pool, missing));
+	return err;
+}
+
+/**
+ * bufpool_supply_grow - add a slab
+ * @class: whose; its grow mutex is held
+ * @keep: gets a block, in transit, if those who wait leave one; or NULL
+ *
+ * Where the pool is at its limit, or the system without memory, wholly free
+ * slabs of other classes give way. May sleep.
+ *
+ * Return: 0; -EAGAIN where the limit forbids it now, -EDQUOT where it always
+ * does, -ENOMEM.
+ */
+int bufpool_supply_grow(struct bufpool_class *class, struct bufpool_blk **keep)
+{
+	struct bufpool_pool *pool = class->pool;
+	struct bufpool_slab *slab;
+	int err;
+
+	lockdep_assert_held(&class->grow);
+	err = supply_charge(class);
+	if (err)
+		return err;
+
+	slab = bufpool_slab_create(class);
+	if (IS_ERR(slab) && bufpool_supply_drop_idle(pool, class->slab_size))
+		slab = bufpool_slab_create(class);
+	if (IS_ERR(slab)) {
+		bufpool_budget_uncharge_pool(pool, class->slab_size);
+		return PTR_ERR(slab);
+	}
+	supply_add(class, slab, keep);
+	return 0;
+}
+
+/**
+ * bufpool_supply_put_or_take - let a block go back to its class
+ * @blk: in transit; nothing can reach its memory
+ * @keep: gets it, if nobody waits for one; or NULL
+ *
+ * It goes to the first who waits for one, else to the caller or the depot; a
+ * slab that is not to be kept goes to the system. May sleep.
+ */
+void bufpool_supply_put_or_take(struct bufpool_blk *blk, struct bufpool_blk **keep)
+{
+	struct bufpool_slab *slab = bufpool_blk_slab(blk), *unwanted = NULL;
+	bool is_free = false, dirty = blk->dirty;
+	struct bufpool_class *class = slab->class;
+
+	spin_lock(&class->lock);
+	if (blk->scrubbing)
+		class->nr_scrubbing--;
+	blk->scrubbing = false;
+	if (slab->draining || bufpool_pool_missing(class->pool, 0)) {
+		unwanted = bufpool_class_put_free(class, blk);
+	} else if (!bufpool_waitq_hand_over(class, blk)) {
+		if (keep)
+			*keep = blk;
+		else
+			unwanted = bufpool_class_put_free(class, blk);
+		is_free = !keep;
+	}
+	spin_unlock(&class->lock);
+
+	if (unwanted) {
+		supply_give_back(class, unwanted);
+		bufpool_pool_flush_later(class->pool);
+	} else if (is_free) {
+		bufpool_pool_wake_waiters(class->pool);
+		if (dirty)
+			bufpool_pool_scrub_later(class->pool);
+	}
+}
+
+/* Let a block go back to its class. May sleep. */
+void bufpool_supply_put(struct bufpool_blk *blk)
+{
+	bufpool_supply_put_or_take(blk, NULL);
+}
+
+/**
+ * bufpool_supply_drain_class - give every slab to the system
+ * @class: no block is out; may be half made, or zero
+ */
+void bufpool_supply_drain_class(struct bufpool_class *class)
+{
+	if (class->pool)
+		bufpool_supply_drop_class(class, SIZE_MAX);
+}
+
+/**
+ * bufpool_supply_start_draining - make room for one who waits
+ * @but: for whose class; it keeps its slabs
+ * @ticket: since when it waits, see wait.c; nothing is taken from who waits longer
+ * @bytes: how much is missing
+ */
+void bufpool_supply_start_draining(struct bufpool_class *but, u64 ticket,
+				 size_t bytes)
+{
+	struct bufpool_pool *pool = but->pool;
+	unsigned int i;
+
+	for (i = 0; i < pool->nr_classes; i++)
+		if (&pool->classes[i] != but &&
+		    !bufpool_waitq_has_older(&pool->classes[i], ticket, true))
+			bytes = bufpool_class_start_draining(&pool->classes[i],
+							     bytes);
+}
+
+/* Undo bufpool_supply_start_draining(). */
+void bufpool_supply_stop_draining(struct bufpool_pool *pool)
+{
+	unsigned int i;
+
+	for (i = 0; i < pool->nr_classes; i++)
+		bufpool_class_stop_draining(&pool->classes[i]);
+}
