@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Budgets: what the pool, a user and a client may hold. One shape for all three.
+ */
 #ifndef _BUFPOOL_BUDGET_H
 #define _BUFPOOL_BUDGET_H
 
 #include <linux/atomic.h>
-#include <linux/list.h>
-#include <linux/uidgid.h>
-
-struct bufpool_blk;
-struct bufpool_client;
-struct bufpool_pool;
-struct bufpool_request;
+#include <linux/types.h>
 
 /* What may refuse bytes. */
 enum bufpool_bound {
@@ -19,33 +16,25 @@ enum bufpool_bound {
 };
 
 /**
- * struct bufpool_user - one user id
- * @node: in pool->users; pool->clients_lock
- * @uid: the user id; constant
- * @clients: how many were opened under it; pool->clients_lock
- * @held: bytes they hold, rented and warm
+ * struct bufpool_budget - bytes that are held, and may not be more than a bound
+ * @used: how many; charged before they are had, uncharged after they are gone
+ * @bound: what bounds them, for the trace; constant
+ *
+ * The bound itself is where it is configured, and may change at any time, below
+ * what is used too.
  */
-struct bufpool_user {
-	struct list_head node;
-	kuid_t uid;
-	unsigned int clients;
-	atomic_long_t held;
+struct bufpool_budget {
+	atomic_long_t used;
+	enum bufpool_bound bound;
 };
 
-struct bufpool_user *bufpool_user_get(struct bufpool_pool *pool);
-void bufpool_user_put(struct bufpool_pool *pool, struct bufpool_user *user);
-bool bufpool_budget_charge_user(struct bufpool_client *client, size_t bytes);
-void bufpool_budget_uncharge_user(struct bufpool_client *client, size_t bytes);
-int bufpool_budget_charge_pool(struct bufpool_pool *pool, size_t bytes);
-void bufpool_budget_uncharge_pool(struct bufpool_pool *pool, size_t bytes);
-unsigned int bufpool_budget_charge_many(struct bufpool_client *client, size_t size,
-				   unsigned int count);
-bool bufpool_budget_charge_client(struct bufpool_client *client, size_t size);
-void bufpool_budget_uncharge_client(struct bufpool_client *client, size_t size);
-void bufpool_budget_uncharge(struct bufpool_client *client, size_t size);
-bool bufpool_budget_charge_rest(const struct bufpool_request *request,
-				struct bufpool_blk *blk);
-void bufpool_budget_uncharge_rest(const struct bufpool_request *request,
-				  struct bufpool_blk *blk);
+static inline unsigned long bufpool_budget_used(const struct bufpool_budget *budget)
+{
+	return atomic_long_read(&budget->used);
+}
+
+bool bufpool_budget_charge(struct bufpool_budget *budget, size_t bytes,
+			   unsigned long most);
+void bufpool_budget_uncharge(struct bufpool_budget *budget, size_t bytes);
 
 #endif /* _BUFPOOL_BUDGET_H */

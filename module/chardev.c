@@ -131,24 +131,24 @@ static struct bufpool_class *find_class(struct call *call, u32 flags,
 
 /* Rent, and reply: only then are the blocks the client's. */
 static int rent(struct call *call, struct bufpool_request *request, u32 flags,
-		int (*tell)(struct call *call, struct list_head *batch))
+		struct bufpool_blk **blks,
+		int (*tell)(struct call *call, struct bufpool_blk **blks, int nr))
 {
 	s64 timeout_ns = request->timeout_ns;
-	LIST_HEAD(batch);
 	int ret, err;
 
 	request->zero = flags & BUFPOOL_RENT_ZERO;
 	request->nonblock = flags & BUFPOOL_RENT_NONBLOCK ||
 			    call->file->f_flags & O_NONBLOCK;
-	ret = bufpool_rental_rent(client_of(call), request, &batch);
+	ret = bufpool_rental_rent(client_of(call), request, blks);
 	/* a restarted call would begin to wait anew */
 	if (ret < 0)
 		return ret == -ERESTARTSYS && timeout_ns ? -EINTR : ret;
-	err = tell(call, &batch);
+	err = tell(call, blks, ret);
 	if (err)
-		bufpool_rental_abort(client_of(call), &batch);
+		bufpool_rental_abort(client_of(call), blks, ret);
 	else
-		bufpool_rental_publish(client_of(call), &batch, &request->tally);
+		bufpool_rental_publish(client_of(call), blks, &request->tally);
 	return err ?: ret;
 }
 
@@ -169,12 +169,11 @@ fault:
 	return -EFAULT;
 }
 
-static int tell_rent(struct call *call, struct list_head *batch)
+static int tell_rent(struct call *call, struct bufpool_blk **blks, int nr)
 {
 	struct bufpool_block block;
 
-	bufpool_blk_report(list_first_entry(batch, struct bufpool_blk, node),
-			   &block);
+	bufpool_blk_report(blks[0], &block);
 	return put_rent(call, &block);
 }
 
@@ -185,7 +184,8 @@ static noinline int rent_one(struct call *call, struct bufpool_class *class)
 		.count = 1,
 		.timeout_ns = call->args.rent.timeout_ns,
 	};
-	int ret = rent(call, &request, call->args.rent.flags, tell_rent);
+	struct bufpool_blk *blk;
+	int ret = rent(call, &request, call->args.rent.flags, &blk, tell_rent);
 
 	return min(ret, 0);
 }
@@ -211,25 +211,28 @@ static int run_rent(struct call *call)
 	return err;
 }
 
-static int tell_rent_many(struct call *call, struct list_head *batch)
+/* Blocks are rented, and handles taken in, by so many, which fit on the stack. */
+#define CHUNK	64U
+
+/* Tell of some blocks, and go on behind them. */
+static int tell_rent_many(struct call *call, struct bufpool_blk **blks, int nr)
 {
 	struct bufpool_block __user *to;
-	struct bufpool_blk *blk;
+	int i;
 
 	to = u64_to_user_ptr(call->args.rent_many.blocks);
-	if (!user_write_access_begin(to, call->args.rent_many.count *
-					 sizeof(*to)))
+	if (!user_write_access_begin(to, nr * sizeof(*to)))
 		return -EFAULT;
-	list_for_each_entry(blk, batch, node) {
+	for (i = 0; i < nr; i++, to++) {
 		struct bufpool_block block;
 
-		bufpool_blk_report(blk, &block);
+		bufpool_blk_report(blks[i], &block);
 		unsafe_put_user(block.handle, &to->handle, fault);
 		unsafe_put_user(block.offset, &to->offset, fault);
 		unsafe_put_user(block.length, &to->length, fault);
-		to++;
 	}
 	user_write_access_end();
+	call->args.rent_many.blocks += nr * sizeof(*to);
 	return 0;
 
 fault:
@@ -241,9 +244,11 @@ static int run_rent_many(struct call *call)
 {
 	typeof(call->args.rent_many) *args = &call->args.rent_many;
 	struct bufpool_request request = {
-		.count = args->count,
 		.timeout_ns = args->timeout_ns,
 	};
+	struct bufpool_blk *blks[CHUNK];
+	unsigned int done;
+	int ret;
 
 	if (args->reserved || !args->count || args->count > BUFPOOL_MANY_MAX)
 		return -EINVAL;
@@ -251,7 +256,17 @@ static int run_rent_many(struct call *call)
 				   args->timeout_ns);
 	if (IS_ERR(request.class))
 		return PTR_ERR(request.class);
-	return rent(call, &request, args->flags, tell_rent_many);
+	for (done = 0; done < args->count; done += ret) {
+		request.count = min(args->count - done, CHUNK);
+		ret = rent(call, &request, args->flags, blks, tell_rent_many);
+		if (ret < 0)
+			return done ?: ret;
+		if (ret < request.count)
+			return done + ret;
+		/* the call waits for the first block only */
+		args->flags |= BUFPOOL_RENT_NONBLOCK;
+	}
+	return done;
 }
 
 static bool return_flags_are_valid(u32 flags)
@@ -294,14 +309,11 @@ fault:
 	return -EFAULT;
 }
 
-/* Handles are taken in by so many, which fit on the stack. */
-#define RETURN_CHUNK	64U
-
 static int run_return_many(struct call *call)
 {
 	struct bufpool_return_many *args = &call->args.return_many;
 	const u64 __user *from = u64_to_user_ptr(args->handles);
-	u64 handles[RETURN_CHUNK];
+	u64 handles[CHUNK];
 	unsigned int done, chunk;
 	int ret;
 
@@ -310,7 +322,7 @@ static int run_return_many(struct call *call)
 		return -EINVAL;
 
 	for (done = 0; done < args->count; done += ret) {
-		chunk = min(args->count - done, RETURN_CHUNK);
+		chunk = min(args->count - done, CHUNK);
 		if (get_words(handles, from + done, chunk))
 			return done ?: -EFAULT;
 		ret = bufpool_rental_return(client_of(call), handles, chunk,
@@ -329,7 +341,7 @@ static int run_limit(struct call *call)
 
 	if (args->flags)
 		return -EINVAL;
-	return bufpool_client_set_ceiling(client_of(call), args->ceiling);
+	return bufpool_rental_set_ceiling(client_of(call), args->ceiling);
 }
 
 static int run_stats(struct call *call)
@@ -353,7 +365,7 @@ static int run_trim(struct call *call)
 	/* what has been trimmed cannot be undone: first see that it can be told */
 	if (put_user(0, &to->trimmed))
 		return -EFAULT;
-	trimmed = bufpool_warm_trim(client_of(call), call->args.trim.min_size);
+	trimmed = bufpool_evict_trim(client_of(call), call->args.trim.min_size);
 	return put_user(trimmed, &to->trimmed);
 }
 

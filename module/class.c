@@ -32,6 +32,7 @@ int bufpool_class_init(struct bufpool_class *class, struct bufpool_pool *pool,
 	class->per_slab = 1U << class->slab_shift;
 	mutex_init(&class->grow);
 	xa_init_flags(&class->slabs, XA_FLAGS_ALLOC);
+	bufpool_lru_init(&class->warm);
 	spin_lock_init(&class->lock);
 	INIT_LIST_HEAD(&class->partial);
 	INIT_LIST_HEAD(&class->idle);

@@ -7,6 +7,7 @@
 #include <linux/xarray.h>
 #include <uapi/linux/bufpool.h>
 #include "backing.h"
+#include "lru.h"
 #include "slab.h"
 
 struct bufpool_pool;
@@ -27,6 +28,7 @@ struct bufpool_pool;
  * @grow_contended: somebody who waits has found @grow taken; no lock, see wait.c
  * @slabs: by id; its own lock, read under RCU
  * @stale: slabs were given back since the last bufpool_supply_flush_class(); no lock
+ * @warm: struct bufpool_warm of this class, of all clients
  * @lock: guards all that follows
  * @partial: slabs with free blocks and blocks in use
  * @idle: slabs with free blocks only
@@ -57,6 +59,7 @@ struct bufpool_class {
 	bool grow_contended;
 	struct xarray slabs;
 	int stale;
+	struct bufpool_lru warm;
 	spinlock_t lock ____cacheline_aligned;
 	struct list_head partial;
 	struct list_head idle;

@@ -7,22 +7,12 @@
 #include <linux/random.h>
 #include "bufpool.h"
 
-static bool join(struct bufpool_client *client, struct bufpool_pool *pool)
-{
-	mutex_lock(&pool->clients_lock);
-	client->user = bufpool_user_get(pool);
-	if (client->user) {
-		list_add_tail(&client->node, &pool->clients);
-		pool->nr_clients++;
-	}
-	mutex_unlock(&pool->clients_lock);
-	return client->user;
-}
-
 /**
  * bufpool_client_create - make a client
  * @pool: where it is going to rent
  * @inode: the device's
+ *
+ * Its memory is charged to the task that opens the device. May sleep.
  *
  * Return: the client, which the caller owns, or NULL.
  */
@@ -30,51 +20,37 @@ struct bufpool_client *bufpool_client_create(struct bufpool_pool *pool,
 					     struct inode *inode)
 {
 	struct bufpool_client *client;
-	unsigned int nr;
 
-	/* whoever opens the device pays for it */
 	client = kzalloc(sizeof(*client), GFP_KERNEL_ACCOUNT);
 	if (!client)
 		return NULL;
 	client->pool = pool;
+	client->user = bufpool_user_get(pool);
+	if (!client->user) {
+		kfree(client);
+		return NULL;
+	}
 	address_space_init_once(&client->mapping);
 	client->mapping.host = inode;
 	client->mapping.a_ops = &empty_aops;
 	init_rwsem(&client->mapping.invalidate_lock);
 	mapping_set_gfp_mask(&client->mapping, GFP_USER);
-	init_rwsem(&client->map_sem);
+	init_waitqueue_head(&client->unpinned);
 	client->cookie = get_random_u32();
+	client->held.bound = BUFPOOL_BOUND_CEILING;
 	spin_lock_init(&client->lock);
-	INIT_LIST_HEAD(&client->held);
+	INIT_LIST_HEAD(&client->blks);
 	client->ceiling = U64_MAX;
 	client->exempt = ns_capable_noaudit(&init_user_ns, CAP_SYS_RESOURCE);
 	client->pid = task_tgid_nr(current);
 	get_task_comm(client->comm, current);
 	kref_init(&client->ref);
-	for (nr = 0; nr < BUFPOOL_MAX_CLASSES; nr++)
-		INIT_LIST_HEAD(&client->warm[nr].blks);
-	if (!join(client, pool)) {
-		kfree(client);
-		return NULL;
-	}
+
+	spin_lock(&pool->clients_lock);
+	list_add_tail_rcu(&client->node, &pool->clients);
+	pool->nr_clients++;
+	spin_unlock(&pool->clients_lock);
 	return client;
-}
-
-static void free_client(struct kref *ref)
-{
-	struct bufpool_client *client =
-		container_of(ref, struct bufpool_client, ref);
-
-	mutex_lock(&client->pool->clients_lock);
-	bufpool_user_put(client->pool, client->user);
-	mutex_unlock(&client->pool->clients_lock);
-	kfree(client);
-}
-
-/* Let go of a client. May sleep. */
-void bufpool_client_put(struct bufpool_client *client)
-{
-	kref_put(&client->ref, free_client);
 }
 
 /**
@@ -85,12 +61,29 @@ void bufpool_client_destroy(struct bufpool_client *client)
 {
 	struct bufpool_pool *pool = client->pool;
 
-	mutex_lock(&pool->clients_lock);
-	list_del(&client->node);
+	spin_lock(&pool->clients_lock);
+	list_del_rcu(&client->node);
 	pool->nr_clients--;
-	mutex_unlock(&pool->clients_lock);
+	spin_unlock(&pool->clients_lock);
 	/* a thief holds a reference, and may have yet to settle */
 	bufpool_client_put(client);
+}
+
+static void client_free(struct kref *ref)
+{
+	struct bufpool_client *client =
+		container_of(ref, struct bufpool_client, ref);
+
+	WARN_ON_ONCE(bufpool_budget_used(&client->held));
+	bufpool_warm_destroy(client);
+	bufpool_user_put(client->pool, client->user);
+	kfree_rcu(client, rcu);
+}
+
+/* Let go of a client. May sleep. */
+void bufpool_client_put(struct bufpool_client *client)
+{
+	kref_put(&client->ref, client_free);
 }
 
 /**
@@ -107,7 +100,7 @@ int bufpool_client_set_ceiling(struct bufpool_client *client, u64 ceiling)
 	spin_lock(&client->lock);
 	raise = ceiling > client->ceiling;
 	if (!raise)
-		client->ceiling = ceiling;
+		WRITE_ONCE(client->ceiling, ceiling);
 	spin_unlock(&client->lock);
 
 	if (!raise)
@@ -115,7 +108,7 @@ int bufpool_client_set_ceiling(struct bufpool_client *client, u64 ceiling)
 	if (!capable(CAP_SYS_RESOURCE))
 		return -EPERM;
 	spin_lock(&client->lock);
-	client->ceiling = ceiling;
+	WRITE_ONCE(client->ceiling, ceiling);
 	spin_unlock(&client->lock);
 	return 0;
 }
@@ -127,13 +120,13 @@ void bufpool_client_stats(struct bufpool_client *client,
 	spin_lock(&client->lock);
 	stats->client_rents = client->rents;
 	stats->client_returns = client->returns;
-	stats->client_blocks = client->nr_held;
-	stats->client_bytes = client->held_bytes;
+	stats->client_blocks = client->nr_rented;
+	stats->client_bytes = client->rented_bytes;
 	stats->client_ceiling = client->ceiling;
-	stats->client_warm_blocks = client->nr_warm;
-	stats->client_warm_bytes = client->warm_bytes;
+	stats->client_warm_bytes =
+		bufpool_warm_of_client(client, &stats->client_warm_blocks);
 	stats->client_warm_rents = client->warm_rents;
-	stats->user_held = atomic_long_read(&client->user->held);
+	stats->user_held = bufpool_budget_used(&client->user->held);
 	stats->user_quota = bufpool_user_quota(client);
 	spin_unlock(&client->lock);
 

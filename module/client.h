@@ -4,19 +4,11 @@
 
 #include <linux/fs.h>
 #include <linux/kref.h>
-#include <linux/rwsem.h>
 #include <linux/sched.h>
 #include "pool.h"
+#include "user.h"
 
-/**
- * struct bufpool_warm - the warm blocks of one class that a client has
- * @blks: the latest used first; client->lock
- * @nr: how many; client->lock
- */
-struct bufpool_warm {
-	struct list_head blks;
-	unsigned int nr;
-};
+struct bufpool_warm;
 
 /**
  * struct bufpool_client - one open file description
@@ -25,24 +17,24 @@ struct bufpool_warm {
  * @exempt: from the quota; constant
  * @pid: who opened it, as seen by init; constant
  * @comm: the name of that; constant
- * @ref: the file holds one, and who takes a warm block away
- * @node: in pool->clients; pool->clients_lock
+ * @ref: held by the file, and by each task that evicts warm blocks
+ * @node: in pool->clients
+ * @rcu: for freeing, since pool->clients is read under RCU
  * @mapping: every mapping of this file and no other, so that revoking looks
  *	at this client only
  * @nr_mappings: how many of them map blocks
- * @map_sem: see map.c
+ * @unpinned: woken when the last pin of a block is gone, see map.c
  * @cookie: what this client's generations are counted from; constant
+ * @held: bytes in blocks that it owns or is about to, rented and warm
  * @lock: guards all that follows
- * @held: the blocks it rents
+ * @blks: the blocks it owns, rented and warm
  * @last_slab: the slab of a block that it rented lately; NULL once it has lost any
  *	block since, so the slab cannot be gone while this names it
- * @warm: its warm blocks, by class
- * @nr_warm: how many in all
- * @warm_bytes: bytes in them
+ * @warm: its warm blocks, by class; NULL for a class that it never rented from.
+ *	Set once, freed with the client
  * @warm_rents: rentals of warm blocks
- * @nr_held: how many it rents
- * @held_bytes: bytes in them
- * @charged: bytes it holds or is about to
+ * @nr_rented: how many blocks it rents
+ * @rented_bytes: bytes in them
  * @ceiling: bytes it may hold
  * @issued: handles it has been given
  * @rents: blocks it has rented
@@ -56,20 +48,19 @@ struct bufpool_client {
 	char comm[TASK_COMM_LEN];
 	struct kref ref;
 	struct list_head node;
+	struct rcu_head rcu;
 	struct address_space mapping;
 	atomic_t nr_mappings;
-	struct rw_semaphore map_sem;
+	wait_queue_head_t unpinned;
 	u32 cookie;
+	struct bufpool_budget held;
 	spinlock_t lock ____cacheline_aligned;
-	struct list_head held;
+	struct list_head blks;
 	struct bufpool_slab *last_slab;
-	struct bufpool_warm warm[BUFPOOL_MAX_CLASSES];
-	u64 nr_warm;
-	u64 warm_bytes;
+	struct bufpool_warm *warm[BUFPOOL_MAX_CLASSES];
 	u64 warm_rents;
-	u64 nr_held;
-	u64 held_bytes;
-	u64 charged;
+	u64 nr_rented;
+	u64 rented_bytes;
 	u64 ceiling;
 	u64 issued;
 	u64 rents;
@@ -85,24 +76,45 @@ bufpool_user_quota(const struct bufpool_client *client)
 	return READ_ONCE(client->pool->config.quota);
 }
 
-/* A block is the client's no more: in transit; client->lock is held. */
-static inline void bufpool_client_disown(struct bufpool_client *client,
-				       struct bufpool_blk *blk)
+/* Bytes that a client itself may hold. */
+static inline unsigned long
+bufpool_client_ceiling(const struct bufpool_client *client)
 {
+	return min_t(u64, READ_ONCE(client->ceiling), LONG_MAX);
+}
+
+/* A client holds so much less, and so does its user. */
+static inline void bufpool_client_uncharge(struct bufpool_client *client,
+					   size_t bytes)
+{
+	bufpool_budget_uncharge(&client->user->held, bytes);
+	bufpool_budget_uncharge(&client->held, bytes);
+}
+
+/*
+ * Take a block from its client: it is in transit on the caller's list, or on none.
+ * client->lock is held.
+ */
+static inline void bufpool_client_disown(struct bufpool_client *client,
+					 struct bufpool_blk *blk)
+{
+	lockdep_assert_held(&client->lock);
 	client->last_slab = NULL;
+	blk->state = BUFPOOL_BLK_TRANSIT;
 	WRITE_ONCE(blk->owner, NULL);
 }
 
 /**
- * bufpool_client_holds - whether a block is this client's
- * @client: whose map_sem or lock is held, if the answer is to last
+ * bufpool_client_rents - whether a block is rented by this client
+ * @client: whose lock is held, for as long as the answer is relied upon
  * @blk: any, under RCU
  */
-static inline bool bufpool_client_holds(struct bufpool_client *client,
+static inline bool bufpool_client_rents(struct bufpool_client *client,
 					struct bufpool_blk *blk)
 {
-	/* pairs with rental_publish() */
-	return smp_load_acquire(&blk->owner) == client;
+	lockdep_assert_held(&client->lock);
+	return READ_ONCE(blk->owner) == client &&
+	       blk->state == BUFPOOL_BLK_RENTED;
 }
 
 struct bufpool_client *bufpool_client_create(struct bufpool_pool *pool,

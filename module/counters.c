@@ -16,14 +16,15 @@ void bufpool_counters_sum(struct bufpool_counters __percpu *counters,
 			sum->of[event] += per_cpu_ptr(counters, cpu)->of[event];
 }
 
-/* Bytes in warm blocks of all clients. */
-size_t bufpool_counters_warm(struct bufpool_counters __percpu *counters)
+/* Warm blocks of a class, of all clients. */
+unsigned long bufpool_counters_warm(struct bufpool_counters __percpu *counters,
+				    unsigned int class)
 {
-	s64 bytes = 0;
+	s64 blocks = 0;
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		bytes += READ_ONCE(per_cpu_ptr(counters, cpu)->warm);
+		blocks += READ_ONCE(per_cpu_ptr(counters, cpu)->warm[class]);
 	/* the parts are not read at one instant */
-	return max_t(s64, bytes, 0);
+	return max_t(s64, blocks, 0);
 }

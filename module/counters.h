@@ -4,6 +4,7 @@
 
 #include <linux/percpu.h>
 #include <linux/types.h>
+#include "window.h"
 
 /* What is counted, see struct bufpool_stats. */
 enum bufpool_event {
@@ -21,7 +22,8 @@ enum bufpool_event {
 /* Each CPU has its own, readers add them up. */
 struct bufpool_counters {
 	u64 of[BUFPOOL_NR_EVENTS];
-	s64 warm;	/* bytes that became warm here, less those that ceased to be */
+	/* blocks of a class that became warm here, less those that ceased to be */
+	s64 warm[BUFPOOL_MAX_CLASSES];
 };
 
 static inline void bufpool_count_many(struct bufpool_counters __percpu *counters,
@@ -38,6 +40,7 @@ static inline void bufpool_count(struct bufpool_counters __percpu *counters,
 
 void bufpool_counters_sum(struct bufpool_counters __percpu *counters,
 			  struct bufpool_counters *sum);
-size_t bufpool_counters_warm(struct bufpool_counters __percpu *counters);
+unsigned long bufpool_counters_warm(struct bufpool_counters __percpu *counters,
+				    unsigned int class);
 
 #endif /* _BUFPOOL_COUNTERS_H */

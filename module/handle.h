@@ -35,7 +35,7 @@ static inline void bufpool_handle_issue(struct bufpool_client *client, struct bu
 static inline bool bufpool_handle_is_rented(struct bufpool_client *client, struct bufpool_blk *blk,
 		      u64 handle)
 {
-	return bufpool_client_holds(client, blk) && !blk->warm &&
+	return bufpool_client_rents(client, blk) &&
 	       blk->generation == lower_32_bits(handle);
 }
 

@@ -95,7 +95,7 @@ static void pool_check_balance(struct bufpool_pool *pool)
 		 sum.of[BUFPOOL_SLABS_CREATED], sum.of[BUFPOOL_SLABS_DESTROYED]);
 	WARN_ON_ONCE(sum.of[BUFPOOL_SLABS_CREATED] != sum.of[BUFPOOL_SLABS_DESTROYED]);
 	WARN_ON_ONCE(sum.of[BUFPOOL_RENTS] != sum.of[BUFPOOL_RETURNS]);
-	WARN_ON_ONCE(atomic_long_read(&pool->pinned));
+	WARN_ON_ONCE(bufpool_budget_used(&pool->pinned));
 }
 
 /* Undo what there is of a pool. */
@@ -114,7 +114,7 @@ static void pool_free(struct bufpool_pool *pool)
 	free_percpu(pool->counters);
 	bufpool_status_destroy(pool->status);
 	mutex_destroy(&pool->drain_lock);
-	mutex_destroy(&pool->clients_lock);
+	xa_destroy(&pool->users);
 	kfree(pool);
 }
 
@@ -143,10 +143,11 @@ struct bufpool_pool *bufpool_pool_create(const char *name,
 	pool->name = name;
 	pool->config = *config;
 	init_waitqueue_head(&pool->poll);
-	mutex_init(&pool->clients_lock);
+	spin_lock_init(&pool->clients_lock);
+	spin_lock_init(&pool->scrub_lock);
 	mutex_init(&pool->drain_lock);
 	INIT_LIST_HEAD(&pool->clients);
-	INIT_LIST_HEAD(&pool->users);
+	xa_init(&pool->users);
 	err = -ENOMEM;
 	pool->counters = alloc_percpu(struct bufpool_counters);
 	pool->status = bufpool_status_create();
@@ -183,7 +184,7 @@ static void pool_enforce_limit(struct bufpool_pool *pool)
 	while (bufpool_pool_missing(pool, 0)) {
 		if (bufpool_supply_drop(pool, bufpool_pool_missing(pool, 0)))
 			continue;
-		blk = bufpool_warm_steal(pool, NULL, NULL);
+		blk = bufpool_evict_steal(pool, NULL);
 		if (!blk)
 			break;
 		bufpool_supply_put(blk);
@@ -245,10 +246,10 @@ static void pool_snapshot(struct bufpool_pool *pool, struct bufpool_stats *stats
 		/* each pairs with bufpool_budget_uncharge_pool() */
 		uncharges = atomic_long_read_acquire(&pool->uncharges);
 		out = bufpool_supply_out(pool);
-		stats->pinned = atomic_long_read_acquire(&pool->pinned);
+		stats->pinned = atomic_long_read_acquire(&pool->pinned.used);
 	} while (uncharges != atomic_long_read(&pool->uncharges) && --tries);
 
-	stats->warm = min_t(u64, bufpool_pool_warm(pool), out);
+	stats->warm = min_t(u64, bufpool_supply_warm(pool), out);
 	stats->in_use = min(out - stats->warm, stats->pinned);
 }
 

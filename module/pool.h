@@ -56,15 +56,17 @@ struct bufpool_config {
  * @drain_lock: guards @drains_for
  * @drains_for: the waiter that slabs are being drained for, or NULL
  * @poll: who polls the device
- * @clients_lock: guards @clients, @users, @nr_clients
- * @clients: open clients
- * @users: who they belong to
+ * @clients_lock: guards writes of @clients and @nr_clients
+ * @clients: open clients; read under RCU
  * @nr_clients: how many
+ * @users: struct bufpool_user by user id; its own lock
  * @shrinker: see reclaim.c, as for the rest up to @pressed
  * @wq: for the works that follow
  * @trim: periodic
  * @scrub: zeroes free blocks
  * @flush: see bufpool_supply_flush_class()
+ * @scrub_lock: guards @scrubbed, and that block's memory
+ * @scrubbed: the block that is being zeroed, see scrub.c, or NULL
  * @pressed: when memory was short last, in jiffies
  * @classes: the classes
  */
@@ -74,23 +76,25 @@ struct bufpool_pool {
 	size_t max_rent;
 	unsigned int nr_classes;
 	struct bufpool_counters __percpu *counters;
-	atomic_long_t pinned;
+	struct bufpool_budget pinned;
 	atomic_long_t uncharges;
 	struct bufpool_status_page *status;
 	atomic64_t tickets;
 	struct mutex drain_lock;	/* for whom slabs are drained */
 	struct bufpool_waiter *drains_for;
 	wait_queue_head_t poll;
-	struct mutex clients_lock;	/* who the clients are */
+	spinlock_t clients_lock;	/* adding and removing clients */
 	struct list_head clients;
-	struct list_head users;
 	unsigned int nr_clients;
+	struct xarray users;
 	struct bufpool_shrinker shrinker;
 	struct workqueue_struct *wq;
 	struct delayed_work trim;
 	struct delayed_work scrub;
 	struct work_struct flush;
-	u32 pressed;
+	spinlock_t scrub_lock;		/* zeroing a page */
+	struct bufpool_blk *scrubbed;
+	unsigned long pressed;
 	struct bufpool_class classes[BUFPOOL_MAX_CLASSES];
 };
 
@@ -104,7 +108,7 @@ static inline int bufpool_pool_waiting(const struct bufpool_pool *pool)
 static inline size_t bufpool_pool_missing(const struct bufpool_pool *pool,
 					  size_t bytes)
 {
-	unsigned long pinned = atomic_long_read(&pool->pinned);
+	unsigned long pinned = bufpool_budget_used(&pool->pinned);
 	unsigned long limit = READ_ONCE(pool->config.limit);
 
 	return pinned + bytes > limit ? pinned + bytes - limit : 0;
@@ -138,12 +142,6 @@ static inline void bufpool_pool_scrub_later(struct bufpool_pool *pool)
 static inline void bufpool_pool_flush_later(struct bufpool_pool *pool)
 {
 	queue_work(pool->wq, &pool->flush);
-}
-
-/* Bytes in warm blocks of all clients. */
-static inline size_t bufpool_pool_warm(struct bufpool_pool *pool)
-{
-	return bufpool_counters_warm(pool->counters);
 }
 
 int bufpool_config_check(const struct bufpool_config *config);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Giving memory back, and zeroing, in the background.
+ * Giving memory back, in the background.
  *
  * Three works and a shrinker belong to a pool. *trim* runs periodically and gives
  * up half of what nobody has needed for a period: idle slabs down to the floor, and
@@ -15,38 +15,6 @@
 #include "bufpool.h"
 #include "trace.h"
 
-/* Bytes that scrubbing zeroes before it lets others run for a tick. */
-#define SCRUB_BYTES	SZ_1M
-
-static size_t reclaim_scrub_one(struct bufpool_pool *pool)
-{
-	struct bufpool_blk *blk = NULL;
-	unsigned int i;
-
-	for (i = 0; !blk && i < pool->nr_classes; i++)
-		blk = bufpool_class_take_dirty(&pool->classes[i]);
-	if (!blk)
-		return 0;
-	bufpool_blk_scrub(blk);
-	bufpool_count(pool->counters, BUFPOOL_SCRUBS);
-	trace_bufpool_scrub(blk);
-	i = bufpool_class_block_size(bufpool_blk_class(blk));
-	bufpool_supply_put(blk);
-	return i;
-}
-
-static void reclaim_scrub(struct work_struct *work)
-{
-	struct bufpool_pool *pool =
-		container_of(to_delayed_work(work), struct bufpool_pool, scrub);
-	size_t done = 0, bytes;
-
-	while (done < SCRUB_BYTES && (bytes = reclaim_scrub_one(pool)))
-		done += bytes;
-	if (done >= SCRUB_BYTES)
-		bufpool_pool_scrub_later(pool);
-}
-
 static void reclaim_flush(struct work_struct *work)
 {
 	struct bufpool_pool *pool =
@@ -59,7 +27,7 @@ static void reclaim_flush(struct work_struct *work)
 static void reclaim_trim_class(struct bufpool_pool *pool, struct bufpool_class *class)
 {
 	unsigned long spare = DIV_ROUND_UP(bufpool_class_spare(class), 2);
-	unsigned long pinned = atomic_long_read(&pool->pinned);
+	unsigned long pinned = bufpool_budget_used(&pool->pinned);
 	unsigned long floor = READ_ONCE(pool->config.floor);
 	unsigned long over = pinned > floor ? pinned - floor : 0;
 
@@ -76,7 +44,7 @@ static void reclaim_trim(struct work_struct *work)
 	unsigned int i;
 
 	/* in portions, between which others get at the clients */
-	while (bufpool_warm_age(pool, jiffies - 2 * period, SZ_1M, true) >= SZ_1M)
+	while (bufpool_evict_age(pool, jiffies - 2 * period, SZ_1M) >= SZ_1M)
 		cond_resched();
 	for (i = pool->nr_classes; i--;)
 		reclaim_trim_class(pool, &pool->classes[i]);
@@ -93,7 +61,7 @@ static unsigned long shrink_count(struct shrinker *shrinker,
 				  struct shrink_control *sc)
 {
 	struct bufpool_pool *pool = bufpool_shrinker_data(shrinker);
-	size_t bytes = bufpool_supply_idle(pool) + bufpool_pool_warm(pool);
+	size_t bytes = bufpool_supply_idle(pool) + bufpool_supply_warm(pool);
 
 	/* where this is nothing, programs may have what they do not need */
 	reclaim_report_pressure(pool);
@@ -105,18 +73,17 @@ static unsigned long shrink_scan(struct shrinker *shrinker,
 {
 	struct bufpool_pool *pool = bufpool_shrinker_data(shrinker);
 	size_t wanted = sc->nr_to_scan << PAGE_SHIFT;
-	u32 now = jiffies;
 	size_t done;
 
 	reclaim_report_pressure(pool);
 	done = bufpool_supply_drop(pool, wanted);
 	if (done < wanted) {
-		u32 since = READ_ONCE(pool->pressed);
+		unsigned long since = READ_ONCE(pool->pressed);
 
 		/* one pass of reclaim calls many times, and is one generation */
-		if ((s32)(now - since) >= (s32)msecs_to_jiffies(10))
-			WRITE_ONCE(pool->pressed, now);
-		done += bufpool_warm_age(pool, since, wanted - done, false);
+		if (time_after_eq(jiffies, since + msecs_to_jiffies(10)))
+			WRITE_ONCE(pool->pressed, jiffies);
+		done += bufpool_evict_age(pool, since, wanted - done);
 		done += bufpool_supply_drop(pool, wanted);
 	}
 	if (!done)
@@ -141,7 +108,7 @@ int bufpool_reclaim_start(struct bufpool_pool *pool)
 	if (!pool->wq)
 		return -ENOMEM;
 	INIT_DELAYED_WORK(&pool->trim, reclaim_trim);
-	INIT_DELAYED_WORK(&pool->scrub, reclaim_scrub);
+	INIT_DELAYED_WORK(&pool->scrub, bufpool_scrub_work);
 	INIT_WORK(&pool->flush, reclaim_flush);
 	err = bufpool_shrinker_register(&pool->shrinker, pool->name,
 					shrink_count, shrink_scan, pool);
@@ -156,10 +123,8 @@ int bufpool_reclaim_start(struct bufpool_pool *pool)
 /* Give back all that nobody uses: warm blocks, and wholly free slabs. May sleep. */
 void bufpool_reclaim_all(struct bufpool_pool *pool)
 {
-	u32 since = jiffies + 1;
-
-	while (bufpool_warm_age(pool, since, SZ_1M, true) >= SZ_1M)
-		cond_resched();
+	/* what becomes warm meanwhile stays */
+	bufpool_evict_age(pool, jiffies + 1, bufpool_supply_warm(pool));
 	bufpool_supply_drop(pool, SIZE_MAX);
 	bufpool_supply_flush(pool);
 }

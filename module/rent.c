@@ -25,11 +25,46 @@ static struct bufpool_blk *rent_take_free(struct bufpool_class *class)
 	return blk;
 }
 
+static size_t rent_rest(const struct bufpool_request *request,
+			struct bufpool_blk *blk)
+{
+	return bufpool_blk_size(blk) - bufpool_class_block_size(request->class);
+}
+
+/*
+ * Charge what a larger block has more than was asked for; that has been charged.
+ * The renter did not ask for a larger block, so no warm block gives way to that.
+ * Return: whether ceiling and quota admit it.
+ */
+static bool rent_charge_rest(const struct bufpool_request *request,
+				     struct bufpool_blk *blk)
+{
+	struct bufpool_client *client = request->client;
+	size_t more = rent_rest(request, blk);
+
+	if (!bufpool_budget_charge(&client->held, more,
+				   bufpool_client_ceiling(client)))
+		return false;
+	if (bufpool_budget_charge(&client->user->held, more,
+				  bufpool_user_quota(client)))
+		return true;
+	bufpool_budget_uncharge(&client->held, more);
+	return false;
+}
+
+/* Put back a larger block that was found for a request. */
+void bufpool_rent_put_larger(const struct bufpool_request *request,
+			     struct bufpool_blk *blk)
+{
+	bufpool_client_uncharge(request->client, rent_rest(request, blk));
+	bufpool_supply_put(blk);
+}
+
 /* A larger block, or NULL if the client may not have that. */
 static struct bufpool_blk *rent_admit(struct bufpool_request *request,
 				 struct bufpool_blk *blk)
 {
-	if (!blk || bufpool_budget_charge_rest(request, blk))
+	if (!blk || rent_charge_rest(request, blk))
 		return blk;
 	bufpool_supply_put(blk);
 	request->exact = true;
@@ -78,7 +113,7 @@ struct bufpool_blk *bufpool_rent_larger_warm(struct bufpool_request *request)
 		return NULL;
 	for (nr = class->nr + 1; !blk && nr <= class->nr + LARGER_CLASSES &&
 	     nr < pool->nr_classes; nr++)
-		blk = bufpool_warm_steal(pool, &pool->classes[nr], NULL);
+		blk = bufpool_evict_steal(pool, &pool->classes[nr]);
 	return rent_admit(request, blk);
 }
 
@@ -94,7 +129,7 @@ static int rent_grow_for_warm(struct bufpool_class *class, struct bufpool_blk **
 	    bufpool_pool_missing(pool, class->slab_size))
 		return err;
 	while (err == -EAGAIN && !signal_pending(current)) {
-		blk = bufpool_warm_steal(class->pool, NULL, NULL);
+		blk = bufpool_evict_steal(class->pool, NULL);
 		if (!blk)
 			break;
 		bufpool_supply_put(blk);
@@ -124,7 +159,7 @@ int bufpool_rent_replenish(struct bufpool_class *class, u64 ticket,
 		err = bufpool_supply_grow(class, keep);
 	if (!err || err == -EDQUOT)
 		return err;
-	blk = bufpool_warm_steal(class->pool, class, NULL);
+	blk = bufpool_evict_steal(class->pool, class);
 	if (blk) {
 		bufpool_supply_put_or_take(blk, keep);
 		return 0;
@@ -146,7 +181,7 @@ static bool rent_could_grow(struct bufpool_class *class)
 	if (!bufpool_waitq_is_turn(class, BUFPOOL_NO_TICKET))
 		return false;
 	return bufpool_supply_idle(pool) >= missing ||
-	       (bufpool_pool_warm(pool) && bufpool_supply_unused(pool) >= missing);
+	       (bufpool_supply_warm(pool) && bufpool_supply_unused(pool) >= missing);
 }
 
 /**
@@ -167,7 +202,7 @@ bool bufpool_rent_could(struct bufpool_class *class)
 	for (nr = class->nr; nr <= class->nr + LARGER_CLASSES &&
 	     nr < pool->nr_classes; nr++)
 		if (bufpool_class_has_free(&pool->classes[nr]) ||
-		    bufpool_warm_any(pool, &pool->classes[nr]))
+		    bufpool_counters_warm(pool->counters, nr))
 			return true;
 	return false;
 }

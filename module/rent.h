@@ -27,6 +27,7 @@ struct bufpool_tally {
  * @zero: warm ones shall be zero too
  * @nonblock: do not wait
  * @timeout_ns: wait at most so long; 0 is for ever
+ * @steals: warm blocks that may be taken from clients for it
  * @waited: (out) it did wait
  * @tally: (out) what it got
  */
@@ -38,6 +39,7 @@ struct bufpool_request {
 	bool zero;
 	bool nonblock;
 	s64 timeout_ns;
+	int steals;
 	bool waited;
 	struct bufpool_tally tally;
 };
@@ -45,6 +47,8 @@ struct bufpool_request {
 struct bufpool_blk *bufpool_rent_find(struct bufpool_request *request);
 struct bufpool_blk *bufpool_rent_larger(struct bufpool_request *request);
 struct bufpool_blk *bufpool_rent_larger_warm(struct bufpool_request *request);
+void bufpool_rent_put_larger(const struct bufpool_request *request,
+			     struct bufpool_blk *blk);
 bool bufpool_rent_could(struct bufpool_class *class);
 int bufpool_rent_replenish(struct bufpool_class *class, u64 ticket,
 			   struct bufpool_blk **keep);

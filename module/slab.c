@@ -10,7 +10,7 @@
 
 static void blk_init(struct bufpool_blk *blk, unsigned int nr)
 {
-	*blk = (struct bufpool_blk){ .nr = nr };
+	*blk = (struct bufpool_blk){ .nr = nr, .state = BUFPOOL_BLK_TRANSIT };
 	INIT_LIST_HEAD(&blk->node);
 }
 
@@ -119,6 +119,7 @@ void bufpool_slab_push(struct bufpool_slab *slab, struct bufpool_blk *blk)
 	WARN_ON_ONCE(blk->owner);
 	if (blk->dirty && *head == BUFPOOL_NO_BLK)
 		list_add(&slab->dirty_node, &slab->class->dirty);
+	blk->state = BUFPOOL_BLK_FREE;
 	blk->next = *head;
 	*head = blk->nr;
 	slab->nr_free++;
@@ -130,6 +131,8 @@ static struct bufpool_blk *slab_pop(struct bufpool_slab *slab, u16 *head)
 
 	lockdep_assert_held(&slab->class->lock);
 	*head = blk->next;
+	blk->pins = 0;
+	blk->state = BUFPOOL_BLK_TRANSIT;
 	slab->nr_free--;
 	return blk;
 }
@@ -189,7 +192,7 @@ void *bufpool_blk_memory(struct bufpool_blk *blk)
 	return slab->memory + ((size_t)blk->nr << slab->class->shift);
 }
 
-/* Note, of a block that has left its client, whether it may have been written. */
+/* Note, of a block that has left its client, whether it may have been written to. */
 void bufpool_blk_update_dirty(struct bufpool_blk *blk)
 {
 	blk->dirty |= blk->touched;

@@ -12,24 +12,35 @@ struct bufpool_client;
 /* The last of a chain of block numbers. */
 #define BUFPOOL_NO_BLK		U16_MAX
 
+/* Where a block is in its life; see bufpool.h. */
+enum bufpool_blk_state {
+	BUFPOOL_BLK_FREE,
+	BUFPOOL_BLK_TRANSIT,
+	BUFPOOL_BLK_RENTED,
+	BUFPOOL_BLK_WARM,
+};
+
 /**
  * struct bufpool_blk - one block, apart from its memory
- * @node: one of the client's lists, or that of the task that has it in transit
- * @owner: the client that rents it, else NULL; written under that client's
- *	lock. Who finds its own client here, under client->lock or
- *	client->map_sem, may rely on it for as long as it holds that lock
+ * @node: in the owner's list of blocks, or in that of the task that moves it
+ * @owner: the client that owns it, else NULL; written under that client's lock.
+ *	A task that finds its own client here, under client->lock, may rely on it
+ *	for as long as it holds that lock, or a pin on the block
  * @generation: of the last rental; written by the owner to be, while no handle
  *	is valid
  * @since: when it became warm, in jiffies; owner's lock
  * @nr: which of its slab's blocks this is; constant
  * @next: the next free block of the slab; class->lock, while free
- * @touched: somebody may have reached the memory during this rental; set under
- *	map_sem (shared), read and cleared in transit
- * @warm: the owner has returned it; owner's lock
+ * @pins: faults and debuggers that are in the block just now, see map.c; owner's
+ *	lock, while it is rented or warm
+ * @state: enum bufpool_blk_state; class->lock from and to BUFPOOL_BLK_FREE,
+ *	owner's lock otherwise
+ * @touched: the memory may have been reached during this rental; set with a pin,
+ *	read and cleared in transit
  * @dirty: the memory is not known to be zero; written in transit
  * @scrubbing: counted in class->nr_scrubbing; written in transit
  * @used: it has been rented before; written in transit
- * @waited: who has just rented it waited for it; written in transit
+ * @waited: its last renter waited for it; written in transit
  */
 struct bufpool_blk {
 	struct list_head node;
@@ -37,9 +48,12 @@ struct bufpool_blk {
 	u32 generation;
 	u32 since;
 	u16 nr;
-	u16 next;
+	union {
+		u16 next;
+		u16 pins;
+	};
+	u8 state;
 	bool touched;
-	bool warm;
 	bool dirty : 1;
 	bool scrubbing : 1;
 	bool used : 1;

@@ -32,9 +32,9 @@ struct bufpool_status_page *bufpool_status_create(void)
  * bufpool_status_destroy - undo bufpool_status_create()
  * @status: nobody maps it any more; may be NULL
  */
-void bufpool_status_destroy(struct bufpool_status_page *board)
+void bufpool_status_destroy(struct bufpool_status_page *status)
 {
-	free_page((unsigned long)board);
+	free_page((unsigned long)status);
 }
 
 /**
@@ -45,14 +45,14 @@ void bufpool_status_destroy(struct bufpool_status_page *board)
  * Return: 0, -EINVAL where more is asked for than to read this one page, or
  * -ENOMEM.
  */
-int bufpool_status_map(struct bufpool_status_page *board, struct vm_area_struct *vma)
+int bufpool_status_map(struct bufpool_status_page *status, struct vm_area_struct *vma)
 {
 	if (vma->vm_flags & VM_WRITE ||
 	    vma->vm_end - vma->vm_start != PAGE_SIZE)
 		return -EINVAL;
 	vm_flags_mod(vma, VM_DONTEXPAND | VM_DONTCOPY | VM_DONTDUMP,
-		     VM_MAYWRITE | VM_MAYEXEC);
+		     VM_MAYWRITE);
 	return remap_pfn_range(vma, vma->vm_start,
-			       page_to_pfn(virt_to_page(board)), PAGE_SIZE,
+			       page_to_pfn(virt_to_page(status)), PAGE_SIZE,
 			       vma->vm_page_prot);
 }

@@ -35,12 +35,22 @@ static void supply_add(struct bufpool_class *class, struct bufpool_slab *slab,
 		bufpool_pool_wake_waiters(class->pool);
 }
 
+/* What the pool holds has become less: waiters may try again. */
+static void supply_uncharge(struct bufpool_pool *pool, size_t bytes)
+{
+	atomic_long_inc(&pool->uncharges);
+	/* pairs with pool_snapshot() */
+	smp_mb__after_atomic();
+	bufpool_budget_uncharge(&pool->pinned, bytes);
+	bufpool_pool_wake_waiters(pool);
+}
+
 /* Give an unlinked slab to the system, in part: bufpool_supply_flush_class() is due. */
 static void supply_give_back(struct bufpool_class *class, struct bufpool_slab *slab)
 {
 	bufpool_slab_destroy(slab);
 	WRITE_ONCE(class->stale, 1);
-	bufpool_budget_uncharge_pool(class->pool, class->slab_size);
+	supply_uncharge(class->pool, class->slab_size);
 }
 
 /**
@@ -107,13 +117,25 @@ u64 bufpool_supply_out(struct bufpool_pool *pool)
 	return bytes;
 }
 
+/* Bytes in warm blocks of all clients. */
+u64 bufpool_supply_warm(struct bufpool_pool *pool)
+{
+	u64 bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < pool->nr_classes; i++)
+		bytes += (u64)bufpool_counters_warm(pool->counters, i) <<
+			 pool->classes[i].shift;
+	return bytes;
+}
+
 /* Bytes that nobody rents; at the most so many can become idle slabs. */
 size_t bufpool_supply_unused(struct bufpool_pool *pool)
 {
-	u64 pinned = atomic_long_read(&pool->pinned);
+	u64 pinned = bufpool_budget_used(&pool->pinned);
 	u64 used = bufpool_supply_out(pool);
 
-	used -= min_t(u64, bufpool_pool_warm(pool), used);
+	used -= min_t(u64, bufpool_supply_warm(pool), used);
 	return pinned > used ? pinned - used : 0;
 }
 
@@ -166,20 +188,27 @@ bool bufpool_supply_drop_idle(struct bufpool_pool *pool, size_t bytes)
 	return dropped >= bytes;
 }
 
+/* How often a task makes room for a slab that others take, before it gives up. */
+#define CHARGE_TRIES	8
+
 /* Charge a slab; where the pool is full, wholly free slabs give way. */
 static int supply_charge(struct bufpool_class *class)
 {
 	struct bufpool_pool *pool = class->pool;
-	size_t missing;
-	int err;
+	unsigned long limit = READ_ONCE(pool->config.limit);
+	unsigned int tries = CHARGE_TRIES;
 
-	do {
-		err = bufpool_budget_charge_pool(pool, class->slab_size);
-		missing = bufpool_pool_missing(pool, class->slab_size);
-		if (err == -EAGAIN && signal_pending(current))
+	while (!bufpool_budget_charge(&pool->pinned, class->slab_size, limit)) {
+		if (class->slab_size > limit)
+			return -EDQUOT;
+		if (signal_pending(current))
 			return -ERESTARTSYS;
-	} while (err == -EAGAIN && bufpool_supply_drop_idle(pool, missing));
-	return err;
+		if (!tries-- ||
+		    !bufpool_supply_drop_idle(pool, bufpool_pool_missing(pool, class->slab_size)))
+			return -EAGAIN;
+		limit = READ_ONCE(pool->config.limit);
+	}
+	return 0;
 }
 
 /**
@@ -208,7 +237,7 @@ int bufpool_supply_grow(struct bufpool_class *class, struct bufpool_blk **keep)
 	if (IS_ERR(slab) && bufpool_supply_drop_idle(pool, class->slab_size))
 		slab = bufpool_slab_create(class);
 	if (IS_ERR(slab)) {
-		bufpool_budget_uncharge_pool(pool, class->slab_size);
+		supply_uncharge(pool, class->slab_size);
 		return PTR_ERR(slab);
 	}
 	supply_add(class, slab, keep);

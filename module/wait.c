@@ -129,8 +129,7 @@ static bool wait_serve_larger(struct bufpool_class *class,
 		served = bufpool_waitq_hand_over(class, blk);
 	spin_unlock(&class->lock);
 	if (!served) {
-		bufpool_budget_uncharge_rest(waiter->request, blk);
-		bufpool_supply_put(blk);
+		bufpool_rent_put_larger(waiter->request, blk);
 	}
 	return served;
 }
