@@ -4,27 +4,29 @@
  * the uapi header.
  *
  * A pool has classes, a class has slabs, a slab has blocks. A block is in
- * exactly one of these states:
+ * exactly one of these states, enum bufpool_blk_state:
  *
- *   free        on its slab's list of free blocks
- *   in transit  on no list that others can see, or on a list of the task that
- *		 moves it; that task owns it
- *   rented	 blk->owner is the client; on that client's list
- *   warm	 returned, blk->owner is the client still, see warm.c
+ *   free     on its slab's list of free blocks
+ *   transit  owned by the task that moves it, or by the scrubber
+ *   rented   blk->owner is the client; on that client's list
+ *   warm     returned, but blk->owner is the client still, see warm.c
  *
  * Lock order, outermost first:
  *
- *   class->grow		one task at a time makes blocks for a class
- *     pool->drain_lock		for which waiter slabs are drained
- *     pool->clients_lock	who the clients and users are
- *	 mm->mmap_lock
- *	   client->map_sem	faults against revocation, see map.c
- *	     client->lock	what a client holds
- *	       class->lock	the free lists of one class, and its waiters
+ *   mm->mmap_lock
+ *     client->mapping.i_mmap_rwsem	its mappings stay, see map.c
+ *	 client->lock			what a client holds
+ *	   lru->lock			an order of warm blocks
+ *   pool->drain_lock			for which waiter slabs are drained
+ *     class->lock			the free lists of a class, and its waiters
  *
- * The fault handler may allocate under map_sem, and so come to the shrinker,
- * which only tries for clients_lock and map_sem. No user memory is touched under
- * any of these but mmap_lock.
+ * and on their own, for a few steps: pool->clients_lock, the lock of pool->users,
+ * pool->poll_lock, pool->scrub_lock and that of class->slabs.
+ *
+ * All but the first two are spinlocks, so the task that has one gets its processor.
+ * mmap_lock is held by the callers of map.c only. For i_mmap_rwsem a task waits
+ * only on behalf of the client itself; others try. No memory is allocated, and no
+ * user memory touched, under any but mmap_lock; so the shrinker may take the others.
  */
 #ifndef _BUFPOOL_H
 #define _BUFPOOL_H
@@ -45,6 +47,8 @@
 #include "handle.h"
 #include "lru.h"
 #include "map.h"
+#include "place.h"
+#include "poll.h"
 #include "pool.h"
 #include "reclaim.h"
 #include "rent.h"

@@ -129,27 +129,61 @@ static struct bufpool_class *find_class(struct call *call, u32 flags,
 	return class ?: ERR_PTR(-EMSGSIZE);
 }
 
-/* Rent, and reply: only then are the blocks the client's. */
+/*
+ * Rent, and reply: only then are the blocks the client's. Return: how many, or an
+ * error; -ERESTARTSYS is yet to be seen to.
+ */
 static int rent(struct call *call, struct bufpool_request *request, u32 flags,
 		struct bufpool_blk **blks,
 		int (*tell)(struct call *call, struct bufpool_blk **blks, int nr))
 {
-	s64 timeout_ns = request->timeout_ns;
+	struct bufpool_client *client = client_of(call);
 	int ret, err;
 
 	request->zero = flags & BUFPOOL_RENT_ZERO;
 	request->nonblock = flags & BUFPOOL_RENT_NONBLOCK ||
 			    call->file->f_flags & O_NONBLOCK;
-	ret = bufpool_rental_rent(client_of(call), request, blks);
-	/* a restarted call would begin to wait anew */
+	ret = bufpool_rental_rent(client, request, blks);
 	if (ret < 0)
-		return ret == -ERESTARTSYS && timeout_ns ? -EINTR : ret;
+		return ret;
 	err = tell(call, blks, ret);
 	if (err)
-		bufpool_rental_abort(client_of(call), blks, ret);
+		bufpool_rental_abort(client, blks, ret);
 	else
-		bufpool_rental_publish(client_of(call), blks, &request->tally);
+		bufpool_rental_publish(client, blks, &request->tally);
 	return err ?: ret;
+}
+
+/*
+ * Before a call does what takes long, see that its reply can be written: read a byte
+ * and write it back.
+ */
+static int probe_reply(void __user *at)
+{
+	u8 __user *byte = at;
+	u8 value;
+
+	return get_user(value, byte) || put_user(value, byte) ? -EFAULT : 0;
+}
+
+/* Whether the caller's structure has the field that says how to go on waiting. */
+static int get_wait_id(struct bufpool_request *request, bool is_there,
+		       const u64 __user *from)
+{
+	request->keeps_place = is_there;
+	return is_there && get_user(request->wait_id, from) ? -EFAULT : 0;
+}
+
+/*
+ * What becomes of a call that a signal interrupts: it is restarted, unless a handler
+ * runs that does not want that. Where it could not go on waiting with the time that is
+ * left, it must not be restarted if it has a timeout.
+ */
+static int restart(const struct bufpool_request *request, u64 __user *to)
+{
+	if (request->wait_id && !put_user(request->wait_id, to))
+		return -ERESTARTSYS;
+	return request->timeout_ns ? -EINTR : -ERESTARTSYS;
 }
 
 static int put_rent(struct call *call, const struct bufpool_block *block)
@@ -179,14 +213,23 @@ static int tell_rent(struct call *call, struct bufpool_blk **blks, int nr)
 
 static noinline int rent_one(struct call *call, struct bufpool_class *class)
 {
+	struct bufpool_rent __user *to = call->uarg;
 	struct bufpool_request request = {
 		.class = class,
 		.count = 1,
 		.timeout_ns = call->args.rent.timeout_ns,
 	};
 	struct bufpool_blk *blk;
-	int ret = rent(call, &request, call->args.rent.flags, &blk, tell_rent);
+	int ret;
 
+	if (probe_reply(&to->handle) ||
+	    get_wait_id(&request, call->args.head.size >=
+				  offsetofend(struct bufpool_rent, wait_id),
+			&to->wait_id))
+		return -EFAULT;
+	ret = rent(call, &request, call->args.rent.flags, &blk, tell_rent);
+	if (ret == -ERESTARTSYS)
+		return restart(&request, &to->wait_id);
 	return min(ret, 0);
 }
 
@@ -240,9 +283,22 @@ fault:
 	return -EFAULT;
 }
 
+/* The array of replies may lie in several pages. */
+static int probe_replies(u64 address, unsigned int count)
+{
+	u64 end = address + count * sizeof(struct bufpool_block);
+	u64 at;
+
+	for (at = address; at < end; at = round_down(at + PAGE_SIZE, PAGE_SIZE))
+		if (probe_reply(u64_to_user_ptr(at)))
+			return -EFAULT;
+	return probe_reply(u64_to_user_ptr(end - 1));
+}
+
 static int run_rent_many(struct call *call)
 {
 	typeof(call->args.rent_many) *args = &call->args.rent_many;
+	struct bufpool_rent_many __user *to = call->uarg;
 	struct bufpool_request request = {
 		.timeout_ns = args->timeout_ns,
 	};
@@ -256,9 +312,16 @@ static int run_rent_many(struct call *call)
 				   args->timeout_ns);
 	if (IS_ERR(request.class))
 		return PTR_ERR(request.class);
+	if (probe_replies(args->blocks, args->count) ||
+	    get_wait_id(&request, args->size >=
+				  offsetofend(struct bufpool_rent_many, wait_id),
+			&to->wait_id))
+		return -EFAULT;
 	for (done = 0; done < args->count; done += ret) {
 		request.count = min(args->count - done, CHUNK);
 		ret = rent(call, &request, args->flags, blks, tell_rent_many);
+		if (ret == -ERESTARTSYS && !done)
+			return restart(&request, &to->wait_id);
 		if (ret < 0)
 			return done ?: ret;
 		if (ret < request.count)
@@ -365,6 +428,7 @@ static int run_trim(struct call *call)
 	/* what has been trimmed cannot be undone: first see that it can be told */
 	if (put_user(0, &to->trimmed))
 		return -EFAULT;
+	bufpool_poll_relieve(client_of(call));
 	trimmed = bufpool_evict_trim(client_of(call), call->args.trim.min_size);
 	return put_user(trimmed, &to->trimmed);
 }
@@ -486,21 +550,9 @@ static long chardev_ioctl(struct file *file, unsigned int cmd,
 static __poll_t chardev_poll(struct file *file, poll_table *table)
 {
 	struct bufpool_client *client = file->private_data;
-	struct bufpool_pool *pool = client->pool;
-	__poll_t mask = 0;
 
-	poll_wait(file, &pool->poll, table);
-	/*
-	 * Pairs with bufpool_pool_wake_waiters() and bufpool_pool_wake_pollers(): either they
-	 * see who polls, or this sees what they tell. Not every kernel's
-	 * poll_wait() ends in a barrier.
-	 */
-	smp_mb();
-	if (bufpool_rent_could(&pool->classes[0]))
-		mask |= EPOLLIN | EPOLLRDNORM;
-	if (bufpool_pool_waiting(pool))
-		mask |= EPOLLPRI;
-	return mask;
+	poll_wait(file, &client->poll, table);
+	return bufpool_poll(client, poll_requested_events(table));
 }
 
 static int chardev_mmap(struct file *file, struct vm_area_struct *vma)
@@ -532,6 +584,7 @@ static int chardev_open(struct inode *inode, struct file *file)
 	client = bufpool_client_create(chardev->pool, inode);
 	if (!client)
 		return -ENOMEM;
+	bufpool_poll_init(client);
 	file->private_data = client;
 	file->f_mapping = &client->mapping;
 	return nonseekable_open(inode, file);
@@ -539,6 +592,7 @@ static int chardev_open(struct inode *inode, struct file *file)
 
 static int chardev_release(struct inode *inode, struct file *file)
 {
+	bufpool_poll_exit(file->private_data);
 	bufpool_rental_end_all(file->private_data);
 	bufpool_client_destroy(file->private_data);
 	return 0;

@@ -30,7 +30,7 @@ int bufpool_class_init(struct bufpool_class *class, struct bufpool_pool *pool,
 	class->slab_size = max_t(size_t, pool->config.slab_size, block_size);
 	class->slab_shift = ilog2(class->slab_size) - class->shift;
 	class->per_slab = 1U << class->slab_shift;
-	mutex_init(&class->grow);
+	class->small_until = jiffies;
 	xa_init_flags(&class->slabs, XA_FLAGS_ALLOC);
 	bufpool_lru_init(&class->warm);
 	spin_lock_init(&class->lock);
@@ -39,7 +39,8 @@ int bufpool_class_init(struct bufpool_class *class, struct bufpool_pool *pool,
 	INIT_LIST_HEAD(&class->full);
 	INIT_LIST_HEAD(&class->draining);
 	INIT_LIST_HEAD(&class->dirty);
-	INIT_LIST_HEAD(&class->waiters);
+	class->waiters[0] = RB_ROOT_CACHED;
+	class->waiters[1] = RB_ROOT_CACHED;
 
 	snprintf(name, sizeof(name), "%s-%zuk-table", pool->name,
 		 block_size >> 10);
@@ -64,22 +65,30 @@ void bufpool_class_exit(struct bufpool_class *class)
 	class->backing->exit(class);
 	kmem_cache_destroy(class->tables);
 	xa_destroy(&class->slabs);
-	mutex_destroy(&class->grow);
+}
+
+static void class_set_idle(struct bufpool_class *class,
+			   struct bufpool_slab *slab, bool idle)
+{
+	lockdep_assert_held(&class->lock);
+	if (slab->idle != idle) {
+		class->nr_idle += idle ? 1 : -1;
+		class->idle_bytes += idle ? bufpool_slab_bytes(slab) :
+					    -bufpool_slab_bytes(slab);
+	}
+	slab->idle = idle;
+	class->least_idle = min(class->least_idle, class->idle_bytes);
 }
 
 /* Put a slab where its number of free blocks says. */
-void bufpool_class_sort_slab(struct bufpool_class *class, struct bufpool_slab *slab)
+void bufpool_class_sort_slab(struct bufpool_class *class,
+			     struct bufpool_slab *slab)
 {
-	lockdep_assert_held(&class->lock);
-	if (slab->idle)
-		class->nr_idle--;
-	slab->idle = slab->nr_free == class->per_slab;
-	if (slab->idle)
-		class->nr_idle++;
-	class->least_idle = min(class->least_idle, class->nr_idle);
-
+	class_set_idle(class, slab, slab->nr_free == slab->nr_blks);
 	if (slab->draining)
 		list_move(&slab->node, &class->draining);
+	else if (slab->idle && bufpool_slab_is_small(slab))
+		list_move_tail(&slab->node, &class->idle);
 	else if (slab->idle)
 		list_move(&slab->node, &class->idle);
 	else if (slab->nr_free)
@@ -88,16 +97,17 @@ void bufpool_class_sort_slab(struct bufpool_class *class, struct bufpool_slab *s
 		list_move(&slab->node, &class->full);
 }
 
-/* Take a block out of a slab and the depot. */
-static void class_take_out(struct bufpool_class *class, struct bufpool_slab *slab)
+/* A block was popped from a slab. */
+static void class_count_out(struct bufpool_class *class,
+			    struct bufpool_slab *slab)
 {
 	class->nr_out++;
-	if (!slab->nr_free || slab->nr_free == class->per_slab - 1)
+	if (!slab->nr_free || slab->nr_free == slab->nr_blks - 1)
 		bufpool_class_sort_slab(class, slab);
 }
 
 /**
- * bufpool_class_take - take a free block out of the depot
+ * bufpool_class_take - take a free block
  * @class: whose; its lock is held
  *
  * Return: the block, in transit and maybe dirty, or NULL if none is free or
@@ -119,12 +129,12 @@ struct bufpool_blk *bufpool_class_take(struct bufpool_class *class)
 	if (!slab)
 		return NULL;
 	blk = bufpool_slab_pop(slab);
-	class_take_out(class, slab);
+	class_count_out(class, slab);
 	return blk;
 }
 
 /**
- * bufpool_class_take_dirty - take a dirty block out of the depot, to scrub it
+ * bufpool_class_take_dirty - take a dirty free block, to scrub it
  * @class: whose
  *
  * Return: the block, in transit; it counts as free until it is put back. Or NULL.
@@ -139,7 +149,7 @@ struct bufpool_blk *bufpool_class_take_dirty(struct bufpool_class *class)
 					dirty_node);
 	if (slab) {
 		blk = bufpool_slab_pop_dirty(slab);
-		class_take_out(class, slab);
+		class_count_out(class, slab);
 		blk->scrubbing = true;
 		class->nr_scrubbing++;
 	}
@@ -153,32 +163,33 @@ bool bufpool_class_has_free(struct bufpool_class *class)
 	bool ret;
 
 	spin_lock(&class->lock);
-	ret = list_empty(&class->waiters) &&
+	ret = !bufpool_class_has_waiters(class) &&
 	      (!list_empty(&class->partial) || !list_empty(&class->idle));
 	spin_unlock(&class->lock);
 	return ret;
 }
 
-/* Take an idle slab out of the class. */
+/* Take a slab out of the class. */
 static void class_unlink(struct bufpool_class *class, struct bufpool_slab *slab)
 {
 	lockdep_assert_held(&class->lock);
 	list_del_init(&slab->node);
 	list_del_init(&slab->dirty_node);
+	class_set_idle(class, slab, false);
 	class->nr_slabs--;
-	if (slab->idle)
-		class->nr_idle--;
-	class->least_idle = min(class->least_idle, class->nr_idle);
+	class->nr_blks -= slab->nr_blks;
 }
 
+/* Take the idle slab that can best be missed out of the class, or NULL. */
 struct bufpool_slab *bufpool_class_unlink_idle(struct bufpool_class *class)
 {
-	struct bufpool_slab *slab;
+	struct bufpool_slab *slab = NULL;
 
 	spin_lock(&class->lock);
-	slab = list_first_entry_or_null(&class->idle, struct bufpool_slab, node);
-	if (slab)
+	if (!list_empty(&class->idle)) {
+		slab = list_last_entry(&class->idle, struct bufpool_slab, node);
 		class_unlink(class, slab);
+	}
 	spin_unlock(&class->lock);
 	return slab;
 }
@@ -191,7 +202,7 @@ static bool class_wants(struct bufpool_slab *slab)
 
 /* Make a block free. Return: its slab, if that is to be given back. */
 struct bufpool_slab *bufpool_class_put_free(struct bufpool_class *class,
-				     struct bufpool_blk *blk)
+					    struct bufpool_blk *blk)
 {
 	struct bufpool_slab *slab = bufpool_blk_slab(blk);
 	bool unwanted;
@@ -199,19 +210,19 @@ struct bufpool_slab *bufpool_class_put_free(struct bufpool_class *class,
 	lockdep_assert_held(&class->lock);
 	bufpool_slab_push(slab, blk);
 	class->nr_out--;
-	unwanted = slab->nr_free == class->per_slab && !class_wants(slab);
+	unwanted = slab->nr_free == slab->nr_blks && !class_wants(slab);
 	if (unwanted)
 		class_unlink(class, slab);
-	else if (slab->nr_free == 1 || slab->nr_free == class->per_slab)
+	else if (slab->nr_free == 1 || slab->nr_free == slab->nr_blks)
 		bufpool_class_sort_slab(class, slab);
 	return unwanted ? slab : NULL;
 }
 
 /**
- * bufpool_class_spare - how many idle slabs nobody has needed lately
+ * bufpool_class_spare - how much idle memory nobody has needed lately
  * @class: whose
  *
- * Return: the fewest that there were since the last call.
+ * Return: the fewest bytes in idle slabs that there were since the last call.
  */
 unsigned long bufpool_class_spare(struct bufpool_class *class)
 {
@@ -219,13 +230,13 @@ unsigned long bufpool_class_spare(struct bufpool_class *class)
 
 	spin_lock(&class->lock);
 	least = class->least_idle;
-	class->least_idle = class->nr_idle;
+	class->least_idle = class->idle_bytes;
 	spin_unlock(&class->lock);
 	return least;
 }
 
-static void class_drain_list(struct bufpool_class *class, struct list_head *slabs,
-		       size_t *bytes)
+static void class_drain_list(struct bufpool_class *class,
+			     struct list_head *slabs, size_t *bytes)
 {
 	struct bufpool_slab *slab, *next;
 
@@ -235,7 +246,7 @@ static void class_drain_list(struct bufpool_class *class, struct list_head *slab
 			break;
 		slab->draining = true;
 		bufpool_class_sort_slab(class, slab);
-		*bytes -= min(*bytes, class->slab_size);
+		*bytes -= min(*bytes, bufpool_slab_bytes(slab));
 	}
 }
 
@@ -245,8 +256,8 @@ static void class_drain_list(struct bufpool_class *class, struct list_head *slab
  * @bytes: of slabs of so many bytes
  *
  * When all its blocks are free such a slab goes to the system. That makes room
- * for one who waits for a larger size, and whom many small rents would keep
- * waiting otherwise.
+ * for a waiter for a larger size, which many small rents would keep waiting
+ * otherwise.
  *
  * Return: how many bytes are missing still.
  */
@@ -281,7 +292,7 @@ void bufpool_class_stats(struct bufpool_class *class,
 	stats->idle_slabs = class->nr_idle;
 	/* what is being zeroed is free all the same */
 	stats->out = class->nr_out - class->nr_scrubbing;
-	stats->free = stats->slabs * class->per_slab - stats->out;
+	stats->free = class->nr_blks - stats->out;
 	stats->waiting = class->nr_waiting;
 	spin_unlock(&class->lock);
 }

@@ -2,7 +2,6 @@
 #ifndef _BUFPOOL_CLASS_H
 #define _BUFPOOL_CLASS_H
 
-#include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/xarray.h>
 #include <uapi/linux/bufpool.h>
@@ -13,34 +12,36 @@
 struct bufpool_pool;
 
 /**
- * struct bufpool_class - all blocks of one size
- * @pool: the pool; constant, as all up to @grow
+ * struct bufpool_class - all blocks of one size and backing
+ * @pool: the pool; constant, as all up to @slab_size
  * @backing: where its memory comes from
  * @memory: the backing's own
+ * @small: the same for small slabs; NULL where all slabs have one block
  * @tables: cache of struct bufpool_slab with its blocks
  * @nr: index in the pool
  * @shift: log2 of the block size
  * @pooled: slabs without a block in use are kept
  * @slab_shift: log2 of the blocks in a slab
- * @per_slab: blocks in a slab
- * @slab_size: bytes in a slab
- * @grow: one task at a time makes slabs
- * @grow_contended: somebody who waits has found @grow taken; no lock, see wait.c
+ * @per_slab: blocks in a slab that is not small
+ * @slab_size: bytes in it
+ * @small_until: only small slabs are made until then, in jiffies; no lock
  * @slabs: by id; its own lock, read under RCU
- * @stale: slabs were given back since the last bufpool_supply_flush_class(); no lock
+ * @stale: slabs were given back since the last bufpool_supply_flush(); no lock
  * @warm: struct bufpool_warm of this class, of all clients
  * @lock: guards all that follows
  * @partial: slabs with free blocks and blocks in use
- * @idle: slabs with free blocks only
+ * @idle: slabs with free blocks only; small ones last
  * @full: slabs without a free block
  * @draining: slabs whose blocks are not to be used again
  * @dirty: slabs with free blocks that are not zero
- * @waiters: struct bufpool_waiter, in the order of arrival; while there are
- *	any, no block is free, but in draining slabs or over the limit
+ * @waiters: see waitq.h; while there are any, no block is free, but in draining
+ *	slabs or over the limit
  * @nr_slabs: how many there are
  * @nr_idle: how many of them are idle
- * @least_idle: the fewest idle slabs since bufpool_class_spare()
- * @nr_out: blocks that are not free
+ * @idle_bytes: bytes in these
+ * @least_idle: the fewest idle bytes since bufpool_class_spare()
+ * @nr_blks: how many blocks there are
+ * @nr_out: of these, blocks that are not free
  * @nr_scrubbing: of these, blocks that are being zeroed in the background
  * @nr_waiting: tasks in @waiters
  */
@@ -48,6 +49,7 @@ struct bufpool_class {
 	struct bufpool_pool *pool;
 	const struct bufpool_backing *backing;
 	struct kmem_cache *memory;
+	struct kmem_cache *small;
 	struct kmem_cache *tables;
 	u8 nr;
 	u8 shift;
@@ -55,8 +57,7 @@ struct bufpool_class {
 	bool pooled;
 	u16 per_slab;
 	size_t slab_size;
-	struct mutex grow;		/* making slabs */
-	bool grow_contended;
+	unsigned long small_until;
 	struct xarray slabs;
 	int stale;
 	struct bufpool_lru warm;
@@ -66,10 +67,12 @@ struct bufpool_class {
 	struct list_head full;
 	struct list_head draining;
 	struct list_head dirty;
-	struct list_head waiters;
+	struct rb_root_cached waiters[2];
 	unsigned long nr_slabs;
 	unsigned long nr_idle;
+	unsigned long idle_bytes;
 	unsigned long least_idle;
+	unsigned long nr_blks;
 	unsigned long nr_out;
 	unsigned long nr_scrubbing;
 	unsigned long nr_waiting;
@@ -79,7 +82,7 @@ struct bufpool_class {
  * struct bufpool_class_stats - a class at one instant
  * @slabs: how many it has
  * @idle_slabs: of these, slabs without a block that is out
- * @free: blocks in the depot
+ * @free: blocks on the free lists
  * @out: blocks that are rented, warm, or on their way
  * @waiting: tasks that wait for one
  */
@@ -94,6 +97,16 @@ struct bufpool_class_stats {
 static inline size_t bufpool_class_block_size(const struct bufpool_class *class)
 {
 	return 1UL << class->shift;
+}
+
+static inline bool bufpool_slab_is_small(const struct bufpool_slab *slab)
+{
+	return slab->nr_blks != slab->class->per_slab;
+}
+
+static inline size_t bufpool_slab_bytes(const struct bufpool_slab *slab)
+{
+	return (size_t)slab->nr_blks << slab->class->shift;
 }
 
 static inline struct bufpool_class *bufpool_blk_class(struct bufpool_blk *blk)
@@ -147,6 +160,12 @@ static __always_inline void bufpool_blk_report(struct bufpool_blk *blk,
 
 	bufpool_class_report(slab->class, slab->place + blk->nr,
 			     blk->generation, report);
+}
+
+/* Without class->lock this is a hint. */
+static inline bool bufpool_class_has_waiters(const struct bufpool_class *class)
+{
+	return READ_ONCE(class->nr_waiting);
 }
 
 int bufpool_class_init(struct bufpool_class *class, struct bufpool_pool *pool,

@@ -40,6 +40,7 @@ struct bufpool_client *bufpool_client_create(struct bufpool_pool *pool,
 	client->held.bound = BUFPOOL_BOUND_CEILING;
 	spin_lock_init(&client->lock);
 	INIT_LIST_HEAD(&client->blks);
+	INIT_LIST_HEAD(&client->places);
 	client->ceiling = U64_MAX;
 	client->exempt = ns_capable_noaudit(&init_user_ns, CAP_SYS_RESOURCE);
 	client->pid = task_tgid_nr(current);
@@ -76,6 +77,7 @@ static void client_free(struct kref *ref)
 
 	WARN_ON_ONCE(bufpool_budget_used(&client->held));
 	bufpool_warm_destroy(client);
+	bufpool_place_drop_all(client);
 	bufpool_user_put(client->pool, client->user);
 	kfree_rcu(client, rcu);
 }
@@ -126,6 +128,10 @@ void bufpool_client_stats(struct bufpool_client *client,
 	stats->client_warm_bytes =
 		bufpool_warm_of_client(client, &stats->client_warm_blocks);
 	stats->client_warm_rents = client->warm_rents;
+	stats->client_refused_again = client->refused[BUFPOOL_REFUSED_AGAIN];
+	stats->client_refused_quota = client->refused[BUFPOOL_REFUSED_QUOTA];
+	stats->client_refused_memory = client->refused[BUFPOOL_REFUSED_MEMORY];
+	stats->client_timeouts = client->refused[BUFPOOL_REFUSED_TIMEOUT];
 	stats->user_held = bufpool_budget_used(&client->user->held);
 	stats->user_quota = bufpool_user_quota(client);
 	spin_unlock(&client->lock);

@@ -5,6 +5,7 @@
 #include <linux/fs.h>
 #include <linux/kref.h>
 #include <linux/sched.h>
+#include <linux/wait.h>
 #include "pool.h"
 #include "user.h"
 
@@ -25,6 +26,9 @@ struct bufpool_warm;
  * @nr_mappings: how many of them map blocks
  * @unpinned: woken when the last pin of a block is gone, see map.c
  * @cookie: what this client's generations are counted from; constant
+ * @poll: its pollers
+ * @armed: in pool->armed; pool->poll_lock
+ * @pressure_seen: the status page's count when it trimmed last; no lock
  * @held: bytes in blocks that it owns or is about to, rented and warm
  * @lock: guards all that follows
  * @blks: the blocks it owns, rented and warm
@@ -36,6 +40,9 @@ struct bufpool_warm;
  * @nr_rented: how many blocks it rents
  * @rented_bytes: bytes in them
  * @ceiling: bytes it may hold
+ * @places: struct bufpool_place, of waiters that signals have interrupted
+ * @nr_places: how many
+ * @refused: rents that were refused, by enum bufpool_refusal
  * @issued: handles it has been given
  * @rents: blocks it has rented
  * @returns: blocks it has returned
@@ -53,6 +60,9 @@ struct bufpool_client {
 	atomic_t nr_mappings;
 	wait_queue_head_t unpinned;
 	u32 cookie;
+	wait_queue_head_t poll;
+	struct list_head armed[BUFPOOL_POLL_KINDS];
+	u32 pressure_seen;
 	struct bufpool_budget held;
 	spinlock_t lock ____cacheline_aligned;
 	struct list_head blks;
@@ -62,6 +72,9 @@ struct bufpool_client {
 	u64 nr_rented;
 	u64 rented_bytes;
 	u64 ceiling;
+	struct list_head places;
+	unsigned int nr_places;
+	u64 refused[BUFPOOL_NR_REFUSALS];
 	u64 issued;
 	u64 rents;
 	u64 returns;

@@ -8,12 +8,17 @@
 void bufpool_counters_sum(struct bufpool_counters __percpu *counters,
 			  struct bufpool_counters *sum)
 {
-	int cpu, event;
+	int cpu, i;
 
 	*sum = (struct bufpool_counters){};
-	for_each_possible_cpu(cpu)
-		for (event = 0; event < BUFPOOL_NR_EVENTS; event++)
-			sum->of[event] += per_cpu_ptr(counters, cpu)->of[event];
+	for_each_possible_cpu(cpu) {
+		const struct bufpool_counters *part = per_cpu_ptr(counters, cpu);
+
+		for (i = 0; i < BUFPOOL_NR_EVENTS; i++)
+			sum->of[i] += part->of[i];
+		for (i = 0; i < BUFPOOL_NR_REFUSALS; i++)
+			sum->refused[i] += part->refused[i];
+	}
 }
 
 /* Warm blocks of a class, of all clients. */

@@ -19,9 +19,19 @@ enum bufpool_event {
 	BUFPOOL_NR_EVENTS,
 };
 
+/* Why a rent is refused. */
+enum bufpool_refusal {
+	BUFPOOL_REFUSED_AGAIN,
+	BUFPOOL_REFUSED_QUOTA,
+	BUFPOOL_REFUSED_MEMORY,
+	BUFPOOL_REFUSED_TIMEOUT,
+	BUFPOOL_NR_REFUSALS,
+};
+
 /* Each CPU has its own, readers add them up. */
 struct bufpool_counters {
 	u64 of[BUFPOOL_NR_EVENTS];
+	u64 refused[BUFPOOL_NR_REFUSALS];
 	/* blocks of a class that became warm here, less those that ceased to be */
 	s64 warm[BUFPOOL_MAX_CLASSES];
 };

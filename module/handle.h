@@ -10,17 +10,18 @@
  * The generation says for which rental of a block a handle is good, and also
  * whether a handle was ever this client's: it counts the handles that the client
  * was given, from a start that depends on client and block. So a handle
- * returned twice can be told from one that somebody else has, whatever has
- * become of the block since.
+ * returned twice can be told from one of another client, whatever has become of
+ * the block since.
  */
-static inline u32 bufpool_handle_base(const struct bufpool_client *client, u32 place)
+static inline u32 bufpool_handle_base(const struct bufpool_client *client,
+				      u32 place)
 {
 	return hash_64(place ^ client->cookie, 32);
 }
 
 /* Give the block in a place its handle. */
-static inline void bufpool_handle_issue(struct bufpool_client *client, struct bufpool_blk *blk,
-		  u32 place)
+static inline void bufpool_handle_issue(struct bufpool_client *client,
+					struct bufpool_blk *blk, u32 place)
 {
 	u32 base = bufpool_handle_base(client, place);
 
@@ -32,8 +33,8 @@ static inline void bufpool_handle_issue(struct bufpool_client *client, struct bu
 	} while (!blk->generation);
 }
 
-static inline bool bufpool_handle_is_rented(struct bufpool_client *client, struct bufpool_blk *blk,
-		      u64 handle)
+static inline bool bufpool_handle_is_rented(struct bufpool_client *client,
+					    struct bufpool_blk *blk, u64 handle)
 {
 	return bufpool_client_rents(client, blk) &&
 	       blk->generation == lower_32_bits(handle);
@@ -44,15 +45,14 @@ static inline struct bufpool_blk *
 bufpool_handle_lookup_fast(struct bufpool_client *client, u64 handle)
 {
 	struct bufpool_slab *slab = client->last_slab;
-	u32 nr, per_slab;
+	u32 nr;
 
 	if (!slab)
 		return NULL;
 	nr = upper_32_bits(handle) - slab->place;
-	per_slab = slab->class->per_slab;
-	if (nr >= per_slab)
+	if (nr >= slab->nr_blks)
 		return NULL;
-	return &slab->blks[array_index_nospec(nr, per_slab)];
+	return &slab->blks[array_index_nospec(nr, slab->nr_blks)];
 }
 
 bool bufpool_handle_was_issued(const struct bufpool_client *client, u64 handle);

@@ -46,10 +46,9 @@ static int config_check_range(const char *what, unsigned long value,
  */
 int bufpool_config_check(const struct bufpool_config *config)
 {
-	unsigned long least = max(config->slab_size, config->max_pooled);
 	unsigned long most = totalram_pages() << PAGE_SHIFT;
 
-	return config_check_range("limit", config->limit, least, most) ?:
+	return config_check_range("limit", config->limit, config->slab_size, most) ?:
 	       config_check_range("quota", config->quota, PAGE_SIZE, LONG_MAX) ?:
 	       config_check_range("floor", config->floor, 0, most) ?:
 	       config_check_range("warm_blocks", config->warm_blocks, 0, U16_MAX) ?:
@@ -61,8 +60,9 @@ static int config_check(const struct bufpool_config *config, size_t largest)
 {
 	return config_check_power("slab_size", config->slab_size, MIN_SLAB_SIZE,
 			   largest) ?:
-	       config_check_power("max_pooled", config->max_pooled, PAGE_SIZE,
-			   largest) ?:
+	       (!config->max_pooled ? 0 :
+		config_check_power("max_pooled", config->max_pooled, PAGE_SIZE,
+				   largest)) ?:
 	       bufpool_config_check(config);
 }
 
@@ -113,7 +113,6 @@ static void pool_free(struct bufpool_pool *pool)
 		pool_check_balance(pool);
 	free_percpu(pool->counters);
 	bufpool_status_destroy(pool->status);
-	mutex_destroy(&pool->drain_lock);
 	xa_destroy(&pool->users);
 	kfree(pool);
 }
@@ -142,10 +141,14 @@ struct bufpool_pool *bufpool_pool_create(const char *name,
 
 	pool->name = name;
 	pool->config = *config;
-	init_waitqueue_head(&pool->poll);
+	if (!config->max_pooled)
+		pool->config.max_pooled = largest;
+	spin_lock_init(&pool->poll_lock);
+	INIT_LIST_HEAD(&pool->armed[BUFPOOL_POLL_IN]);
+	INIT_LIST_HEAD(&pool->armed[BUFPOOL_POLL_PRI]);
 	spin_lock_init(&pool->clients_lock);
 	spin_lock_init(&pool->scrub_lock);
-	mutex_init(&pool->drain_lock);
+	spin_lock_init(&pool->drain_lock);
 	INIT_LIST_HEAD(&pool->clients);
 	xa_init(&pool->users);
 	err = -ENOMEM;
@@ -269,6 +272,10 @@ void bufpool_pool_stats(struct bufpool_pool *pool, struct bufpool_stats *stats)
 	stats->waiting = bufpool_pool_waiting(pool);
 	stats->slabs_created = sum.of[BUFPOOL_SLABS_CREATED];
 	stats->slabs_destroyed = sum.of[BUFPOOL_SLABS_DESTROYED];
+	stats->refused_again = sum.refused[BUFPOOL_REFUSED_AGAIN];
+	stats->refused_quota = sum.refused[BUFPOOL_REFUSED_QUOTA];
+	stats->refused_memory = sum.refused[BUFPOOL_REFUSED_MEMORY];
+	stats->timeouts = sum.refused[BUFPOOL_REFUSED_TIMEOUT];
 	pool_snapshot(pool, stats);
 	stats->limit = READ_ONCE(pool->config.limit);
 }

@@ -5,8 +5,7 @@
 #include <linux/atomic.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
-#include <linux/mutex.h>
-#include <linux/wait.h>
+#include <linux/nospec.h>
 #include <linux/workqueue.h>
 #include "budget.h"
 #include "class.h"
@@ -16,10 +15,18 @@
 
 struct bufpool_waiter;
 
+/* What a poller may wait for: a block; to be asked for blocks. */
+enum bufpool_poll_kind {
+	BUFPOOL_POLL_IN,
+	BUFPOOL_POLL_PRI,
+	BUFPOOL_POLL_KINDS,
+};
+
 /**
  * struct bufpool_config - what a pool is made with
  * @slab_size: bytes that classes of small blocks grow by; a power of two
- * @max_pooled: bytes in the largest block that is kept; a power of two
+ * @max_pooled: bytes in the largest block that is kept; a power of two, or 0 for
+ *	the largest that can be rented
  * @limit: bytes that the pool may hold
  * @quota: bytes that one user's clients may hold
  * @floor: bytes that the pool keeps when nobody needs them
@@ -55,7 +62,9 @@ struct bufpool_config {
  * @tickets: see wait.c
  * @drain_lock: guards @drains_for
  * @drains_for: the waiter that slabs are being drained for, or NULL
- * @poll: who polls the device
+ * @poll_lock: guards @armed
+ * @armed: clients with a poller that was told of nothing, see poll.h
+ * @wake_pollers: tells them
  * @clients_lock: guards writes of @clients and @nr_clients
  * @clients: open clients; read under RCU
  * @nr_clients: how many
@@ -67,7 +76,8 @@ struct bufpool_config {
  * @flush: see bufpool_supply_flush_class()
  * @scrub_lock: guards @scrubbed, and that block's memory
  * @scrubbed: the block that is being zeroed, see scrub.c, or NULL
- * @pressed: when memory was short last, in jiffies
+ * @pressed: when the last generation of warm blocks began, in jiffies; no lock
+ * @pressure_at: when memory was short last, in jiffies; no lock
  * @classes: the classes
  */
 struct bufpool_pool {
@@ -80,9 +90,11 @@ struct bufpool_pool {
 	atomic_long_t uncharges;
 	struct bufpool_status_page *status;
 	atomic64_t tickets;
-	struct mutex drain_lock;	/* for whom slabs are drained */
+	spinlock_t drain_lock;		/* for which waiter slabs are drained */
 	struct bufpool_waiter *drains_for;
-	wait_queue_head_t poll;
+	spinlock_t poll_lock;		/* arming pollers */
+	struct list_head armed[BUFPOOL_POLL_KINDS];
+	struct work_struct wake_pollers;
 	spinlock_t clients_lock;	/* adding and removing clients */
 	struct list_head clients;
 	unsigned int nr_clients;
@@ -95,6 +107,7 @@ struct bufpool_pool {
 	spinlock_t scrub_lock;		/* zeroing a page */
 	struct bufpool_blk *scrubbed;
 	unsigned long pressed;
+	unsigned long pressure_at;
 	struct bufpool_class classes[BUFPOOL_MAX_CLASSES];
 };
 
@@ -119,6 +132,8 @@ static inline size_t bufpool_pool_missing(const struct bufpool_pool *pool,
  * @pool: where
  * @size: bytes, at least 1
  *
+ * This is the one place that knows how classes are numbered.
+ *
  * Return: the class with the smallest blocks that are large enough, or NULL.
  */
 static inline struct bufpool_class *
@@ -129,7 +144,19 @@ bufpool_pool_class(struct bufpool_pool *pool, u64 size)
 	if (size > pool->max_rent)
 		return NULL;
 	nr = size <= PAGE_SIZE ? 0 : ilog2(size - 1) + 1 - PAGE_SHIFT;
-	return &pool->classes[nr];
+	return &pool->classes[array_index_nospec(nr, pool->nr_classes)];
+}
+
+/* The class of the same backing with the next larger blocks, or NULL. */
+static inline struct bufpool_class *
+bufpool_pool_larger_class(struct bufpool_class *class)
+{
+	struct bufpool_pool *pool = class->pool;
+
+	if (class->nr + 1U >= pool->nr_classes ||
+	    class[1].backing != class->backing)
+		return NULL;
+	return class + 1;
 }
 
 /* Have dirty free blocks zeroed soon. */

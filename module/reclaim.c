@@ -2,12 +2,13 @@
 /*
  * Giving memory back, in the background.
  *
- * Three works and a shrinker belong to a pool. *trim* runs periodically and gives
+ * A pool has a workqueue and a shrinker. *trim* runs periodically and gives
  * up half of what nobody has needed for a period: idle slabs down to the floor, and
- * warm blocks that were not used for two periods. *scrub* zeroes dirty free
- * blocks, some at a time. *flush* has the slab caches let go of what was given
- * back. The shrinker gives up idle slabs at once, and then warm blocks in two
- * generations: those that were warm at the last call already, and not used since.
+ * warm blocks that were not used for two periods. *flush* has the slab caches let
+ * go of what was given back, which waits for all CPUs and so is done nowhere else but
+ * by order of root. *scrub* and *wake_pollers* are in scrub.c and poll.c. The
+ * shrinker gives up idle slabs at once, and then warm blocks in two generations:
+ * those that were warm at the last call already, and not used since.
  */
 #include <linux/jiffies.h>
 #include <linux/sizes.h>
@@ -26,13 +27,14 @@ static void reclaim_flush(struct work_struct *work)
 /* Half of what nobody has needed since the last time, but not below the floor. */
 static void reclaim_trim_class(struct bufpool_pool *pool, struct bufpool_class *class)
 {
-	unsigned long spare = DIV_ROUND_UP(bufpool_class_spare(class), 2);
+	unsigned long spare = round_up(bufpool_class_spare(class) / 2,
+				       class->slab_size);
 	unsigned long pinned = bufpool_budget_used(&pool->pinned);
 	unsigned long floor = READ_ONCE(pool->config.floor);
 	unsigned long over = pinned > floor ? pinned - floor : 0;
 
-	spare = min(spare, over / class->slab_size);
-	bufpool_supply_drop_class(class, spare * class->slab_size);
+	spare = min(spare, round_down(over, class->slab_size));
+	bufpool_supply_drop_class(class, spare);
 	bufpool_supply_flush_class(class);
 }
 
@@ -43,7 +45,6 @@ static void reclaim_trim(struct work_struct *work)
 	unsigned long period = msecs_to_jiffies(READ_ONCE(pool->config.trim_ms));
 	unsigned int i;
 
-	/* in portions, between which others get at the clients */
 	while (bufpool_evict_age(pool, jiffies - 2 * period, SZ_1M) >= SZ_1M)
 		cond_resched();
 	for (i = pool->nr_classes; i--;)
@@ -51,10 +52,14 @@ static void reclaim_trim(struct work_struct *work)
 	queue_delayed_work(pool->wq, &pool->trim, period);
 }
 
-/* The system is short of memory, and programs can see it. */
+/* The system is short of memory: programs can see it, and pollers are told. */
 static void reclaim_report_pressure(struct bufpool_pool *pool)
 {
+	WRITE_ONCE(pool->pressure_at, jiffies);
 	atomic_inc(&pool->status->pressure);
+	/* pairs with poll_arm() */
+	smp_mb__after_atomic();
+	bufpool_poll_kick(pool, BUFPOOL_POLL_PRI);
 }
 
 static unsigned long shrink_count(struct shrinker *shrinker,
@@ -110,6 +115,7 @@ int bufpool_reclaim_start(struct bufpool_pool *pool)
 	INIT_DELAYED_WORK(&pool->trim, reclaim_trim);
 	INIT_DELAYED_WORK(&pool->scrub, bufpool_scrub_work);
 	INIT_WORK(&pool->flush, reclaim_flush);
+	INIT_WORK(&pool->wake_pollers, bufpool_poll_work);
 	err = bufpool_shrinker_register(&pool->shrinker, pool->name,
 					shrink_count, shrink_scan, pool);
 	if (err) {
@@ -148,5 +154,6 @@ void bufpool_reclaim_stop(struct bufpool_pool *pool)
 	cancel_delayed_work_sync(&pool->trim);
 	cancel_delayed_work_sync(&pool->scrub);
 	cancel_work_sync(&pool->flush);
+	cancel_work_sync(&pool->wake_pollers);
 	destroy_workqueue(pool->wq);
 }

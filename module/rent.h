@@ -20,13 +20,15 @@ struct bufpool_tally {
 
 /**
  * struct bufpool_request - what a rent asks for
- * @client: for whom; bufpool_rental_rent() sets it
+ * @client: for which client; bufpool_rental_rent() sets it
  * @class: blocks of this class
  * @count: at most so many
  * @exact: no larger ones; also once one was more than the client may have
  * @zero: warm ones shall be zero too
  * @nonblock: do not wait
+ * @keeps_place: a wait that a signal interrupts can be gone on with
  * @timeout_ns: wait at most so long; 0 is for ever
+ * @wait_id: (in/out) the interrupted wait to go on with, or that was interrupted
  * @steals: warm blocks that may be taken from clients for it
  * @waited: (out) it did wait
  * @tally: (out) what it got
@@ -38,19 +40,34 @@ struct bufpool_request {
 	bool exact;
 	bool zero;
 	bool nonblock;
+	bool keeps_place;
 	s64 timeout_ns;
-	int steals;
+	u64 wait_id;
+	unsigned int steals;
 	bool waited;
 	struct bufpool_tally tally;
 };
+
+/* Warm blocks that one call takes from clients, at most, before it gives up. */
+#define BUFPOOL_STEALS_MAX	1024
+
+/* Count a warm block that is about to be taken. Return: false if it is one too many. */
+static inline bool bufpool_rent_may_steal(struct bufpool_request *request)
+{
+	return request->steals && request->steals--;
+}
 
 struct bufpool_blk *bufpool_rent_find(struct bufpool_request *request);
 struct bufpool_blk *bufpool_rent_larger(struct bufpool_request *request);
 struct bufpool_blk *bufpool_rent_larger_warm(struct bufpool_request *request);
 void bufpool_rent_put_larger(const struct bufpool_request *request,
 			     struct bufpool_blk *blk);
+int bufpool_rent_grow(struct bufpool_class *class, u64 ticket,
+		      struct bufpool_blk **keep);
+bool bufpool_rent_steal(struct bufpool_request *request,
+			struct bufpool_blk **keep);
+int bufpool_rent_grow_for_warm(struct bufpool_request *request, u64 ticket,
+			       struct bufpool_blk **keep);
 bool bufpool_rent_could(struct bufpool_class *class);
-int bufpool_rent_replenish(struct bufpool_class *class, u64 ticket,
-			   struct bufpool_blk **keep);
 
 #endif /* _BUFPOOL_RENT_H */

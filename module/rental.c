@@ -14,9 +14,6 @@
 #include "bufpool.h"
 #include "trace.h"
 
-/* Blocks that one call takes from clients, at most, before it says EAGAIN. */
-#define RENTAL_STEALS	1024
-
 /* Put back a block that the client does not own any more. May sleep. */
 static void rental_put_blk(struct bufpool_client *client,
 			   struct bufpool_blk *blk, bool clear)
@@ -71,11 +68,13 @@ static int rental_charge(struct bufpool_request *request, size_t size)
 
 	while (!bufpool_budget_charge(&client->held, size,
 				      bufpool_client_ceiling(client)))
-		if (!request->steals-- || !rental_evict_for_ceiling(client, size))
+		if (!bufpool_rent_may_steal(request) ||
+		    !rental_evict_for_ceiling(client, size))
 			return -EDQUOT;
 	while (!bufpool_budget_charge(&client->user->held, size,
 				      bufpool_user_quota(client)))
-		if (!request->steals-- || !rental_evict_for_quota(client, size)) {
+		if (!bufpool_rent_may_steal(request) ||
+		    !rental_evict_for_quota(client, size)) {
 			bufpool_budget_uncharge(&client->held, size);
 			return -EDQUOT;
 		}
@@ -179,6 +178,26 @@ static int rental_rent_more(struct bufpool_request *request, unsigned int done,
 	return done ?: blk ? PTR_ERR(blk) : -ERESTARTSYS;
 }
 
+static void rental_count_refused(struct bufpool_client *client, int err)
+{
+	enum bufpool_refusal why;
+
+	if (err == -EAGAIN)
+		why = BUFPOOL_REFUSED_AGAIN;
+	else if (err == -EDQUOT)
+		why = BUFPOOL_REFUSED_QUOTA;
+	else if (err == -ENOMEM)
+		why = BUFPOOL_REFUSED_MEMORY;
+	else if (err == -ETIMEDOUT)
+		why = BUFPOOL_REFUSED_TIMEOUT;
+	else
+		return;
+	this_cpu_inc(client->pool->counters->refused[why]);
+	spin_lock(&client->lock);
+	client->refused[why]++;
+	spin_unlock(&client->lock);
+}
+
 static void rental_zero_warm(struct bufpool_blk **blks, unsigned int nr)
 {
 	while (nr--) {
@@ -203,15 +222,18 @@ int bufpool_rental_rent(struct bufpool_client *client,
 			struct bufpool_request *request,
 			struct bufpool_blk **blks)
 {
-	unsigned int done = rental_take_warm(client, request, blks);
+	int done = rental_take_warm(client, request, blks);
 
 	if (request->zero)
 		rental_zero_warm(blks, done);
 	if (done == request->count)
 		return done;
 	request->client = client;
-	request->steals = RENTAL_STEALS;
-	return rental_rent_more(request, done, blks);
+	request->steals = BUFPOOL_STEALS_MAX;
+	done = rental_rent_more(request, done, blks);
+	if (done < 0)
+		rental_count_refused(client, done);
+	return done;
 }
 
 static unsigned int rental_flags(const struct bufpool_blk *blk, bool warm)

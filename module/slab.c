@@ -5,6 +5,7 @@
  * The list of free blocks runs through the table. Nothing is ever stored in a
  * free block: its memory may be zero, and has to stay so.
  */
+#include <linux/nospec.h>
 #include "bufpool.h"
 #include "trace.h"
 
@@ -28,36 +29,56 @@ static int slab_publish(struct bufpool_slab *slab)
 	return err == -EBUSY ? -ENOMEM : err;
 }
 
+static struct bufpool_slab *slab_alloc_table(struct bufpool_class *class,
+					     unsigned int nr_blks)
+{
+	struct bufpool_slab *slab;
+
+	if (nr_blks == class->per_slab)
+		return kmem_cache_alloc(class->tables, GFP_KERNEL);
+	return kmalloc(struct_size(slab, blks, nr_blks), GFP_KERNEL);
+}
+
+static void slab_free_table(struct bufpool_slab *slab)
+{
+	if (slab->nr_blks == slab->class->per_slab)
+		kmem_cache_free(slab->class->tables, slab);
+	else
+		kfree(slab);
+}
+
 /**
  * bufpool_slab_create - make a slab whose blocks are all in transit
- * @class: whose blocks it shall hold; its slab_size has been charged
+ * @class: whose blocks it shall hold; they have been charged
+ * @nr_blks: how many: class->per_slab, or 1 for a small slab
  *
  * May sleep.
  *
  * Return: the slab, which the caller owns, or ERR_PTR(-ENOMEM), also where the
  * class's span of the window is full.
  */
-struct bufpool_slab *bufpool_slab_create(struct bufpool_class *class)
+struct bufpool_slab *bufpool_slab_create(struct bufpool_class *class,
+					 unsigned int nr_blks)
 {
-	struct bufpool_slab *slab;
+	struct bufpool_slab *slab = slab_alloc_table(class, nr_blks);
 	unsigned int i;
 	int err = -ENOMEM;
 
-	slab = kmem_cache_alloc(class->tables, GFP_KERNEL);
 	if (!slab)
 		return ERR_PTR(err);
 
 	*slab = (struct bufpool_slab){
 		.class = class,
+		.nr_blks = nr_blks,
 		.clean = BUFPOOL_NO_BLK,
 		.dirty = BUFPOOL_NO_BLK,
 	};
 	INIT_LIST_HEAD(&slab->node);
 	INIT_LIST_HEAD(&slab->dirty_node);
-	for (i = 0; i < class->per_slab; i++)
+	for (i = 0; i < nr_blks; i++)
 		blk_init(&slab->blks[i], i);
 
-	slab->memory = class->backing->alloc(class);
+	slab->memory = class->backing->alloc(class, bufpool_slab_is_small(slab));
 	if (!slab->memory)
 		goto free_table;
 
@@ -70,24 +91,22 @@ struct bufpool_slab *bufpool_slab_create(struct bufpool_class *class)
 	return slab;
 
 free_memory:
-	class->backing->free(class, slab->memory);
+	class->backing->free(class, slab->memory, bufpool_slab_is_small(slab));
 free_table:
-	kmem_cache_free(class->tables, slab);
+	slab_free_table(slab);
 	return ERR_PTR(err);
 }
 
-static void slab_free_table(struct rcu_head *rcu)
+static void slab_free_rcu(struct rcu_head *rcu)
 {
-	struct bufpool_slab *slab = container_of(rcu, struct bufpool_slab, rcu);
-
-	kmem_cache_free(slab->class->tables, slab);
+	slab_free_table(container_of(rcu, struct bufpool_slab, rcu));
 }
 
 /**
  * bufpool_slab_destroy - give a slab's memory back and forget it
  * @slab: on no list, with every block free
  *
- * A block becomes free only after bufpool_map_revoke(), or when its client has
+ * A block becomes free only after bufpool_map_unmap(), or when its client has
  * neither a mapping nor a task in the fault handler any more. So no page-table
  * entry reaches the memory here, and none can come to: the fault handler inserts
  * entries only for blocks with an owner.
@@ -98,18 +117,18 @@ void bufpool_slab_destroy(struct bufpool_slab *slab)
 {
 	struct bufpool_class *class = slab->class;
 
-	WARN_ON_ONCE(slab->nr_free != class->per_slab);
+	WARN_ON_ONCE(slab->nr_free != slab->nr_blks);
 	xa_erase(&class->slabs, slab->id);
-	class->backing->free(class, slab->memory);
+	class->backing->free(class, slab->memory, bufpool_slab_is_small(slab));
 	bufpool_count(class->pool->counters, BUFPOOL_SLABS_DESTROYED);
 	trace_bufpool_slab_remove(slab);
-	call_rcu(&slab->rcu, slab_free_table);
+	call_rcu(&slab->rcu, slab_free_rcu);
 }
 
 /**
  * bufpool_slab_push - make a block free
  * @slab: the block's slab; class->lock is held
- * @blk: in transit; the depot owns it from here on
+ * @blk: in transit; it belongs to the free list from here on
  */
 void bufpool_slab_push(struct bufpool_slab *slab, struct bufpool_blk *blk)
 {
@@ -177,11 +196,14 @@ struct bufpool_blk *bufpool_slab_pop(struct bufpool_slab *slab)
  */
 struct bufpool_blk *bufpool_slab_find(struct bufpool_class *class, u32 index)
 {
+	u32 nr = index & (class->per_slab - 1);
 	struct bufpool_slab *slab;
 
 	RCU_LOCKDEP_WARN(!rcu_read_lock_held(), "lookup without RCU");
 	slab = xa_load(&class->slabs, index >> class->slab_shift);
-	return slab ? &slab->blks[index & (class->per_slab - 1)] : NULL;
+	if (!slab || nr >= slab->nr_blks)
+		return NULL;
+	return &slab->blks[array_index_nospec(nr, slab->nr_blks)];
 }
 
 /* The block's memory, as the kernel sees it. */

@@ -62,6 +62,10 @@ struct bufpool_blk {
 
 /**
  * struct bufpool_slab - contiguous pinned memory, carved into blocks
+ *
+ * A slab takes a fixed range of the class's block numbers. Where the system has no
+ * memory for a whole one, a small slab has only the first block of the range.
+ *
  * @node: in one of the class's lists; class->lock
  * @dirty_node: in class->dirty, while a free block is dirty; class->lock
  * @class: whose blocks it holds; constant
@@ -70,6 +74,7 @@ struct bufpool_blk {
  * @id: index of the slab in class->slabs; constant once published
  * @place: of its first block, see bufpool_blk_place(); constant once a block is
  *	in somebody's hands
+ * @nr_blks: how many blocks it has; constant
  * @nr_free: free blocks; class->lock
  * @clean: first free block that is zero, or BUFPOOL_NO_BLK; class->lock
  * @dirty: first free block that is not; class->lock
@@ -85,6 +90,7 @@ struct bufpool_slab {
 	void *memory;
 	u32 id;
 	u32 place;
+	u16 nr_blks;
 	u16 nr_free;
 	u16 clean;
 	u16 dirty;
@@ -105,7 +111,8 @@ static inline u32 bufpool_blk_place(struct bufpool_blk *blk)
 	return bufpool_blk_slab(blk)->place + blk->nr;
 }
 
-struct bufpool_slab *bufpool_slab_create(struct bufpool_class *class);
+struct bufpool_slab *bufpool_slab_create(struct bufpool_class *class,
+					 unsigned int nr_blks);
 void bufpool_slab_destroy(struct bufpool_slab *slab);
 void bufpool_slab_push(struct bufpool_slab *slab, struct bufpool_blk *blk);
 struct bufpool_blk *bufpool_slab_pop(struct bufpool_slab *slab);

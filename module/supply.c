@@ -3,35 +3,35 @@
  * Supply: slabs come in from the system and go back to it, and blocks that come back
  * go to a waiter or to the free lists.
  */
-#include <linux/sched/signal.h>
+#include <linux/jiffies.h>
 #include "bufpool.h"
 
 /*
- * Hand a new slab's blocks to those who wait, one to the caller if it wants one,
- * and the rest to the depot.
+ * Hand a new slab's blocks to waiters, one to the caller if it wants one, and the
+ * rest to the free lists.
  */
 static void supply_add(struct bufpool_class *class, struct bufpool_slab *slab,
-		struct bufpool_blk **keep)
+		       struct bufpool_blk **keep)
 {
-	unsigned int i = 0, last = class->per_slab;
+	unsigned int i = 0, last = slab->nr_blks, nr_blks = slab->nr_blks;
 
 	spin_lock(&class->lock);
 	class->nr_slabs++;
-	class->nr_out += class->per_slab;
-	while (i < class->per_slab &&
-	       bufpool_waitq_hand_over(class, &slab->blks[i]))
+	class->nr_blks += nr_blks;
+	class->nr_out += nr_blks;
+	while (i < nr_blks && bufpool_waitq_hand_over(class, &slab->blks[i]))
 		i++;
-	if (keep && i < class->per_slab)
+	if (keep && i < nr_blks)
 		*keep = &slab->blks[i++];
-	class->nr_out -= class->per_slab - i;
+	class->nr_out -= nr_blks - i;
 	/* the last is popped first, and low offsets are to go out first */
 	while (last-- > i)
 		bufpool_slab_push(slab, &slab->blks[last]);
 	bufpool_class_sort_slab(class, slab);
 	spin_unlock(&class->lock);
 
-	/* what nobody here needs may make room elsewhere, or be rented */
-	if (i < class->per_slab)
+	/* what is not needed here may make room elsewhere, or be rented */
+	if (i < nr_blks)
 		bufpool_pool_wake_waiters(class->pool);
 }
 
@@ -45,12 +45,15 @@ static void supply_uncharge(struct bufpool_pool *pool, size_t bytes)
 	bufpool_pool_wake_waiters(pool);
 }
 
-/* Give an unlinked slab to the system, in part: bufpool_supply_flush_class() is due. */
-static void supply_give_back(struct bufpool_class *class, struct bufpool_slab *slab)
+/* Give an unlinked slab to the system, in part: bufpool_supply_flush() is due. */
+static void supply_give_back(struct bufpool_class *class,
+			     struct bufpool_slab *slab)
 {
+	size_t bytes = bufpool_slab_bytes(slab);
+
 	bufpool_slab_destroy(slab);
 	WRITE_ONCE(class->stale, 1);
-	supply_uncharge(class->pool, class->slab_size);
+	supply_uncharge(class->pool, bytes);
 }
 
 /**
@@ -71,7 +74,7 @@ void bufpool_supply_flush_class(struct bufpool_class *class)
  * @class: whose
  * @bytes: at least so many, if there are as many
  *
- * bufpool_supply_flush_class() is due. May sleep.
+ * bufpool_supply_flush() is due. May sleep.
  *
  * Return: how many bytes.
  */
@@ -81,8 +84,8 @@ size_t bufpool_supply_drop_class(struct bufpool_class *class, size_t bytes)
 	size_t dropped = 0;
 
 	while (dropped < bytes && (slab = bufpool_class_unlink_idle(class))) {
+		dropped += bufpool_slab_bytes(slab);
 		supply_give_back(class, slab);
-		dropped += class->slab_size;
 		cond_resched();
 	}
 	return dropped;
@@ -95,8 +98,7 @@ size_t bufpool_supply_idle(struct bufpool_pool *pool)
 	unsigned int i;
 
 	for (i = 0; i < pool->nr_classes; i++)
-		bytes += READ_ONCE(pool->classes[i].nr_idle) *
-			 pool->classes[i].slab_size;
+		bytes += READ_ONCE(pool->classes[i].idle_bytes);
 	return bytes;
 }
 
@@ -184,7 +186,7 @@ bool bufpool_supply_drop_idle(struct bufpool_pool *pool, size_t bytes)
 	if (bufpool_supply_idle(pool) < bytes)
 		return false;
 	dropped = bufpool_supply_drop(pool, bytes);
-	bufpool_supply_flush(pool);
+	bufpool_pool_flush_later(pool);
 	return dropped >= bytes;
 }
 
@@ -195,29 +197,51 @@ bool bufpool_supply_drop_idle(struct bufpool_pool *pool, size_t bytes)
 static int supply_charge(struct bufpool_class *class)
 {
 	struct bufpool_pool *pool = class->pool;
-	unsigned long limit = READ_ONCE(pool->config.limit);
 	unsigned int tries = CHARGE_TRIES;
 
-	while (!bufpool_budget_charge(&pool->pinned, class->slab_size, limit)) {
+	for (;;) {
+		unsigned long limit = READ_ONCE(pool->config.limit);
+
+		if (bufpool_budget_charge(&pool->pinned, class->slab_size, limit))
+			return 0;
 		if (class->slab_size > limit)
 			return -EDQUOT;
-		if (signal_pending(current))
-			return -ERESTARTSYS;
 		if (!tries-- ||
 		    !bufpool_supply_drop_idle(pool, bufpool_pool_missing(pool, class->slab_size)))
 			return -EAGAIN;
-		limit = READ_ONCE(pool->config.limit);
 	}
-	return 0;
+}
+
+/*
+ * Make a slab that has been charged. Where there is no contiguous memory it is a
+ * small one, and so are the next, for a while: each try costs the system a lot.
+ */
+static struct bufpool_slab *supply_create(struct bufpool_class *class)
+{
+	struct bufpool_slab *slab;
+
+	if (!class->small ||
+	    !time_before(jiffies, READ_ONCE(class->small_until))) {
+		slab = bufpool_slab_create(class, class->per_slab);
+		if (!IS_ERR(slab) || !class->small)
+			return slab;
+		WRITE_ONCE(class->small_until, jiffies + HZ / 10);
+	}
+	slab = bufpool_slab_create(class, 1);
+	if (!IS_ERR(slab))
+		supply_uncharge(class->pool,
+				class->slab_size - bufpool_slab_bytes(slab));
+	return slab;
 }
 
 /**
  * bufpool_supply_grow - add a slab
- * @class: whose; its grow mutex is held
- * @keep: gets a block, in transit, if those who wait leave one; or NULL
+ * @class: whose
+ * @keep: gets a block, in transit, if waiters leave one; or NULL
  *
  * Where the pool is at its limit, or the system without memory, wholly free
- * slabs of other classes give way. May sleep.
+ * slabs of other classes give way. Memory is had and zeroed without a lock, so
+ * several tasks may do so at once. May sleep.
  *
  * Return: 0; -EAGAIN where the limit forbids it now, -EDQUOT where it always
  * does, -ENOMEM.
@@ -226,16 +250,13 @@ int bufpool_supply_grow(struct bufpool_class *class, struct bufpool_blk **keep)
 {
 	struct bufpool_pool *pool = class->pool;
 	struct bufpool_slab *slab;
-	int err;
+	int err = supply_charge(class);
 
-	lockdep_assert_held(&class->grow);
-	err = supply_charge(class);
 	if (err)
 		return err;
-
-	slab = bufpool_slab_create(class);
+	slab = supply_create(class);
 	if (IS_ERR(slab) && bufpool_supply_drop_idle(pool, class->slab_size))
-		slab = bufpool_slab_create(class);
+		slab = supply_create(class);
 	if (IS_ERR(slab)) {
 		supply_uncharge(pool, class->slab_size);
 		return PTR_ERR(slab);
@@ -247,12 +268,13 @@ int bufpool_supply_grow(struct bufpool_class *class, struct bufpool_blk **keep)
 /**
  * bufpool_supply_put_or_take - let a block go back to its class
  * @blk: in transit; nothing can reach its memory
- * @keep: gets it, if nobody waits for one; or NULL
+ * @keep: gets it, if no waiter does; or NULL
  *
- * It goes to the first who waits for one, else to the caller or the depot; a
- * slab that is not to be kept goes to the system. May sleep.
+ * It goes to the first waiter, else to the caller or the free list; a slab that
+ * is not to be kept goes to the system. May sleep.
  */
-void bufpool_supply_put_or_take(struct bufpool_blk *blk, struct bufpool_blk **keep)
+void bufpool_supply_put_or_take(struct bufpool_blk *blk,
+				struct bufpool_blk **keep)
 {
 	struct bufpool_slab *slab = bufpool_blk_slab(blk), *unwanted = NULL;
 	bool is_free = false, dirty = blk->dirty;
@@ -300,9 +322,9 @@ void bufpool_supply_drain_class(struct bufpool_class *class)
 }
 
 /**
- * bufpool_supply_start_draining - make room for one who waits
- * @but: for whose class; it keeps its slabs
- * @ticket: since when it waits, see wait.c; nothing is taken from who waits longer
+ * bufpool_supply_start_draining - make room for a waiter
+ * @but: the class that it waits for, which keeps its slabs
+ * @ticket: since when it waits, see wait.c; nothing is taken from an older waiter
  * @bytes: how much is missing
  */
 void bufpool_supply_start_draining(struct bufpool_class *but, u64 ticket,

@@ -3,10 +3,8 @@
 #define _BUFPOOL_WAIT_H
 
 struct bufpool_blk;
-struct bufpool_class;
 struct bufpool_request;
 
 struct bufpool_blk *bufpool_wait(struct bufpool_request *request);
-void bufpool_wait_unlock_grow(struct bufpool_class *class);
 
 #endif /* _BUFPOOL_WAIT_H */
