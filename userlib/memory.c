@@ -38,7 +38,7 @@ static bool is_too_large(__u64 size)
 	return !getrlimit(RLIMIT_FSIZE, &limit) && size > limit.rlim_cur;
 }
 
-/* Nobody can take the blocks away, not even through /proc/self/fd. */
+/* So that no process can take the blocks away, not even through /proc/self/fd. */
 static int size_and_seal(int fd, __u64 size)
 {
 	if (is_too_large(size))
@@ -95,17 +95,12 @@ int bufpool_memory_map(struct bufpool_memory *memory, void *address,
 	return 0;
 }
 
-size_t bufpool_memory_block_size(const struct bufpool_memory *memory,
-				 unsigned int class)
-{
-	return (size_t)1 << (memory->page_shift + class);
-}
-
 void *bufpool_memory_address(const struct bufpool_memory *memory,
 			     unsigned int class, size_t index)
 {
-	return memory->areas[class].address +
-	       index * bufpool_memory_block_size(memory, class);
+	const struct bufpool_area *area = &memory->areas[class];
+
+	return area->address + index * area->block_size;
 }
 
 bool bufpool_memory_is_shown(const struct bufpool_memory *memory,
@@ -129,7 +124,7 @@ static int protect(const struct bufpool_memory *memory,
 		   const struct bufpool_run *run, int protection)
 {
 	return mprotect(bufpool_memory_address(memory, run->class, run->first),
-			run->count * bufpool_memory_block_size(memory, run->class),
+			run->count * memory->areas[run->class].block_size,
 			protection);
 }
 
@@ -139,7 +134,7 @@ int bufpool_memory_show(struct bufpool_memory *memory, unsigned int class,
 	struct bufpool_run run = { class, index, 1 };
 	struct bufpool_area *area = &memory->areas[class];
 
-	if (index >= area->length / bufpool_memory_block_size(memory, class) ||
+	if (index >= area->length / area->block_size ||
 	    bufpool_indexset_reserve(&area->shown, index + 1) ||
 	    protect(memory, &run, PROT_READ | PROT_WRITE))
 		return -ENOMEM;
@@ -178,13 +173,14 @@ static void overwrite(const struct bufpool_memory *memory, off_t offset,
 	}
 }
 
-/* Hidden first, so that nobody writes into it behind the zeroes. */
+/* Hidden first, so that no thread writes into it behind the zeroes. */
 void bufpool_memory_discard(struct bufpool_memory *memory,
 			    const struct bufpool_run *run, bool must)
 {
-	size_t block_size = bufpool_memory_block_size(memory, run->class);
+	size_t block_size = memory->areas[run->class].block_size;
 	size_t length = run->count * block_size;
-	off_t offset = run->class * memory->span + (off_t)run->first * block_size;
+	off_t offset = bufpool_memory_offset(memory, run->class) +
+		       (off_t)run->first * block_size;
 	int state = bufpool_cancel_disable();
 
 	hide(memory, run, must);
