@@ -62,7 +62,8 @@ void *bufpool_adopt(struct bufpool *pool, __u64 handle, __u64 offset)
 	ret = bufpool_window_find_offset(&pool->window, offset, &place);
 	if (ret)
 		return bufpool_call_fail(ret);
-	if (bufpool_place_handle(&place) != (handle & ~0ULL << 32))
+	if (bufpool_window_handle(&pool->window, &place,
+				  bufpool_handle_generation(handle)) != handle)
 		return bufpool_call_fail(-EINVAL);
 	ret = bufpool_rentals_adopt(&pool->rentals, &place, handle);
 	if (ret)

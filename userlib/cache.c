@@ -202,17 +202,31 @@ static void make_magazine(const struct bufpool *pool,
 			  struct bufpool_cache *cache, unsigned int class)
 {
 	struct bufpool_magazine *magazine = &cache->magazines[class];
-	size_t size = bufpool_window_block_size(&pool->window, class);
+	const struct bufpool_class *of = &pool->classes.of[class];
 	struct bufpool_place first = { .class = class };
 
-	magazine->half = bufpool_half(size, pool->max_kept);
-	magazine->smallest = class ? size / 2 + 1 : 1;
+	magazine->half = bufpool_half(of);
+	magazine->smallest = class ? of[-1].block_size + 1 : 1;
 	magazine->bottom = cache->blocks[class];
 	bufpool_magazine_clear(magazine);
 	magazine->limit = magazine->bottom + 2 * magazine->half;
 	magazine->first = (uintptr_t)bufpool_window_address(&pool->window, &first);
 	magazine->rentals = pool->rentals.spans[class].rentals;
-	magazine->shift = pool->window.page_shift + class;
+	magazine->shift = of->shift;
+}
+
+static void make_magazines(const struct bufpool *pool, struct bufpool_cache *cache)
+{
+	unsigned int class, order;
+
+	for (class = 0; class < pool->classes.count; class++)
+		make_magazine(pool, cache, class);
+	for (order = 0; order < BUFPOOL_ORDERS; order++) {
+		class = pool->classes.for_order[order];
+		if (class < pool->classes.count)
+			cache->for_order[order] = &cache->magazines[class];
+	}
+	cache->recent = cache->magazines;
 }
 
 /* Memory for a cache; caches->lock is held. */
@@ -220,7 +234,6 @@ static struct bufpool_cache *make(struct bufpool *pool)
 {
 	struct bufpool_caches *caches = &pool->caches;
 	struct bufpool_cache *cache;
-	unsigned int class;
 
 	if (caches->nr == BUFPOOL_CACHES_MAX)
 		return NULL;
@@ -235,14 +248,11 @@ static struct bufpool_cache *make(struct bufpool *pool)
 	cache->nr = caches->nr + 1;
 	cache->held = bufpool_state(BUFPOOL_HELD, cache->nr);
 	cache->calm = BUFPOOL_SHUT;
-	cache->half_page_shift = pool->window.page_shift - 1;
-	cache->recent = cache->magazines;
 	cache->vacant = bufpool_cache_key(pool);
 	cache->status = pool->provider.status;
 	cache->home = pool;
 	pthread_mutex_init(&cache->inbox.lock, NULL);
-	for (class = 0; class < pool->window.nr_classes; class++)
-		make_magazine(pool, cache, class);
+	make_magazines(pool, cache);
 	__atomic_store_n(&caches->all[cache->nr], cache, __ATOMIC_RELEASE);
 	caches->nr++;
 	return cache;
@@ -250,18 +260,18 @@ static struct bufpool_cache *make(struct bufpool *pool)
 
 static void open_to(const struct bufpool *pool, struct bufpool_cache *cache)
 {
+	const struct bufpool_classes *classes = &pool->classes;
 	struct bufpool_magazine *magazine = cache->magazines;
 	unsigned int class;
-	size_t size;
 
-	for (class = 0; class < pool->window.nr_classes; class++, magazine++) {
-		size = bufpool_window_block_size(&pool->window, class);
-		if (size <= pool->max_kept)
+	for (class = 0; class < classes->count; class++, magazine++) {
+		if (classes->of[class].is_pooled)
 			__atomic_store_n(&magazine->sizes,
-					 size - magazine->smallest + 1,
+					 classes->of[class].block_size -
+					 magazine->smallest + 1,
 					 __ATOMIC_RELEASE);
 	}
-	__atomic_store_n(&cache->max_kept, pool->max_kept, __ATOMIC_RELEASE);
+	__atomic_store_n(&cache->max_kept, classes->max_pooled, __ATOMIC_RELEASE);
 	__atomic_store_n(&cache->calm, cache->answered, __ATOMIC_RELEASE);
 }
 

@@ -52,9 +52,6 @@ struct bufpool;
 #define likely(condition)	__builtin_expect(!!(condition), 1)
 #define unlikely(condition)	__builtin_expect(!!(condition), 0)
 
-/* No handle and no window has room for more classes. */
-#define BUFPOOL_CLASSES_MAX	32
-
 /* Blocks that move at once between a magazine and what is behind it, at most */
 #define BUFPOOL_HALF_MAX	64
 /* and bytes in them, but for at least one block */
@@ -132,7 +129,7 @@ struct bufpool_cache {
 	uintptr_t vacant;		/* its pool's key, or 0: entered; atomic */
 	size_t max_kept;		/* as the pool has it; 0 when shut; atomic */
 	struct bufpool_magazine *recent; /* what was rented from last */
-	unsigned long half_page_shift;	/* log2 of half a page */
+	struct bufpool *home;		/* atomic; NULL: the pool is closed */
 	__u32 held;			/* state of what is rented here */
 	unsigned int nr;
 	const struct bufpool_status *status;
@@ -140,7 +137,8 @@ struct bufpool_cache {
 	__u64 answered;			/* what calm is when open; caches->lock */
 	struct bufpool_magazine magazines[BUFPOOL_CLASSES_MAX];
 
-	struct bufpool *home;		/* atomic; NULL: the pool is closed */
+	/* of the class for blocks of 1 << order bytes, up to max_pooled */
+	struct bufpool_magazine *for_order[BUFPOOL_ORDERS];
 	struct bufpool_cache *next;	/* of the same thread; its own */
 	struct bufpool_cache *unused;	/* next without a thread */
 	struct bufpool_outbox outboxes[BUFPOOL_NR_OUTBOXES];

@@ -25,11 +25,11 @@ struct bufpool_depot {
 };
 
 /* Blocks of a class that move at once; 0 for a class that is not kept */
-unsigned int bufpool_half(size_t block_size, size_t max_kept);
+unsigned int bufpool_half(const struct bufpool_class *class);
 
 /* 0 or -errno */
 int bufpool_depot_init(struct bufpool_depot *depot,
-		       const struct bufpool_info *info);
+		       const struct bufpool_classes *classes);
 
 /* In a child of fork(), too. */
 void bufpool_depot_destroy(struct bufpool_depot *depot);

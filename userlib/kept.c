@@ -285,7 +285,7 @@ void bufpool_kept_give(struct bufpool *pool, struct bufpool_cache *cache)
 	unsigned int class;
 
 	begin(&gift, pool, 0);
-	for (class = 0; class < pool->window.nr_classes; class++) {
+	for (class = 0; class < pool->classes.count; class++) {
 		give_magazine(&gift, cache, class);
 		give_shelf(&gift, class);
 	}
@@ -327,7 +327,7 @@ size_t bufpool_kept_sweep(struct bufpool *pool, size_t min_size)
 		give_inbox(&gift, cache);
 		give_outboxes(&gift, cache);
 	}
-	for (class = 0; class < pool->window.nr_classes; class++) {
+	for (class = 0; class < pool->classes.count; class++) {
 		if (bufpool_window_block_size(&pool->window, class) < min_size)
 			continue;
 		give_shelf(&gift, class);
@@ -359,7 +359,7 @@ void bufpool_kept_abandon(struct bufpool *pool, struct bufpool_cache *cache)
 
 	begin(&gift, pool, 0);
 	give_inbox(&gift, cache);
-	for (class = 0; class < pool->window.nr_classes; class++) {
+	for (class = 0; class < pool->classes.count; class++) {
 		struct bufpool_magazine *magazine = &cache->magazines[class];
 
 		/* while caches are stopped, nothing is kept anywhere */

@@ -31,33 +31,22 @@ static inline bool bufpool_kept_pop(struct bufpool_cache *cache,
 }
 
 /*
- * The magazine for a size, which is the one that is rented from last then, if such
- * blocks are kept. Begun to enter.
+ * As pop, of the class for a size, if such blocks are kept: most often the one that
+ * was rented from last. Begun to enter.
  */
-static inline struct bufpool_magazine *
-bufpool_kept_magazine(struct bufpool_cache *cache, size_t size)
-{
-	struct bufpool_magazine *magazine = cache->recent;
-	unsigned long long halves;
-
-	if (likely(size - magazine->smallest <
-		   __atomic_load_n(&magazine->sizes, __ATOMIC_ACQUIRE)))
-		return magazine;
-	if (size - 1 >= __atomic_load_n(&cache->max_kept, __ATOMIC_ACQUIRE))
-		return NULL;
-	halves = (size - 1) >> cache->half_page_shift;
-	magazine = &cache->magazines[63 - __builtin_clzll(halves | 1)];
-	cache->recent = magazine;
-	return magazine;
-}
-
-/* As pop, of the class for a size, if such blocks are kept. Begun to enter. */
 static inline bool bufpool_kept_rent(struct bufpool_cache *cache, size_t size,
 				     void **block)
 {
-	struct bufpool_magazine *magazine = bufpool_kept_magazine(cache, size);
+	struct bufpool_magazine *magazine = cache->recent;
 
-	return magazine && bufpool_kept_pop(cache, magazine, block);
+	if (unlikely(size - magazine->smallest >=
+		     __atomic_load_n(&magazine->sizes, __ATOMIC_ACQUIRE))) {
+		if (size - 1 >= __atomic_load_n(&cache->max_kept, __ATOMIC_ACQUIRE))
+			return false;
+		magazine = cache->for_order[bufpool_order(size)];
+		cache->recent = magazine;
+	}
+	return bufpool_kept_pop(cache, magazine, block);
 }
 
 /*

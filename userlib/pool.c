@@ -31,12 +31,12 @@ int bufpool_check_many(const void *blocks, unsigned int count)
 	return blocks && count && count <= INT_MAX ? 0 : -EINVAL;
 }
 
-static int map_reach(struct bufpool *pool, const struct bufpool_info *info,
-		     unsigned int shift)
+static int map_reach(struct bufpool *pool, unsigned int shift)
 {
 	int ret;
 
-	ret = bufpool_window_init(&pool->window, info, shift, &pool->provider);
+	ret = bufpool_window_init(&pool->window, &pool->classes, shift,
+				  &pool->provider);
 	if (ret)
 		return ret;
 	ret = bufpool_rentals_init(&pool->rentals, &pool->window);
@@ -54,28 +54,27 @@ destroy_window:
  * blocks at the beginning of a span first. One block of the largest size is the
  * least that is of use.
  */
-static int map(struct bufpool *pool, const struct bufpool_info *info)
+static int map(struct bufpool *pool)
 {
-	__u64 largest = (__u64)info->page_size << (info->nr_classes - 1);
+	__u64 largest = bufpool_classes_largest(&pool->classes)->block_size;
 	unsigned int shift = sizeof(size_t) * CHAR_BIT - 1;
 	int ret = -ENOMEM;
 
-	while (info->span >> shift == 0)
+	while (pool->classes.span >> shift == 0)
 		shift--;
 	for (; ret == -ENOMEM && 1ULL << shift >= largest; shift--)
-		ret = map_reach(pool, info, shift);
+		ret = map_reach(pool, shift);
 	return ret;
 }
 
 /* 0 or -errno: what is kept for the next rent, and whether anything is */
-static int init_kept(struct bufpool *pool, const struct bufpool_info *info)
+static int init_kept(struct bufpool *pool)
 {
 	const char *strict = secure_getenv("BUFPOOL_STRICT");
 	int ret;
 
 	pool->is_strict = strict && strcmp(strict, "1") == 0;
-	pool->max_kept = info->max_pooled;
-	ret = bufpool_depot_init(&pool->depot, info);
+	ret = bufpool_depot_init(&pool->depot, &pool->classes);
 	if (ret)
 		return ret;
 	ret = bufpool_caches_init(&pool->caches, !pool->is_strict);
@@ -98,13 +97,17 @@ static int set_up(struct bufpool *pool)
 	ret = pool->provider.ops->info(&pool->provider, &info);
 	if (ret)
 		return ret;
+	ret = bufpool_classes_init(&pool->classes, &pool->provider,
+				   info.nr_classes);
+	if (ret)
+		goto unmap;
 	ret = bufpool_forkmark_init(&pool->mark);
 	if (ret)
 		goto unmap;
-	ret = map(pool, &info);
+	ret = map(pool);
 	if (ret)
 		goto destroy_mark;
-	ret = init_kept(pool, &info);
+	ret = init_kept(pool);
 	if (ret)
 		goto destroy_map;
 	return 0;

@@ -40,6 +40,32 @@ static int kernel_info(struct bufpool_provider *provider,
 	return ret;
 }
 
+/* All classes of a kernel that does not describe them */
+static int describe_by_number(struct bufpool_provider *provider,
+			      struct bufpool_class_info *class)
+{
+	struct bufpool_info info = { .size = sizeof(info) };
+	int ret = call(provider, BUFPOOL_IOC_INFO, &info);
+
+	if (ret)
+		return ret;
+	class->backing = BUFPOOL_BACKING_SLAB;
+	class->block_size = (__u64)info.page_size << class->nr;
+	class->offset = class->nr * info.span;
+	class->span = info.span;
+	class->properties = class->block_size <= info.max_pooled ?
+			    BUFPOOL_CLASS_POOLED : 0;
+	return 0;
+}
+
+static int kernel_describe(struct bufpool_provider *provider,
+			   struct bufpool_class_info *class)
+{
+	int ret = call(provider, BUFPOOL_IOC_CLASS, class);
+
+	return ret == -ENOTTY ? describe_by_number(provider, class) : ret;
+}
+
 static void kernel_unmap(struct bufpool_provider *provider)
 {
 	if (provider->status != &calm)
@@ -112,6 +138,7 @@ static void kernel_close(struct bufpool_provider *provider)
 
 static const struct bufpool_provider_ops kernel_ops = {
 	.info = kernel_info,
+	.describe = kernel_describe,
 	.map = kernel_map,
 	.rent_many = kernel_rent_many,
 	.return_many = kernel_return_many,

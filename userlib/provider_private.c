@@ -36,6 +36,21 @@ static int private_info(struct bufpool_provider *provider,
 	return 0;
 }
 
+static int private_describe(struct bufpool_provider *provider,
+			    struct bufpool_class_info *class)
+{
+	const struct bufpool_stock *stock = &provider->private->stock;
+
+	/* To a program they are blocks as those of slabs: no more is promised. */
+	class->backing = BUFPOOL_BACKING_SLAB;
+	class->block_size = bufpool_stock_block_size(stock, class->nr);
+	class->offset = bufpool_memory_offset(&stock->memory, class->nr);
+	class->span = stock->memory.span;
+	class->properties = class->block_size <= BUFPOOL_STOCK_MAX_POOLED ?
+			    BUFPOOL_CLASS_POOLED : 0;
+	return 0;
+}
+
 static int private_map(struct bufpool_provider *provider, void *address,
 		       size_t length, __u64 offset)
 {
@@ -249,6 +264,7 @@ static void private_close(struct bufpool_provider *provider)
 
 static const struct bufpool_provider_ops private_ops = {
 	.info = private_info,
+	.describe = private_describe,
 	.map = private_map,
 	.rent_many = private_rent_many,
 	.return_many = private_return_many,

@@ -11,12 +11,15 @@ static bool is_shortage(int ret)
 	return ret == -EAGAIN || ret == -EDQUOT || ret == -ENOMEM;
 }
 
-/* Whether blocks of this size are kept, for such a request. */
+/* Whether blocks for such a request are kept, and of which class they are. */
 static bool is_kept(const struct bufpool *pool, size_t min_size,
-		    unsigned int flags)
+		    unsigned int flags, unsigned int *class)
 {
-	return min_size - 1 < pool->max_kept &&
-	       !(flags & ~(BUFPOOL_RENT_ZERO | BUFPOOL_RENT_NONBLOCK));
+	if (min_size - 1 >= pool->classes.max_pooled ||
+	    flags & ~(BUFPOOL_RENT_ZERO | BUFPOOL_RENT_NONBLOCK))
+		return false;
+	*class = bufpool_classes_for(&pool->classes, min_size);
+	return pool->classes.of[*class].is_pooled;
 }
 
 static void *zero(const struct bufpool *pool, void *block, unsigned int class,
@@ -147,8 +150,7 @@ static int try_rent(struct bufpool *pool, struct bufpool_cache *cache,
 	unsigned int class;
 	int ret = 0;
 
-	if (cache && is_kept(pool, min_size, flags)) {
-		class = bufpool_window_class(&pool->window, min_size);
+	if (cache && is_kept(pool, min_size, flags, &class)) {
 		ret = rent_kept(pool, cache, class, flags, block, 1);
 		if (!ret)
 			ret = rent_and_keep(pool, cache, class, flags, block) ?: 1;
@@ -241,13 +243,11 @@ static int try_rent_many(struct bufpool *pool, struct bufpool_cache *cache,
 			 size_t min_size, unsigned int flags, void **blocks,
 			 unsigned int count)
 {
-	unsigned int done = 0, batch;
+	unsigned int done = 0, batch, class;
 	int ret = 0;
 
-	if (is_kept(pool, min_size, flags)) {
-		ret = rent_kept(pool, cache,
-				bufpool_window_class(&pool->window, min_size),
-				flags, blocks, count);
+	if (is_kept(pool, min_size, flags, &class)) {
+		ret = rent_kept(pool, cache, class, flags, blocks, count);
 		done = ret > 0 ? ret : 0;
 	}
 	while (done < count) {

@@ -20,26 +20,26 @@ static void lay_out(struct bufpool_rentals *rentals, size_t entries)
 	struct bufpool_rental *first = rentals->table;
 	unsigned int class;
 
-	for (class = 0; class < rentals->window->nr_classes; class++)
+	for (class = 0; class < rentals->window->classes->count; class++)
 		rentals->spans[class].rentals = first + class * entries;
 }
 
 int bufpool_rentals_init(struct bufpool_rentals *rentals,
 			 const struct bufpool_window *window)
 {
-	size_t entries = round_up(bufpool_window_reach(window) >> window->page_shift);
+	size_t smallest = bufpool_window_block_size(window, 0);
+	size_t entries = round_up(bufpool_window_reach(window) / smallest);
+	unsigned int nr_classes = window->classes->count;
 	int ret;
 
 	rentals->window = window;
 	/* Less than the window, which fits, or little. */
-	rentals->length = window->nr_classes * entries *
-			  sizeof(struct bufpool_rental);
-	rentals->spans = calloc(window->nr_classes, sizeof(*rentals->spans));
+	rentals->length = nr_classes * entries * sizeof(struct bufpool_rental);
+	rentals->spans = calloc(nr_classes, sizeof(*rentals->spans));
 	if (!rentals->spans)
 		return -ENOMEM;
 
-	ret = bufpool_reserve(rentals->length, (size_t)1 << window->page_shift,
-			      &rentals->table);
+	ret = bufpool_reserve(rentals->length, smallest, &rentals->table);
 	if (ret)
 		goto free_spans;
 	lay_out(rentals, entries);
@@ -180,8 +180,9 @@ __u64 bufpool_rentals_handle(const struct bufpool_rentals *rentals,
 {
 	struct bufpool_rental *rental = bufpool_rentals_at(rentals, place);
 
-	return bufpool_place_handle(place) |
-	       __atomic_load_n(&rental->generation, __ATOMIC_RELAXED);
+	return bufpool_window_handle(rentals->window, place,
+				     __atomic_load_n(&rental->generation,
+						     __ATOMIC_RELAXED));
 }
 
 /* Whether the provider takes the block for rented, if the entry is not in use. */
@@ -205,7 +206,7 @@ unsigned int bufpool_rentals_drain(struct bufpool_rentals *rentals,
 {
 	unsigned int n = 0;
 
-	while (n < count && cursor->class < rentals->window->nr_classes) {
+	while (n < count && cursor->class < rentals->window->classes->count) {
 		if (cursor->index >= bufpool_rentals_ready(rentals, cursor->class)) {
 			cursor->class++;
 			cursor->index = 0;

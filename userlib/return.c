@@ -9,8 +9,8 @@
 #define SWEEP_PERIOD_NS	10000000
 
 /*
- * End a rental for good: 0, or -ESTALE where somebody else is just doing so. What
- * another thread has rented it may be returning this very instant, see cache.h.
+ * End a rental for good: 0, or -ESTALE where another thread is just doing so. The
+ * thread that rented the block may be returning it this very instant, see cache.h.
  */
 static int claim(struct bufpool *pool, struct bufpool_cache *cache,
 		 struct bufpool_rental *rental, __u32 *state)
@@ -146,9 +146,9 @@ static bool is_mine(__s64 *last, __s64 seen, __s64 next)
 
 /*
  * Others are short of blocks: what this thread keeps goes, and then what the other
- * threads keep, who may not look for long. While others are short nobody keeps
- * more, so where nothing was found nothing is worth a search for a while. While the
- * caches are stopped nothing is kept at all.
+ * threads keep, as those may not look for long. While others are short no thread
+ * keeps more, so after a search in vain another one is worth nothing for a while.
+ * While the caches are stopped nothing is kept at all.
  */
 static void answer(struct bufpool *pool, struct bufpool_cache *cache)
 {
@@ -209,12 +209,11 @@ static int give_back(struct bufpool *pool, struct bufpool_cache *cache,
 static bool return_own(struct bufpool *pool, struct bufpool_cache *cache,
 		       void *block)
 {
-	struct bufpool_place place;
+	uintptr_t class = bufpool_window_class_at(&pool->window, block);
 
-	if (bufpool_cache_is_short(cache) ||
-	    bufpool_window_find(&pool->window, block, &place))
+	if (bufpool_cache_is_short(cache) || class >= pool->classes.count)
 		return false;
-	cache->recent = &cache->magazines[place.class];
+	cache->recent = &cache->magazines[class];
 	return bufpool_kept_push(cache, cache->recent, block);
 }
 
