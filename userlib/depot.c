@@ -5,17 +5,6 @@
 
 #include "depot.h"
 
-unsigned int bufpool_half(const struct bufpool_class *class)
-{
-	if (!class->is_pooled)
-		return 0;
-	if (class->block_size > BUFPOOL_HALF_BYTES)
-		return 1;
-	if (class->block_size < BUFPOOL_HALF_BYTES / BUFPOOL_HALF_MAX)
-		return BUFPOOL_HALF_MAX;
-	return BUFPOOL_HALF_BYTES / class->block_size;
-}
-
 int bufpool_depot_init(struct bufpool_depot *depot,
 		       const struct bufpool_classes *classes)
 {
@@ -26,7 +15,7 @@ int bufpool_depot_init(struct bufpool_depot *depot,
 		return -ENOMEM;
 	for (class = 0; class < classes->count; class++)
 		depot->shelves[class].room = BUFPOOL_DEPOT_HALVES *
-			bufpool_half(&classes->of[class]);
+			bufpool_magazine_half(&classes->of[class]);
 	pthread_mutex_init(&depot->lock, NULL);
 	return 0;
 }

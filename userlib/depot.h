@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-#include "cache.h"
+#include "magazine.h"
 
 /* For each class, so many halves of a magazine */
 #define BUFPOOL_DEPOT_HALVES	4
@@ -23,9 +23,6 @@ struct bufpool_depot {
 	pthread_mutex_t lock;
 	struct bufpool_shelf *shelves;	/* by class */
 };
-
-/* Blocks of a class that move at once; 0 for a class that is not kept */
-unsigned int bufpool_half(const struct bufpool_class *class);
 
 /* 0 or -errno */
 int bufpool_depot_init(struct bufpool_depot *depot,

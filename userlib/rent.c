@@ -183,7 +183,7 @@ static int rent_scarce(struct bufpool *pool, struct bufpool_cache *cache,
 		ret = rent_direct(pool, held(cache), min_size, flags,
 				  timeout_ns, block, 1);
 	if (pool->caches.all)
-		bufpool_caches_start(pool);
+		bufpool_caches_start(&pool->caches);
 	return ret < 0 ? ret : 0;
 }
 

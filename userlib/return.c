@@ -27,7 +27,7 @@ static int claim(struct bufpool *pool, struct bufpool_cache *cache,
 	       bufpool_rental_change(rental, *state,
 				     bufpool_state(BUFPOOL_RETURNED, 0));
 	if (stop)
-		bufpool_caches_start(pool);
+		bufpool_caches_start(&pool->caches);
 	return done ? 0 : -ESTALE;
 }
 
@@ -125,7 +125,7 @@ static size_t sweep(struct bufpool *pool)
 	bufpool_caches_stop(&pool->caches);
 	bufpool_caches_answer(&pool->caches);
 	ret = bufpool_kept_sweep(pool, 0);
-	bufpool_caches_start(pool);
+	bufpool_caches_start(&pool->caches);
 	return ret;
 }
 
