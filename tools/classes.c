@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "device.h"
 #include "out.h"
+#include "paths.h"
 
 #define CLASSES_PATH	CLASS_PATH "/classes"
 

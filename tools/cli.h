@@ -44,8 +44,11 @@ struct command {
 /* The command that runs, for messages; NULL before it is known. */
 extern const struct command *cli_command;
 
-/* Prints what --help does for the whole program. */
-void cli_help(void);
+/*
+ * Find out which of the commands, whose list ends with an empty one, is asked for.
+ * Return: where its arguments begin, with its name.
+ */
+int cli_find_command(const struct command *all, int argc, char **argv);
 
 /*
  * The next option that is one of @letters, as getopt(3) has them, or -1. The

@@ -6,7 +6,7 @@
 
 #include "cli.h"
 #include "clients.h"
-#include "device.h"
+#include "paths.h"
 #include "text.h"
 
 /* Columns of the module's table that may come to be. */

@@ -10,6 +10,7 @@
 
 #include "cli.h"
 #include "device.h"
+#include "paths.h"
 
 int device_open(void)
 {

@@ -11,11 +11,6 @@
 #include <stdint.h>
 #include <linux/bufpool.h>
 
-#define DEVICE_PATH	"/dev/bufpool"
-#define MODULE_PATH	"/sys/module/bufpool"
-#define CLASS_PATH	"/sys/class/misc/bufpool"
-#define CLIENTS_PATH	"/sys/kernel/debug/bufpool/clients"
-
 int device_open(void);
 void device_info(int fd, struct bufpool_info *info);
 /* The pool's numbers, without the client that @fd itself is. */

@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "device.h"
 #include "out.h"
+#include "paths.h"
 
 #define TRIM_PATH	CLASS_PATH "/trim"
 
