@@ -28,6 +28,29 @@ void device_info(int fd, struct bufpool_info *info)
 		fail_access(DEVICE_PATH);
 }
 
+/* As older modules have it, which do not describe their classes. */
+static void class_by_number(const struct bufpool_info *info,
+			    struct bufpool_class_info *class)
+{
+	class->backing = BUFPOOL_BACKING_SLAB;
+	class->block_size = (__u64)info->page_size << class->nr;
+	class->offset = class->nr * info->span;
+	class->span = info->span;
+	class->properties = class->block_size <= info->max_pooled ?
+			    BUFPOOL_CLASS_POOLED : 0;
+}
+
+void device_class(int fd, const struct bufpool_info *info, __u32 nr,
+		  struct bufpool_class_info *class)
+{
+	*class = (struct bufpool_class_info){ .size = sizeof(*class), .nr = nr };
+	if (!ioctl(fd, BUFPOOL_IOC_CLASS, class))
+		return;
+	if (errno != ENOTTY)
+		fail_access(DEVICE_PATH);
+	class_by_number(info, class);
+}
+
 void device_stats(int fd, struct bufpool_stats *stats)
 {
 	*stats = (struct bufpool_stats){ .size = sizeof(*stats) };

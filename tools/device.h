@@ -13,9 +13,12 @@
 
 int device_open(void);
 void device_info(int fd, struct bufpool_info *info);
+/* The class with number @nr, of a module that has told @info. */
+void device_class(int fd, const struct bufpool_info *info, __u32 nr,
+		  struct bufpool_class_info *class);
 /* The pool's numbers, without the client that @fd itself is. */
 void device_stats(int fd, struct bufpool_stats *stats);
-/* Bytes that the client @fd gave to the depot. */
+/* Bytes that the client @fd gave to the pool. */
 __u64 device_trim(int fd, __u64 min_size);
 /*
  * Rent up to @count blocks into @blocks; @timeout_ms of 0 is not to wait, and
