@@ -39,7 +39,7 @@ struct sizes {
 /**
  * struct column - one member of a structure
  * @name: for scripts; people see it in a record, with spaces
- * @label: for people, above a list
+ * @label: for people, above a list; NULL: people do not see it there
  * @kind: what it is
  * @offset: where it is
  */
