@@ -65,7 +65,7 @@ static int rent_waiting(int fd, const struct wish *wish, __u32 count,
 		left = wish->wait_ms == FOR_EVER ? FOR_EVER : clock_left(end);
 		ret = left ? device_rent(fd, wish->size, count, left, blocks) :
 			     -ETIMEDOUT;
-		/* stopped, and continued */
+		/* stopped and continued, under a module that lets a stop interrupt */
 	} while (ret == -EINTR);
 	return ret;
 }

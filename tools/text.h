@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Text that somebody else chose, such as the name of a process.
+ * Text that other users chose, such as the name of a process.
  */
 #ifndef BUFPOOLCTL_TEXT_H
 #define BUFPOOLCTL_TEXT_H
