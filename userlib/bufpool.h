@@ -110,9 +110,10 @@ struct bufpool;
  *
  * Return: the pool, to be given to bufpool_close(); or NULL and errno:
  * EINVAL (a flag, or the environment says nonsense), ENOTTY (not this device, or
- * it has no class of a backing that this library knows), ENOMEM (memory or address space), or what open(2) says, as ENOENT where the
- * module is not loaded and EACCES where the user may not use it; or, for a private
- * pool, EFBIG (larger than RLIMIT_FSIZE) or what memfd_create(2) says.
+ * it has no class of a backing that this library knows), ENOMEM (memory or address
+ * space), or what open(2) says, as ENOENT where the module is not loaded and EACCES
+ * where the user may not use it; or, for a private pool, EFBIG (larger than
+ * RLIMIT_FSIZE) or what memfd_create(2) says.
  */
 struct bufpool *bufpool_open(const char *device, unsigned int flags);
 

@@ -49,6 +49,7 @@ static int map(struct bufpool *pool)
 static int init_kept(struct bufpool *pool)
 {
 	const char *strict = secure_getenv("BUFPOOL_STRICT");
+	bool usable;
 	int ret;
 
 	pool->is_strict = strict && strcmp(strict, "1") == 0;
@@ -58,8 +59,8 @@ static int init_kept(struct bufpool *pool)
 	pool->caches.home = pool;
 	pool->caches.rentals = &pool->rentals;
 	pool->caches.provider = &pool->provider;
-	ret = bufpool_caches_init(&pool->caches, !pool->is_strict &&
-						 bufpool_threads_prepare());
+	usable = !pool->is_strict && bufpool_threads_prepare();
+	ret = bufpool_caches_init(&pool->caches, usable);
 	if (ret)
 		bufpool_depot_destroy(&pool->depot);
 	return ret;

@@ -15,7 +15,7 @@
 
 #include "stock.h"
 
-struct bufpool_waiter;
+TAILQ_HEAD(bufpool_waiters, bufpool_waiter);
 
 struct bufpool_queue {
 	/* written under @lock, read at any time */
@@ -24,7 +24,7 @@ struct bufpool_queue {
 	pthread_mutex_t lock;		/* of everything else */
 	pthread_condattr_t monotonic;
 	struct bufpool_stock *stock;
-	TAILQ_HEAD(, bufpool_waiter) waiters;
+	struct bufpool_waiters waiters;
 	__u64 waits;			/* rents that had to wait */
 };
 
