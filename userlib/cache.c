@@ -33,7 +33,7 @@ int bufpool_caches_init(struct bufpool_caches *caches, bool usable)
 	return caches->all ? 0 : -ENOMEM;
 }
 
-static void shut(struct bufpool_cache *cache)
+static void shut_cache(struct bufpool_cache *cache)
 {
 	unsigned int class;
 
@@ -48,7 +48,7 @@ static void shut_all(struct bufpool_caches *caches)
 	unsigned int nr;
 
 	for (nr = 1; nr <= caches->nr; nr++)
-		shut(caches->all[nr]);
+		shut_cache(caches->all[nr]);
 }
 
 void bufpool_caches_forget(struct bufpool_caches *caches)
@@ -60,7 +60,7 @@ void bufpool_caches_forget(struct bufpool_caches *caches)
  * Its thread frees it when it comes to it. Until then the next pool may have this
  * one's address: then the thread takes it for that one's cache, but a shut one.
  */
-static void orphan(struct bufpool_cache *cache)
+static void orphan_cache(struct bufpool_cache *cache)
 {
 	cache->status = &closed;
 	__atomic_store_n(&cache->home, NULL, __ATOMIC_RELEASE);
@@ -75,7 +75,7 @@ void bufpool_caches_destroy(struct bufpool_caches *caches)
 	for (nr = 1; nr <= caches->nr; nr++) {
 		cache = caches->all[nr];
 		if (cache->inbox.attended)
-			orphan(cache);
+			orphan_cache(cache);
 		else
 			bufpool_cache_free(cache);
 	}
@@ -105,7 +105,7 @@ static void make_magazines(const struct bufpool_caches *caches,
 }
 
 /* Memory for a cache; caches->lock is held. */
-static struct bufpool_cache *make(struct bufpool_caches *caches)
+static struct bufpool_cache *make_cache(struct bufpool_caches *caches)
 {
 	struct bufpool_cache *cache;
 
@@ -186,7 +186,7 @@ struct bufpool_cache *bufpool_cache_attach(struct bufpool_caches *caches)
 	if (cache)
 		caches->unused = cache->unused;
 	else
-		cache = make(caches);
+		cache = make_cache(caches);
 	if (cache) {
 		set_attended(cache, true);
 		cache->answered = status_answered(cache->status);

@@ -8,8 +8,8 @@ static bool is_known(const struct bufpool_class_info *info)
 	return info->backing == BUFPOOL_BACKING_SLAB;
 }
 
-static void add(struct bufpool_classes *classes,
-		const struct bufpool_class_info *info)
+static void add_class(struct bufpool_classes *classes,
+		      const struct bufpool_class_info *info)
 {
 	struct bufpool_class *class = &classes->of[classes->count++];
 
@@ -53,7 +53,7 @@ int bufpool_classes_init(struct bufpool_classes *classes,
 		if (ret)
 			return ret;
 		if (is_known(&info))
-			add(classes, &info);
+			add_class(classes, &info);
 	}
 	if (!classes->count)
 		return -ENOTTY;

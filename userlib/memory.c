@@ -120,8 +120,8 @@ static int shown_beside(const struct bufpool_memory *memory,
 	       bufpool_memory_is_shown(memory, run->class, after);
 }
 
-static int protect(const struct bufpool_memory *memory,
-		   const struct bufpool_run *run, int protection)
+static int protect_run(const struct bufpool_memory *memory,
+		       const struct bufpool_run *run, int protection)
 {
 	return mprotect(bufpool_memory_address(memory, run->class, run->first),
 			run->count * memory->areas[run->class].block_size,
@@ -136,22 +136,22 @@ int bufpool_memory_show(struct bufpool_memory *memory, unsigned int class,
 
 	if (index >= area->length / area->block_size ||
 	    bufpool_indexset_reserve(&area->shown, index + 1) ||
-	    protect(memory, &run, PROT_READ | PROT_WRITE))
+	    protect_run(memory, &run, PROT_READ | PROT_WRITE))
 		return -ENOMEM;
 	memory->islands += 1 - shown_beside(memory, &run);
 	bufpool_indexset_add(&area->shown, index);
 	return 0;
 }
 
-static void hide(struct bufpool_memory *memory, const struct bufpool_run *run,
-		 bool must)
+static void hide_run(struct bufpool_memory *memory, const struct bufpool_run *run,
+		     bool must)
 {
 	int beside = shown_beside(memory, run);
 	size_t i;
 
 	if (beside == 2 && memory->islands >= MAX_ISLANDS && !must)
 		return;
-	if (protect(memory, run, PROT_NONE))
+	if (protect_run(memory, run, PROT_NONE))
 		return;
 	memory->islands += beside - 1;
 	for (i = 0; i < run->count; i++)
@@ -160,8 +160,8 @@ static void hide(struct bufpool_memory *memory, const struct bufpool_run *run,
 }
 
 /* Where fallocate() is forbidden to the program, the memory stays. */
-static void overwrite(const struct bufpool_memory *memory, off_t offset,
-		      size_t length)
+static void overwrite_range(const struct bufpool_memory *memory, off_t offset,
+			    size_t length)
 {
 	static const char zeroes[4096];
 	size_t done;
@@ -183,9 +183,9 @@ void bufpool_memory_discard(struct bufpool_memory *memory,
 		       (off_t)run->first * block_size;
 	int state = bufpool_cancel_disable();
 
-	hide(memory, run, must);
+	hide_run(memory, run, must);
 	if (fallocate(memory->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 		      offset, length))
-		overwrite(memory, offset, length);
+		overwrite_range(memory, offset, length);
 	bufpool_cancel_restore(state);
 }

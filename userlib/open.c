@@ -32,7 +32,7 @@ destroy_window:
  * blocks at the beginning of a span first. One block of the largest size is the
  * least that is of use.
  */
-static int map(struct bufpool *pool)
+static int map_window(struct bufpool *pool)
 {
 	__u64 largest = bufpool_classes_largest(&pool->classes)->block_size;
 	unsigned int shift = sizeof(size_t) * CHAR_BIT - 1;
@@ -66,7 +66,7 @@ static int init_kept(struct bufpool *pool)
 	return ret;
 }
 
-static void unmap(struct bufpool *pool)
+static void unmap_provider(struct bufpool *pool)
 {
 	if (pool->provider.ops->unmap)
 		pool->provider.ops->unmap(&pool->provider);
@@ -87,7 +87,7 @@ static int set_up(struct bufpool *pool)
 	ret = bufpool_forkmark_init(&pool->mark);
 	if (ret)
 		goto unmap;
-	ret = map(pool);
+	ret = map_window(pool);
 	if (ret)
 		goto destroy_mark;
 	ret = init_kept(pool);
@@ -101,12 +101,12 @@ destroy_map:
 destroy_mark:
 	bufpool_forkmark_destroy(&pool->mark);
 unmap:
-	unmap(pool);
+	unmap_provider(pool);
 	return ret;
 }
 
 /* The provider is the pool's then, and otherwise still the caller's. */
-static struct bufpool *make(const struct bufpool_provider *provider)
+static struct bufpool *pool_make(const struct bufpool_provider *provider)
 {
 	struct bufpool *pool = calloc(1, sizeof(*pool));
 	int ret;
@@ -129,13 +129,13 @@ struct bufpool *bufpool_fdopen(int fd, unsigned int flags)
 	if (flags)
 		return bufpool_call_fail(-EINVAL);
 	bufpool_provider_kernel_init(&provider, fd);
-	return make(&provider);
+	return pool_make(&provider);
 }
 
 /* Make a pool, or close the provider. */
 static struct bufpool *make_or_close(struct bufpool_provider *provider)
 {
-	struct bufpool *pool = make(provider);
+	struct bufpool *pool = pool_make(provider);
 	int saved = errno;
 
 	if (!pool) {
@@ -213,7 +213,7 @@ static void destroy_own(struct bufpool *pool)
 	if (pool->provider.shared)
 		return_all(pool);
 	bufpool_rentals_destroy(&pool->rentals);
-	unmap(pool);
+	unmap_provider(pool);
 }
 
 /*
@@ -226,7 +226,7 @@ static void forget_own(struct bufpool *pool)
 	bufpool_caches_forget(&pool->caches);
 }
 
-static void destroy(struct bufpool *pool, bool is_child)
+static void pool_destroy(struct bufpool *pool, bool is_child)
 {
 	if (is_child)
 		forget_own(pool);
@@ -248,7 +248,7 @@ int bufpool_close(struct bufpool *pool)
 	if (bufpool_thread_enter())
 		return -EDEADLK;
 	state = bufpool_cancel_disable();
-	destroy(pool, ret == -ECHILD);
+	pool_destroy(pool, ret == -ECHILD);
 	bufpool_cancel_restore(state);
 	return bufpool_call_end(0);
 }

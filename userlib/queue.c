@@ -37,7 +37,7 @@ static void add_waiting(struct bufpool_queue *queue, int more)
 			 __ATOMIC_RELAXED);
 }
 
-static void enlist(struct bufpool_queue *queue, struct bufpool_waiter *waiter)
+static void waiter_enlist(struct bufpool_queue *queue, struct bufpool_waiter *waiter)
 {
 	pthread_cond_init(&waiter->served, &queue->monotonic);
 	TAILQ_INSERT_TAIL(&queue->waiters, waiter, link);
@@ -45,18 +45,18 @@ static void enlist(struct bufpool_queue *queue, struct bufpool_waiter *waiter)
 	queue->waits++;
 }
 
-static void leave(struct bufpool_queue *queue, struct bufpool_waiter *waiter,
-		  int result)
+static void waiter_leave(struct bufpool_queue *queue, struct bufpool_waiter *waiter,
+			 int result)
 {
 	TAILQ_REMOVE(&queue->waiters, waiter, link);
 	add_waiting(queue, -1);
 	waiter->result = result;
 }
 
-static void serve(struct bufpool_queue *queue, struct bufpool_waiter *waiter,
-		  int result)
+static void waiter_serve(struct bufpool_queue *queue, struct bufpool_waiter *waiter,
+			 int result)
 {
-	leave(queue, waiter, result);
+	waiter_leave(queue, waiter, result);
 	pthread_cond_signal(&waiter->served);
 }
 
@@ -70,7 +70,7 @@ void bufpool_queue_serve(struct bufpool_queue *queue)
 					 first->grant.zero, &first->grant);
 		if (ret == -EAGAIN)
 			return;
-		serve(queue, first, ret);
+		waiter_serve(queue, first, ret);
 	}
 }
 
@@ -103,7 +103,7 @@ bool bufpool_queue_hand_over(struct bufpool_queue *queue,
 		return false;
 	waiter->grant.index = grant->index;
 	bufpool_stock_begin(queue->stock, grant, true);
-	serve(queue, waiter, 0);
+	waiter_serve(queue, waiter, 0);
 	return true;
 }
 
@@ -146,14 +146,14 @@ int bufpool_queue_wait(struct bufpool_queue *queue, unsigned int class, bool zer
 	};
 	int state;
 
-	enlist(queue, &waiter);
+	waiter_enlist(queue, &waiter);
 	/* As the device; and no other thread could take it off the queue. */
 	state = bufpool_cancel_disable();
 	sleep_until_served(queue, &waiter, timeout_ns);
 	bufpool_cancel_restore(state);
 
 	if (waiter.result == -EINPROGRESS) {
-		leave(queue, &waiter, -ETIMEDOUT);
+		waiter_leave(queue, &waiter, -ETIMEDOUT);
 		/* The next one may want less. */
 		bufpool_queue_serve(queue);
 	}

@@ -22,8 +22,8 @@ static bool is_kept(const struct bufpool *pool, size_t min_size,
 	return pool->classes.of[*class].is_pooled;
 }
 
-static void *zero(const struct bufpool *pool, void *block, unsigned int class,
-		  unsigned int flags)
+static void *zero_block(const struct bufpool *pool, void *block, unsigned int class,
+			unsigned int flags)
 {
 	if (flags & BUFPOOL_RENT_ZERO)
 		memset(block, 0, bufpool_window_block_size(&pool->window, class));
@@ -48,7 +48,7 @@ static int rent_kept(struct bufpool *pool, struct bufpool_cache *cache,
 	cache->recent = magazine;
 	while (done < count) {
 		if (bufpool_kept_pop(cache, magazine, &block)) {
-			blocks[done++] = zero(pool, block, class, flags);
+			blocks[done++] = zero_block(pool, block, class, flags);
 			continue;
 		}
 		bufpool_kept_refill(pool, cache, class);
@@ -60,7 +60,7 @@ static int rent_kept(struct bufpool *pool, struct bufpool_cache *cache,
 }
 
 /* The state of what a thread rents */
-static __u32 held(const struct bufpool_cache *cache)
+static __u32 held_state(const struct bufpool_cache *cache)
 {
 	return cache ? cache->held : bufpool_state(BUFPOOL_HELD, 0);
 }
@@ -69,8 +69,8 @@ static __u32 held(const struct bufpool_cache *cache)
  * Of @count blocks from the provider keep those that there is address space and
  * memory for, in @blocks, and give the others back; how many are kept.
  */
-static int accept(struct bufpool *pool, const struct bufpool_block *got,
-		  int count, __u32 state, void **blocks)
+static int accept_blocks(struct bufpool *pool, const struct bufpool_block *got,
+			 int count, __u32 state, void **blocks)
 {
 	struct bufpool_provider *provider = &pool->provider;
 	struct bufpool_place place;
@@ -98,13 +98,13 @@ static int rent_direct(struct bufpool *pool, __u32 state, size_t min_size,
 
 	ret = provider->ops->rent_many(provider, min_size, flags, timeout_ns,
 				       got, count);
-	return ret < 0 ? ret : accept(pool, got, ret, state, blocks);
+	return ret < 0 ? ret : accept_blocks(pool, got, ret, state, blocks);
 }
 
 /* Blocks to ask for, of which one is needed */
-static unsigned int want(const struct bufpool_cache *cache,
-			 const struct bufpool_magazine *magazine,
-			 unsigned int flags)
+static unsigned int want_blocks(const struct bufpool_cache *cache,
+				const struct bufpool_magazine *magazine,
+				unsigned int flags)
 {
 	/* Zeroes cost too much to be asked for in advance. */
 	if (flags & BUFPOOL_RENT_ZERO || bufpool_cache_is_short(cache))
@@ -129,7 +129,7 @@ static int rent_and_keep(struct bufpool *pool, struct bufpool_cache *cache,
 	ret = rent_direct(pool, bufpool_state(BUFPOOL_FRESH, 0),
 			  bufpool_window_block_size(&pool->window, class),
 			  flags | BUFPOOL_RENT_NONBLOCK, 0, blocks,
-			  want(cache, magazine, flags));
+			  want_blocks(cache, magazine, flags));
 	if (ret > 0) {
 		*block = blocks[0];
 		place = bufpool_window_place(&pool->window, *block);
@@ -157,7 +157,7 @@ static int try_rent(struct bufpool *pool, struct bufpool_cache *cache,
 		if (ret != -EAGAIN)
 			return ret < 0 ? ret : 0;
 	}
-	ret = rent_direct(pool, held(cache), min_size,
+	ret = rent_direct(pool, held_state(cache), min_size,
 			  flags | BUFPOOL_RENT_NONBLOCK, 0, block, 1);
 	return ret < 0 ? ret : 0;
 }
@@ -175,21 +175,21 @@ static int rent_scarce(struct bufpool *pool, struct bufpool_cache *cache,
 	if (pool->caches.all) {
 		bufpool_caches_stop(&pool->caches);
 		if (bufpool_kept_sweep(pool, 0))
-			ret = rent_direct(pool, held(cache), min_size,
+			ret = rent_direct(pool, held_state(cache), min_size,
 					  flags | BUFPOOL_RENT_NONBLOCK, 0,
 					  block, 1);
 	}
 	if (is_shortage(ret))
-		ret = rent_direct(pool, held(cache), min_size, flags,
+		ret = rent_direct(pool, held_state(cache), min_size, flags,
 				  timeout_ns, block, 1);
 	if (pool->caches.all)
 		bufpool_caches_start(&pool->caches);
 	return ret < 0 ? ret : 0;
 }
 
-static int rent(struct bufpool *pool, struct bufpool_cache *cache,
-		size_t min_size, unsigned int flags, __s64 timeout_ns,
-		void **block)
+static int rent_one(struct bufpool *pool, struct bufpool_cache *cache,
+		    size_t min_size, unsigned int flags, __s64 timeout_ns,
+		    void **block)
 {
 	int ret;
 
@@ -212,7 +212,8 @@ rent_slowly(struct bufpool *pool, size_t min_size, unsigned int flags,
 	ret = bufpool_call_begin(pool, &cache);
 	if (ret)
 		return bufpool_call_fail(ret);
-	ret = bufpool_call_end(rent(pool, cache, min_size, flags, timeout_ns, &block));
+	ret = rent_one(pool, cache, min_size, flags, timeout_ns, &block);
+	ret = bufpool_call_end(ret);
 	return ret ? bufpool_call_fail(ret) : block;
 }
 
@@ -252,7 +253,7 @@ static int try_rent_many(struct bufpool *pool, struct bufpool_cache *cache,
 	}
 	while (done < count) {
 		batch = bufpool_batch_size(count - done);
-		ret = rent_direct(pool, held(cache), min_size,
+		ret = rent_direct(pool, held_state(cache), min_size,
 				  flags | BUFPOOL_RENT_NONBLOCK, 0,
 				  blocks + done, batch);
 		if (ret > 0)

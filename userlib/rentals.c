@@ -61,8 +61,8 @@ void bufpool_rentals_forget(struct bufpool_rentals *rentals)
 	free(rentals->spans);
 }
 
-static bool knows(const struct bufpool_rentals *rentals,
-		  const struct bufpool_place *place)
+static bool knows_place(const struct bufpool_rentals *rentals,
+			const struct bufpool_place *place)
 {
 	return place->index < bufpool_rentals_ready(rentals, place->class);
 }
@@ -101,7 +101,7 @@ int bufpool_rentals_add(struct bufpool_rentals *rentals,
 {
 	struct bufpool_rental *rental = bufpool_rentals_at(rentals, place);
 
-	if (!knows(rentals, place) && make_ready(rentals, place))
+	if (!knows_place(rentals, place) && make_ready(rentals, place))
 		return -ENOMEM;
 	if (state == bufpool_state(BUFPOOL_FRESH, 0) && was_held(rental))
 		state = bufpool_state(BUFPOOL_FREE, 0);
@@ -150,7 +150,7 @@ int bufpool_rentals_adopt(struct bufpool_rentals *rentals,
 	struct bufpool_rental known;
 	int ret;
 
-	if (!knows(rentals, place) && make_ready(rentals, place))
+	if (!knows_place(rentals, place) && make_ready(rentals, place))
 		return -ENOMEM;
 	__atomic_load(rental, &known, __ATOMIC_ACQUIRE);
 	do {
@@ -169,7 +169,7 @@ bufpool_rentals_find(const struct bufpool_rentals *rentals,
 	struct bufpool_rental *rental = bufpool_rentals_at(rentals, place);
 
 	*error = -ENOENT;
-	if (!knows(rentals, place))
+	if (!knows_place(rentals, place))
 		return NULL;
 	*error = error_of(bufpool_rental_state(rental));
 	return *error ? NULL : rental;
@@ -186,7 +186,7 @@ __u64 bufpool_rentals_handle(const struct bufpool_rentals *rentals,
 }
 
 /* Whether the provider takes the block for rented, if the entry is not in use. */
-static bool end(struct bufpool_rental *rental)
+static bool end_rental(struct bufpool_rental *rental)
 {
 	__u32 state = bufpool_rental_state(rental);
 
@@ -212,7 +212,7 @@ unsigned int bufpool_rentals_drain(struct bufpool_rentals *rentals,
 			cursor->index = 0;
 			continue;
 		}
-		if (end(bufpool_rentals_at(rentals, cursor)))
+		if (end_rental(bufpool_rentals_at(rentals, cursor)))
 			handles[n++] = bufpool_rentals_handle(rentals, cursor);
 		cursor->index++;
 	}

@@ -12,8 +12,8 @@
  * End a rental for good: 0, or -ESTALE where another thread is just doing so. The
  * thread that rented the block may be returning it this very instant, see cache.h.
  */
-static int claim(struct bufpool *pool, struct bufpool_cache *cache,
-		 struct bufpool_rental *rental, __u32 *state)
+static int claim_block(struct bufpool *pool, struct bufpool_cache *cache,
+		       struct bufpool_rental *rental, __u32 *state)
 {
 	unsigned int owner;
 	bool stop, done;
@@ -73,8 +73,8 @@ static int return_direct(struct bufpool *pool, struct bufpool_cache *cache,
 	for (batch.count = 0; batch.count < count; batch.count++) {
 		rental = bufpool_pool_find(pool, blocks[batch.count], &place, &ret);
 		if (rental)
-			ret = claim(pool, cache, rental,
-				    &batch.states[batch.count]);
+			ret = claim_block(pool, cache, rental,
+					  &batch.states[batch.count]);
 		if (ret)
 			break;
 		batch.rentals[batch.count] = rental;
@@ -89,8 +89,8 @@ static int return_direct(struct bufpool *pool, struct bufpool_cache *cache,
  * that rented it. 0, -ESTALE, -EAGAIN: it is not to be kept, or -EXFULL: a sweep
  * has to come first. Entered.
  */
-static int keep(struct bufpool *pool, struct bufpool_cache *cache,
-		struct bufpool_rental *rental, void *block)
+static int keep_block(struct bufpool *pool, struct bufpool_cache *cache,
+		      struct bufpool_rental *rental, void *block)
 {
 	__u32 state = bufpool_rental_state(rental);
 	unsigned int owner = bufpool_state_cache(state);
@@ -118,7 +118,7 @@ static int keep(struct bufpool *pool, struct bufpool_cache *cache,
 }
 
 /* How many bytes were kept anywhere. */
-static size_t sweep(struct bufpool *pool)
+static size_t sweep_threads(struct bufpool *pool)
 {
 	size_t ret;
 
@@ -150,7 +150,7 @@ static bool is_mine(__s64 *last, __s64 seen, __s64 next)
  * keeps more, so after a search in vain another one is worth nothing for a while.
  * While the caches are stopped nothing is kept at all.
  */
-static void answer(struct bufpool *pool, struct bufpool_cache *cache)
+static void answer_shortage(struct bufpool *pool, struct bufpool_cache *cache)
 {
 	__s64 last = __atomic_load_n(&pool->swept_ns, __ATOMIC_RELAXED);
 	__s64 now = now_ns();
@@ -160,7 +160,7 @@ static void answer(struct bufpool *pool, struct bufpool_cache *cache)
 	bufpool_kept_give(pool, cache);
 	bufpool_cache_leave(cache, pool);
 	if (now - last >= SWEEP_PERIOD_NS &&
-	    is_mine(&pool->swept_ns, last, now) && sweep(pool))
+	    is_mine(&pool->swept_ns, last, now) && sweep_threads(pool))
 		__atomic_store_n(&pool->swept_ns, last, __ATOMIC_RELAXED);
 }
 
@@ -180,10 +180,10 @@ static int return_kept(struct bufpool *pool, struct bufpool_cache *cache,
 	do {
 		if (!bufpool_cache_enter(cache, pool))
 			return -EAGAIN;
-		ret = keep(pool, cache, rental, block);
+		ret = keep_block(pool, cache, rental, block);
 		bufpool_cache_leave(cache, pool);
 		if (ret == -EXFULL)
-			sweep(pool);
+			sweep_threads(pool);
 	} while (ret == -EXFULL);
 	return ret;
 }
@@ -201,7 +201,7 @@ static int give_back(struct bufpool *pool, struct bufpool_cache *cache,
 	if (ret == -EAGAIN)
 		ret = return_direct(pool, cache, blocks, count, flags);
 	if (ret > 0 && cache && bufpool_cache_is_short(cache))
-		answer(pool, cache);
+		answer_shortage(pool, cache);
 	return ret;
 }
 

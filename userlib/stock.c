@@ -89,7 +89,7 @@ int bufpool_stock_find(const struct bufpool_stock *stock, __u64 handle,
 	return block->is_rented && generation == block->generation ? 0 : -ESTALE;
 }
 
-static __u64 held(const struct bufpool_stock *stock)
+static __u64 held_bytes(const struct bufpool_stock *stock)
 {
 	return stock->stats.in_use + stock->stats.warm;
 }
@@ -143,7 +143,7 @@ int bufpool_stock_take_warm(struct bufpool_stock *stock, unsigned int class,
 }
 
 /* Everything that a block more will ever need. */
-static int reserve(struct bufpool_stock_class *class, size_t end)
+static int reserve_entries(struct bufpool_stock_class *class, size_t end)
 {
 	struct bufpool_stock_block *blocks, *old = class->blocks;
 	size_t room = class->room ? class->room : 64;
@@ -170,7 +170,7 @@ static int take_new(struct bufpool_stock *stock, struct bufpool_grant *grant)
 	struct bufpool_stock_class *class = &stock->classes[grant->class];
 
 	grant->index = class->nr_blocks;
-	if (reserve(class, grant->index + 1) ||
+	if (reserve_entries(class, grant->index + 1) ||
 	    bufpool_memory_show(&stock->memory, grant->class, grant->index))
 		return -ENOMEM;
 	class->nr_blocks++;
@@ -193,12 +193,12 @@ static int take_cold(struct bufpool_stock *stock, struct bufpool_grant *grant)
 }
 
 /* A block that is not warm, within the limit. */
-static int grow(struct bufpool_stock *stock, unsigned int class,
-		struct bufpool_grant *grant)
+static int grow_class(struct bufpool_stock *stock, unsigned int class,
+		      struct bufpool_grant *grant)
 {
 	int ret;
 
-	if (held(stock) + size_of(stock, class) > stock->stats.limit)
+	if (held_bytes(stock) + size_of(stock, class) > stock->stats.limit)
 		return -EAGAIN;
 	*grant = (struct bufpool_grant){ .class = class };
 	if (stock->classes[class].cold.count)
@@ -211,8 +211,8 @@ static int grow(struct bufpool_stock *stock, unsigned int class,
 }
 
 /* Blocks that are in no set become cold. */
-static void cool(struct bufpool_stock *stock, const struct bufpool_run *run,
-		 bool must)
+static void cool_run(struct bufpool_stock *stock, const struct bufpool_run *run,
+		     bool must)
 {
 	size_t i;
 
@@ -227,7 +227,7 @@ void bufpool_stock_cool(struct bufpool_stock *stock,
 {
 	struct bufpool_run run = { grant->class, grant->index, 1 };
 
-	cool(stock, &run, must);
+	cool_run(stock, &run, must);
 }
 
 static void cool_highest(struct bufpool_stock *stock, unsigned int class)
@@ -236,7 +236,7 @@ static void cool_highest(struct bufpool_stock *stock, unsigned int class)
 
 	run.first = bufpool_indexset_highest(&stock->classes[class].warm);
 	remove_warm(stock, class, run.first);
-	cool(stock, &run, false);
+	cool_run(stock, &run, false);
 }
 
 static __u64 idle_bytes(const struct bufpool_stock *stock)
@@ -278,7 +278,7 @@ static bool make_room(struct bufpool_stock *stock, size_t size)
 
 	if (stats->in_use + size > stats->limit)
 		return false;
-	while (held(stock) + size > stats->limit) {
+	while (held_bytes(stock) + size > stats->limit) {
 		cool_highest(stock, warmest_class(stock));
 		stats->steals++;
 	}
@@ -296,13 +296,13 @@ int bufpool_stock_take(struct bufpool_stock *stock, unsigned int class, bool zer
 		return -EDQUOT;
 	ret = bufpool_stock_take_warm(stock, class, zero, grant);
 	if (ret == -EAGAIN)
-		ret = grow(stock, class, grant);
+		ret = grow_class(stock, class, grant);
 	for (larger = class + 1;
 	     ret == -EAGAIN && larger < stock->memory.nr_classes &&
 	     larger <= class + LARGER_CLASSES; larger++)
 		ret = bufpool_stock_take_warm(stock, larger, zero, grant);
 	if (ret == -EAGAIN && make_room(stock, size))
-		ret = grow(stock, class, grant);
+		ret = grow_class(stock, class, grant);
 	return ret;
 }
 
@@ -318,7 +318,7 @@ static void trim_class(struct bufpool_stock *stock, unsigned int class)
 		     bufpool_indexset_has(warm, run.first + run.count);
 		     run.count++)
 			remove_warm(stock, class, run.first + run.count);
-		cool(stock, &run, false);
+		cool_run(stock, &run, false);
 	}
 }
 

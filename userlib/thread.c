@@ -47,7 +47,7 @@ static struct bufpool_cache *next_of(const struct bufpool_cache *cache)
 }
 
 /* Let go of the thread's caches in pools that have been closed meanwhile. */
-static void reap(void)
+static void reap_closed(void)
 {
 	struct bufpool_cache **at = &bufpool_cache_mine, *cache;
 
@@ -78,7 +78,7 @@ static void empty_outboxes(struct bufpool *pool, struct bufpool_cache *cache)
 }
 
 /* The registry is held, so the pool is not closed meanwhile. */
-static void detach(struct bufpool *pool, struct bufpool_cache *cache)
+static void detach_cache(struct bufpool *pool, struct bufpool_cache *cache)
 {
 	struct bufpool_caches *caches = &pool->caches;
 
@@ -95,11 +95,11 @@ static void detach_all(void)
 	struct bufpool_cache *cache;
 
 	pthread_mutex_lock(&registry);
-	reap();
+	reap_closed();
 	while ((cache = bufpool_cache_mine) != &bufpool_cache_none) {
 		/* First: no signal handler finds a cache that is not whole. */
 		bufpool_cache_mine = cache->next;
-		detach(bufpool_cache_home(cache), cache);
+		detach_cache(bufpool_cache_home(cache), cache);
 	}
 	pthread_mutex_unlock(&registry);
 }
@@ -122,7 +122,7 @@ static void unlock_registry(void)
 	pthread_mutex_unlock(&registry);
 }
 
-static void prepare(void)
+static void prepare_registry(void)
 {
 	/* A child that finds the registry locked could never open a pool. */
 	has_key = !pthread_atfork(lock_registry, unlock_registry,
@@ -132,7 +132,7 @@ static void prepare(void)
 
 bool bufpool_threads_prepare(void)
 {
-	pthread_once(&once, prepare);
+	pthread_once(&once, prepare_registry);
 	return has_key;
 }
 
@@ -140,11 +140,11 @@ void bufpool_threads_part(struct bufpool *pool)
 {
 	pthread_mutex_lock(&registry);
 	bufpool_caches_destroy(&pool->caches);
-	reap();
+	reap_closed();
 	pthread_mutex_unlock(&registry);
 }
 
-static struct bufpool_cache *find(struct bufpool *pool)
+static struct bufpool_cache *find_cache(struct bufpool *pool)
 {
 	struct bufpool_cache **at = &bufpool_cache_mine, *cache;
 
@@ -166,8 +166,8 @@ struct bufpool_cache *bufpool_thread_cache(struct bufpool *pool)
 
 	if (!pool->caches.all)
 		return NULL;
-	reap();
-	cache = find(pool);
+	reap_closed();
+	cache = find_cache(pool);
 	if (cache)
 		return cache;
 	/* Without the destructor its blocks would be lost with the thread. */
