@@ -11,7 +11,7 @@
 #include "cache.h"
 #include "cancel.h"
 
-/* What the cache of a closed pool sees, which is shut, and so not calm */
+/* The status of a closed pool: its caches are shut, so this is not calm to them. */
 static const struct bufpool_status closed __attribute__((aligned(8)));
 
 static int membarrier(int command)
@@ -57,8 +57,8 @@ void bufpool_caches_forget(struct bufpool_caches *caches)
 }
 
 /*
- * Its thread frees it when it comes to it. Until then the next pool may have this
- * one's address: then the thread takes it for that one's cache, but a shut one.
+ * Its thread frees the cache later. Until then another pool may get the address of
+ * this one: the thread takes the cache for one of that pool then, but a shut one.
  */
 static void orphan_cache(struct bufpool_cache *cache)
 {
@@ -145,7 +145,7 @@ static void open_to(const struct bufpool_caches *caches,
 	__atomic_store_n(&cache->calm, cache->answered, __ATOMIC_RELEASE);
 }
 
-/* The status as it is now, but without waiters. */
+/* The status as it would be now without waiters */
 static __u64 status_answered(const struct bufpool_status *status)
 {
 	struct bufpool_status now = {
@@ -209,13 +209,10 @@ void bufpool_cache_detach(struct bufpool_caches *caches,
 	caches->unused = cache;
 }
 
-/*
- * For a thread to go on that may have a lower priority, for which yielding would not
- * do
- */
+/* So that a thread of lower priority can go on, for which sched_yield() is no help */
 #define MOMENT_NS	20000
 
-/* Many times as long as any CPU keeps to itself what it has written */
+/* Many times as long as a store can stay in the store buffer of a CPU */
 #define LONG_NS		100000000
 
 static void doze(long ns)
@@ -239,8 +236,8 @@ static void wait_until_left(struct bufpool_caches *caches)
 }
 
 /*
- * Have every CPU pass a barrier. A program may have forbidden itself to ask for
- * that, meanwhile: then time has to do, which is not to be waited for again: false.
+ * Have every CPU pass a barrier. Return: false where the program has since forbidden
+ * itself membarrier(2); a time stands for the barrier then, once.
  */
 static bool pass_barriers(void)
 {
@@ -259,7 +256,7 @@ void bufpool_caches_stop(struct bufpool_caches *caches)
 	pthread_mutex_lock(&caches->lock);
 	if (!caches->stopped++) {
 		shut_all(caches);
-		/* The caches stay shut, then, for as long as the pool is open. */
+		/* Without barriers the caches stay shut until the pool is closed. */
 		if (!pass_barriers())
 			caches->stopped++;
 		wait_until_left(caches);

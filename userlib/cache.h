@@ -13,8 +13,8 @@
  *     the thread of that cache takes it from there, and only while it still is
  *     SENT. So a block that two threads return at the very same instant is
  *     kept once, though both may be told that they have returned it.
- *   - A cache is touched by its thread while it has *entered* it, and by others
- *     while all caches of the pool are *stopped*. To enter, a thread takes away
+ *   - Its thread uses a cache while it has *entered* it, other threads while all
+ *     caches of the pool are *stopped*. To enter, a thread takes away
  *     cache->vacant and then looks whether the cache is open. To stop, a thread
  *     shuts all caches, has every CPU pass a memory barrier (membarrier(2)) and
  *     waits until all caches are vacant. The barrier stands for the one that
@@ -166,7 +166,7 @@ static inline bool bufpool_cache_is_entered(const struct bufpool_cache *cache)
 	return __atomic_load_n(&cache->home, __ATOMIC_RELAXED) && !cache->vacant;
 }
 
-/* Others are in need of what is kept here and have not got it; or it is shut. */
+/* Others need what is kept here and have not got it; or the cache is shut. */
 static inline bool bufpool_cache_is_short(const struct bufpool_cache *cache)
 {
 	return bufpool_status_read(cache->status) !=
@@ -192,21 +192,23 @@ bufpool_cache_home(const struct bufpool_cache *cache)
 int bufpool_caches_init(struct bufpool_caches *caches, bool usable);
 
 /*
- * No thread uses the pool any more. What threads have still, is theirs to free. In a
- * child of fork() call forget instead.
+ * No thread uses the pool any more. A cache that still has a thread is freed by that
+ * thread. In a child of fork() call forget instead.
  */
 void bufpool_caches_destroy(struct bufpool_caches *caches);
 void bufpool_caches_forget(struct bufpool_caches *caches);
 
-/* One that has no thread yet, or NULL: for the caller's thread. */
+/* A cache for the caller's thread, or NULL */
 struct bufpool_cache *bufpool_cache_attach(struct bufpool_caches *caches);
 
-/* Its thread ends: nothing comes in any more. caches->lock is held for both. */
+/* Its thread ends: nothing comes into its inbox any more. */
 void bufpool_cache_unattend(struct bufpool_cache *cache);
+
+/* It is empty, and another thread may get it. caches->lock is held. */
 void bufpool_cache_detach(struct bufpool_caches *caches,
 			  struct bufpool_cache *cache);
 
-/* For its thread, once the pool is closed. */
+/* Called by its thread, once the pool is closed. */
 void bufpool_cache_free(struct bufpool_cache *cache);
 
 /*
@@ -217,8 +219,8 @@ void bufpool_caches_stop(struct bufpool_caches *caches);
 void bufpool_caches_start(struct bufpool_caches *caches);
 
 /*
- * What others have asked for up to now, they get before the caches start, which are
- * stopped.
+ * The caches are stopped, and what others have asked for up to now goes to them
+ * before the caches start: open caches do not look at it again.
  */
 void bufpool_caches_answer(struct bufpool_caches *caches);
 

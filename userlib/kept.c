@@ -3,7 +3,7 @@
 
 #include "kept.h"
 
-/* Blocks on their way to the provider, so many in one call */
+/* Blocks on their way to the provider, many in one call */
 struct gift {
 	struct bufpool *pool;
 	size_t min_size;		/* of the blocks that are counted */
@@ -35,7 +35,7 @@ static struct bufpool_rental *rental_of(const struct bufpool *pool,
 	return bufpool_rentals_at(&pool->rentals, &place);
 }
 
-/* A block that is FREE or FRESH, and in no place any more */
+/* Add a block that is FREE or FRESH, and in no place any more. */
 static void gift_add(struct gift *gift, void *block)
 {
 	struct bufpool *pool = gift->pool;
@@ -45,7 +45,7 @@ static void gift_add(struct gift *gift, void *block)
 	enum bufpool_kind kind;
 
 	kind = bufpool_state_kind(bufpool_rental_state(rental));
-	/* Before the provider has it: it may come back in another thread. */
+	/* Before the provider has it, which may rent it to another thread. */
 	gift->handles[gift->count++] =
 		bufpool_rentals_handle(&pool->rentals, &place);
 	bufpool_rental_set(rental, bufpool_state(kind == BUFPOOL_FRESH ?
@@ -64,7 +64,7 @@ static void gift_add_all(struct gift *gift, void *const *blocks,
 		gift_add(gift, *blocks++);
 }
 
-/* Whether a block that was sent to a cache has come; it is FREE then. */
+/* A block that was sent to a cache becomes FREE. Return: whether it was still SENT */
 static bool accept_sent(const struct bufpool *pool, unsigned int nr, void *block)
 {
 	return bufpool_rental_change(rental_of(pool, block),
@@ -72,7 +72,7 @@ static bool accept_sent(const struct bufpool *pool, unsigned int nr, void *block
 				     bufpool_state(BUFPOOL_FREE, 0));
 }
 
-/* To the depot, and what that has no room for to the provider */
+/* Put blocks into the depot, and give to the provider what has no room there. */
 static void stow_blocks(struct gift *gift, unsigned int class,
 			void *const *blocks, unsigned int count)
 {
@@ -82,7 +82,7 @@ static void stow_blocks(struct gift *gift, unsigned int class,
 	gift_add_all(gift, blocks + done, count - done);
 }
 
-/* The half that has not been used for longer leaves the magazine. */
+/* The half that was used less recently leaves the magazine. */
 static void spill_half(struct bufpool *pool, struct bufpool_cache *cache,
 		       unsigned int class)
 {
@@ -124,19 +124,19 @@ void bufpool_kept_add(struct bufpool *pool, struct bufpool_cache *cache,
 	magazine->known = bufpool_rentals_ready(&pool->rentals, class);
 }
 
-/* Take up to @most out; how many. */
+/* Take up to @most blocks out. Return: how many */
 static unsigned int take_in(struct bufpool_inbox *inbox, void **blocks,
 			    unsigned int most)
 {
 	unsigned int count, left;
 
-	/* What comes in just now is found the next time. */
+	/* A block that comes in just now is found the next time. */
 	if (!__atomic_load_n(&inbox->count, __ATOMIC_RELAXED))
 		return 0;
 	pthread_mutex_lock(&inbox->lock);
 	count = inbox->count < most ? inbox->count : most;
 	left = inbox->count - count;
-	/* as many as that may have been of those that are left */
+	/* the share of the deliveries that is left, rounded up */
 	if (count)
 		inbox->deliveries = (inbox->deliveries * left +
 				     inbox->count - 1) / inbox->count;
@@ -154,7 +154,7 @@ void bufpool_kept_add_all(struct bufpool *pool, struct bufpool_cache *cache,
 		bufpool_kept_add(pool, cache, blocks[count]);
 }
 
-/* Of @count blocks that were sent, those that have come are moved to the front. */
+/* Accept @count blocks. Return: how many were still SENT, at the front now */
 static unsigned int accept_all_sent(const struct bufpool *pool, unsigned int to,
 				    void **blocks, unsigned int count)
 {
@@ -192,7 +192,7 @@ void bufpool_kept_refill(struct bufpool *pool, struct bufpool_cache *cache,
 						   magazine->half);
 }
 
-/* Blocks of one cache that has a thread; the inbox may be full. */
+/* Into the inbox of a cache that has a thread. Return: false where it is full */
 static bool put_in(struct bufpool_inbox *inbox, struct bufpool_outbox *outbox)
 {
 	if (inbox->deliveries == BUFPOOL_INBOX_DELIVERIES)
@@ -206,7 +206,7 @@ static bool put_in(struct bufpool_inbox *inbox, struct bufpool_outbox *outbox)
 	return true;
 }
 
-/* Whether the outbox is empty now. */
+/* Return: whether the outbox is empty now */
 static bool deliver_outbox(struct bufpool *pool, struct bufpool_cache *cache,
 			   struct bufpool_outbox *outbox)
 {

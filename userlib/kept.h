@@ -91,9 +91,8 @@ static inline bool bufpool_kept_push(struct bufpool_cache *cache,
  * As push, into the magazine that was rented from last, which is where most blocks
  * go back to, if nothing stands against keeping it. Begun to enter.
  *
- * To find that out by a branch, rather than compute the magazine from the
- * address, spares the processor to wait for the address, which it has only just
- * read from there.
+ * The branch spares the processor a wait for the address of the block, which it
+ * would need to compute the magazine, and which it has only just read from there.
  */
 static inline bool bufpool_kept_return(struct bufpool_cache *cache, void *block)
 {
@@ -101,7 +100,7 @@ static inline bool bufpool_kept_return(struct bufpool_cache *cache, void *block)
 	       bufpool_kept_push(cache, cache->recent, block);
 }
 
-/* Have the magazine filled from the inbox and the depot. Entered. */
+/* Fill the magazine from the inbox and the depot. Entered. */
 void bufpool_kept_refill(struct bufpool *pool, struct bufpool_cache *cache,
 			 unsigned int class);
 
@@ -112,8 +111,8 @@ void bufpool_kept_add_all(struct bufpool *pool, struct bufpool_cache *cache,
 			  void *const *blocks, unsigned int count);
 
 /*
- * Send a block that is SENT to the cache that rented it; can_send() has been
- * asked before, and a sweep follows where it said no. Entered.
+ * Send a block that is SENT to the cache that rented it. The caller has asked
+ * can_send() before; where it said no, a sweep comes first. Entered.
  */
 bool bufpool_kept_can_send(struct bufpool *pool, struct bufpool_cache *cache,
 			   unsigned int to);
@@ -129,7 +128,7 @@ void bufpool_kept_give(struct bufpool *pool, struct bufpool_cache *cache);
 /*
  * Give to the provider what the pool keeps in blocks of at least @min_size
  * bytes, and whatever is on its way between threads. The caller has stopped the
- * caches. How many bytes that were in blocks of at least @min_size.
+ * caches. Return: the bytes in blocks of at least @min_size.
  */
 size_t bufpool_kept_sweep(struct bufpool *pool, size_t min_size);
 

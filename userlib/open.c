@@ -105,7 +105,7 @@ unmap:
 	return ret;
 }
 
-/* The provider is the pool's then, and otherwise still the caller's. */
+/* Return: a pool, which owns the provider now; or NULL, and the caller owns it */
 static struct bufpool *pool_make(const struct bufpool_provider *provider)
 {
 	struct bufpool *pool = calloc(1, sizeof(*pool));
@@ -205,7 +205,7 @@ static void return_all(struct bufpool *pool)
 		bufpool_provider_give(&pool->provider, handles, count);
 }
 
-/* What only the process has that opened the pool */
+/* Destroy what only the process has that opened the pool. */
 static void destroy_own(struct bufpool *pool)
 {
 	bufpool_threads_part(pool);
@@ -217,8 +217,8 @@ static void destroy_own(struct bufpool *pool)
 }
 
 /*
- * In its child the window and the table are not there: something else may be at
- * their addresses.
+ * A child does not have the window and the table: something else may be at their
+ * addresses.
  */
 static void forget_own(struct bufpool *pool)
 {

@@ -5,7 +5,7 @@
 #include "call.h"
 #include "kept.h"
 
-/* A rent that this is the answer to may go well when more is free. */
+/* Whether a rent with this result may succeed when more is free. */
 static bool is_shortage(int ret)
 {
 	return ret == -EAGAIN || ret == -EDQUOT || ret == -ENOMEM;
@@ -31,8 +31,8 @@ static void *zero_block(const struct bufpool *pool, void *block, unsigned int cl
 }
 
 /*
- * Up to @count kept blocks, which are the program's now; how many, or -EAGAIN
- * while the caches are stopped.
+ * Rent up to @count kept blocks. Return: how many, or -EAGAIN while the caches are
+ * stopped
  */
 static int rent_kept(struct bufpool *pool, struct bufpool_cache *cache,
 		     unsigned int class, unsigned int flags, void **blocks,
@@ -66,8 +66,9 @@ static __u32 held_state(const struct bufpool_cache *cache)
 }
 
 /*
- * Of @count blocks from the provider keep those that there is address space and
- * memory for, in @blocks, and give the others back; how many are kept.
+ * Accept, into @blocks, those of @count blocks from the provider that there is
+ * address space and memory for, and give the others back. Return: how many, or
+ * -ENOMEM
  */
 static int accept_blocks(struct bufpool *pool, const struct bufpool_block *got,
 			 int count, __u32 state, void **blocks)
@@ -113,8 +114,8 @@ static unsigned int want_blocks(const struct bufpool_cache *cache,
 }
 
 /*
- * One block from the provider, and more for later: the more the oftener it has
- * been asked. 0, or -errno; -EAGAIN while the caches are stopped, too.
+ * Rent one block from the provider, and keep more for later: twice as many as the
+ * last time. 0, or -errno; -EAGAIN while the caches are stopped, too.
  */
 static int rent_and_keep(struct bufpool *pool, struct bufpool_cache *cache,
 			 unsigned int class, unsigned int flags, void **block)
@@ -143,7 +144,7 @@ static int rent_and_keep(struct bufpool *pool, struct bufpool_cache *cache,
 	return ret < 0 ? ret : 0;
 }
 
-/* One block, if that needs no waiting. 0 or -errno. */
+/* Rent one block without waiting. 0 or -errno */
 static int try_rent(struct bufpool *pool, struct bufpool_cache *cache,
 		    size_t min_size, unsigned int flags, void **block)
 {
@@ -163,7 +164,7 @@ static int try_rent(struct bufpool *pool, struct bufpool_cache *cache,
 }
 
 /*
- * One block, in a pool where none is free: what this process keeps may be what is
+ * Rent one block in a pool where none is free: this process may keep what is
  * missing. While one of its threads waits, the others keep nothing.
  */
 static int rent_scarce(struct bufpool *pool, struct bufpool_cache *cache,
@@ -239,7 +240,7 @@ void *bufpool_rent_timed(struct bufpool *pool, size_t min_size,
 	return rent_slowly(pool, min_size, flags, timeout_ns);
 }
 
-/* As many as there are without waiting; how many, or -errno. */
+/* Rent as many as there are, without waiting. Return: how many, or -errno */
 static int try_rent_many(struct bufpool *pool, struct bufpool_cache *cache,
 			 size_t min_size, unsigned int flags, void **blocks,
 			 unsigned int count)

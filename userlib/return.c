@@ -5,7 +5,7 @@
 #include "call.h"
 #include "kept.h"
 
-/* How soon the threads of a process are searched again, after that was in vain */
+/* From a search of the threads that found nothing to the next one, at least */
 #define SWEEP_PERIOD_NS	10000000
 
 /*
@@ -39,7 +39,7 @@ struct batch {
 	__u32 states[BUFPOOL_MANY_MAX];
 };
 
-/* Put back what the provider did not take; how many it took, or -errno. */
+/* Return: how many the provider took, or -errno; the others are held again */
 static int return_batch(struct bufpool *pool, struct batch *batch,
 			unsigned int flags)
 {
@@ -59,7 +59,7 @@ static int return_batch(struct bufpool *pool, struct batch *batch,
 	return ret;
 }
 
-/* How many went to the provider, up to BUFPOOL_MANY_MAX, or -errno. */
+/* Return: how many went to the provider, up to BUFPOOL_MANY_MAX, or -errno */
 static int return_direct(struct bufpool *pool, struct bufpool_cache *cache,
 			 void *const *blocks, unsigned int count,
 			 unsigned int flags)
@@ -85,9 +85,9 @@ static int return_direct(struct bufpool *pool, struct bufpool_cache *cache,
 }
 
 /*
- * Keep a block that is held: in the thread's own cache, or on its way to the one
- * that rented it. 0, -ESTALE, -EAGAIN: it is not to be kept, or -EXFULL: a sweep
- * has to come first. Entered.
+ * Keep a block that is held, in the thread's own cache or on its way to the one that
+ * rented it. 0, -ESTALE, -EAGAIN (it is not to be kept) or -EXFULL (a sweep has to
+ * come first). Entered.
  */
 static int keep_block(struct bufpool *pool, struct bufpool_cache *cache,
 		      struct bufpool_rental *rental, void *block)
@@ -117,7 +117,7 @@ static int keep_block(struct bufpool *pool, struct bufpool_cache *cache,
 	return 0;
 }
 
-/* How many bytes were kept anywhere. */
+/* Return: the bytes that were kept anywhere */
 static size_t sweep_threads(struct bufpool *pool)
 {
 	size_t ret;
@@ -137,7 +137,7 @@ static __s64 now_ns(void)
 	return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
-/* Whether one thread has something to do that all see to be due. */
+/* Of the threads that see that a search is due, one gets true. */
 static bool is_mine(__s64 *last, __s64 seen, __s64 next)
 {
 	return __atomic_compare_exchange_n(last, &seen, next, false,
@@ -188,7 +188,7 @@ static int return_kept(struct bufpool *pool, struct bufpool_cache *cache,
 	return ret;
 }
 
-/* How many of @count were returned, at least 1, or -errno. */
+/* Return: how many of @count were returned, at least 1, or -errno */
 static int give_back(struct bufpool *pool, struct bufpool_cache *cache,
 		     void *const *blocks, unsigned int count, unsigned int flags)
 {
@@ -205,7 +205,7 @@ static int give_back(struct bufpool *pool, struct bufpool_cache *cache,
 	return ret;
 }
 
-/* Of another size than what was rented last, perhaps; entered. */
+/* Keep a block of whatever size in the thread's own cache. Entered. */
 static bool return_own(struct bufpool *pool, struct bufpool_cache *cache,
 		       void *block)
 {
@@ -217,7 +217,7 @@ static bool return_own(struct bufpool *pool, struct bufpool_cache *cache,
 	return bufpool_kept_push(cache, cache->recent, block);
 }
 
-/* Of @count blocks, those up to the first that anything is special about. */
+/* Return: how many were kept in the own cache, up to the first that cannot be */
 static unsigned int return_plain(struct bufpool *pool, void *const *blocks,
 				 unsigned int count)
 {

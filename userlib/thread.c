@@ -9,7 +9,7 @@ struct bufpool_cache bufpool_cache_none;
 __thread struct bufpool_cache *bufpool_cache_mine
 	__attribute__((tls_model("initial-exec"))) = &bufpool_cache_none;
 
-/* The thread is in a call, and may have locks; atomic: its signal handlers ask. */
+/* The thread is in a call, and may hold locks; atomic: its signal handlers look. */
 static __thread bool inside __attribute__((tls_model("initial-exec")));
 
 /* Which thread has which cache, and which pool that is of */
@@ -18,7 +18,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t at_thread_end;
 static bool has_key;
 
-/* Nothing of the call is done before or after that, inline or not. */
+/* A barrier to the compiler: the whole call is on one side. */
 static void set_inside(bool value)
 {
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -46,7 +46,7 @@ static struct bufpool_cache *next_of(const struct bufpool_cache *cache)
 	return cache->next ? cache->next : &bufpool_cache_none;
 }
 
-/* Let go of the thread's caches in pools that have been closed meanwhile. */
+/* Free the thread's caches of pools that have been closed. */
 static void reap_closed(void)
 {
 	struct bufpool_cache **at = &bufpool_cache_mine, *cache;
@@ -61,7 +61,7 @@ static void reap_closed(void)
 	}
 }
 
-/* What is on its way to others must not stay here. */
+/* Blocks on their way to other threads must not stay here. */
 static void empty_outboxes(struct bufpool *pool, struct bufpool_cache *cache)
 {
 	bool done = false;
@@ -97,7 +97,7 @@ static void detach_all(void)
 	pthread_mutex_lock(&registry);
 	reap_closed();
 	while ((cache = bufpool_cache_mine) != &bufpool_cache_none) {
-		/* First: no signal handler finds a cache that is not whole. */
+		/* First, so that no signal handler finds a cache in pieces. */
 		bufpool_cache_mine = cache->next;
 		detach_cache(bufpool_cache_home(cache), cache);
 	}
