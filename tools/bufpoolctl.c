@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* bufpoolctl: look at the pool of /dev/bufpool, and tend it. */
+/* bufpoolctl: inspect and administer the pool of /dev/bufpool. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* How each block size does. */
+/* Slabs and blocks of each class. */
 #include <dirent.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -41,7 +41,7 @@ static __u64 read_one(const char *directory, const char *name)
 	return attribute_read(path);
 }
 
-/* A directory is named by the bytes in a block, at least at the beginning. */
+/* The name of a directory begins with the bytes in a block. */
 static __u64 block_size_of(const char *directory)
 {
 	return strtoull(directory, NULL, 10);

@@ -23,7 +23,7 @@ enum {
 
 const struct command *cli_command;
 
-/* What there is, for --help; ends with an empty one. */
+/* All commands, for --help; the list ends with an empty one. */
 static const struct command *commands;
 
 static const struct option long_options[] = {

@@ -2,9 +2,8 @@
 /*
  * The command line: options, values, and the ways to end.
  *
- * Whatever goes wrong ends the program at once with a message and one of these
- * exit statuses; what has to be undone before, such as the terminal's state, is
- * left to atexit(3).
+ * Every failure ends the program at once with a message and one of these exit
+ * statuses; atexit(3) undoes what must not stay, such as the terminal's state.
  */
 #ifndef BUFPOOLCTL_CLI_H
 #define BUFPOOLCTL_CLI_H
@@ -56,7 +55,7 @@ int cli_find_command(const struct command *all, int argc, char **argv);
  */
 int cli_option(int argc, char **argv, const char *letters);
 
-/* End the program unless as many arguments as may be are left. */
+/* End the program where more than @most arguments are left. */
 void cli_arguments(int argc, int most);
 
 /* What @text says; a value that is not acceptable ends the program. */

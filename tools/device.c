@@ -28,7 +28,7 @@ void device_info(int fd, struct bufpool_info *info)
 		fail_access(DEVICE_PATH);
 }
 
-/* As older modules have it, which do not describe their classes. */
+/* A class of an older module, which does not describe its classes. */
 static void class_by_number(const struct bufpool_info *info,
 			    struct bufpool_class_info *class)
 {

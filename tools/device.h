@@ -2,7 +2,8 @@
 /*
  * The module as programs meet it: the device and the files in /sys.
  *
- * What cannot be had ends the program with a message that says what to do.
+ * Where the module, the device or a file is missing or may not be used, the program
+ * ends with a message that says what to do.
  */
 #ifndef BUFPOOLCTL_DEVICE_H
 #define BUFPOOLCTL_DEVICE_H

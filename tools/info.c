@@ -39,7 +39,7 @@ static const struct column columns[] = {
 	COLUMN(KIND_COUNT, trim_ms),
 };
 
-/* Of those blocks that a rent can get; other backings may come to be. */
+/* The block sizes of the backing that rents are served from */
 static void fill_sizes(struct sizes *sizes, int fd,
 		       const struct bufpool_info *from)
 {

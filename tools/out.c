@@ -38,7 +38,7 @@ static struct short_text plain(__u64 number)
 	return out;
 }
 
-/* With a letter for what it was divided by, and one digit if it is short. */
+/* Divided, with a letter for the divisor, and one digit if it is short */
 static struct short_text shorten(__u64 value, unsigned int unit,
 				 const char *letters)
 {

@@ -67,7 +67,7 @@ struct list {
 };
 
 extern enum format out_format;
-/* Where output goes: standard output, or what a frame is made in. */
+/* Where output goes: standard output, or the buffer of a frame */
 extern FILE *out_file;
 
 /* One structure: a line for each member, or one JSON object. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where the module can be met. */
+/* The device and the files of the module. */
 #ifndef BUFPOOLCTL_PATHS_H
 #define BUFPOOLCTL_PATHS_H
 

@@ -53,7 +53,7 @@ static const char *reason(int err)
 	}
 }
 
-/* Wait for a block, and say so, since nothing else will. */
+/* Wait for a block, and tell the user that this is a wait. */
 static int rent_waiting(int fd, const struct wish *wish, __u32 count,
 			struct bufpool_block *blocks)
 {
