@@ -290,7 +290,7 @@ counts() {
 repeats() {
 	ctl 0 --tab stat 0.1 3 || return
 	same "lines" "$(wc -l <"$work/out")" 4 || return
-	same "fields" "$(awk -F '\t' '{ print NF }' "$work/out" | sort -u)" 13 || return
+	same "fields" "$(awk -F '\t' '{ print NF }' "$work/out" | sort -u)" 18 || return
 	ctl 0 stat 0.02 21 || return
 	same "headers" "$(grep -c pinned "$work/out")" 2 || return
 	ctl 0 --json stat 0.1 3 || return

@@ -230,7 +230,8 @@ TEST_F(library, what_is_kept_is_not_adopted)
 	EXPECT_EQ(-ESTALE, adopt_error(self->pool, sent_handle + 1, sent_offset));
 	EXPECT_EQ(-ESTALE,
 		  adopt_error(self->pool,
-			      bufpool_place_handle(&fresh) | rental->generation,
+			      bufpool_window_handle(&self->pool->window, &fresh,
+						    rental->generation),
 			      bufpool_window_offset(&self->pool->window, &fresh)));
 	EXPECT_EQ(0, bufpool_return(self->pool, last, 0));
 	EXPECT_EQ(0, held(self->pool));

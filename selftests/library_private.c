@@ -214,7 +214,7 @@ TEST_F(private, handles_are_told_apart)
 	ASSERT_EQ(0, bufpool_offset(self->pool, second, &offset));
 	EXPECT_EQ(2U << 27, first_handle >> 32);
 	EXPECT_EQ((2U << 27) + 1, handle >> 32);
-	EXPECT_EQ(2 * self->pool->window.span + 4 * self->page, offset);
+	EXPECT_EQ(self->pool->classes.of[2].offset + 4 * self->page, offset);
 
 	EXPECT_EQ(-ENOENT, return_handle(self->pool, handle + 1));
 	EXPECT_EQ(-ENOENT, return_handle(self->pool, handle & ~0U << 31 << 1));
@@ -238,7 +238,7 @@ TEST_F(private, what_was_never_rented_is_not_there)
 	EXPECT_EQ(SIGSEGV, peek(block + 1000 * self->page, &byte));
 	EXPECT_EQ(SIGSEGV, poke(block + 1000 * self->page, 1));
 	EXPECT_EQ(SIGSEGV, peek(self->pool->window.base +
-				self->pool->window.span, &byte));
+				self->pool->classes.span, &byte));
 }
 
 TEST_F(private, a_revoked_block_is_gone_and_comes_back_zero)

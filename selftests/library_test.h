@@ -15,7 +15,7 @@
 #include <bufpool.h>
 #include <dirent.h>
 #include <pthread.h>
-#include <pool.h>
+#include <thread.h>
 
 /* Not one of the bits of this version */
 #define BAD_FLAG	0x80000000U
