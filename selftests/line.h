@@ -11,11 +11,18 @@
 
 #define PLACES	16
 
+#define BLOCK	(1 * MIB)
+#define SMALL	(64 * KIB)
+#define ALL	4			/* large blocks within the limit */
+#define LIMIT	(ALL * BLOCK)
+#define MOST	2048
+
 /* What the processes of a test share: what each of them has come to, */
 struct place {
 	unsigned int ready;
 	unsigned int go;
-	int answer;
+	pid_t pid;
+	int answer;		/* 1 until there is one */
 	__u64 offset;
 	__u64 length;
 };
@@ -30,6 +37,20 @@ struct line {
 	unsigned int small;
 	unsigned int small_when_served;
 };
+
+/* A pool of LIMIT bytes, a client of it, and a line of nobody yet. */
+static inline bool line_begin(int *fd, struct line **line)
+{
+	*fd = pool_open();
+	*line = shared_alloc(sizeof(**line));
+	return *fd >= 0 && *line && !limit_write(LIMIT);
+}
+
+static inline void line_end(int fd)
+{
+	close(fd);
+	parameters_restore();
+}
 
 static inline void ignore_signal(int sig)
 {
@@ -92,6 +113,7 @@ static inline int wait_in_line(void *arg)
 	CHECK(fd >= 0);
 	CHECK(!waiter->ceiling || !set_ceiling(fd, waiter->ceiling));
 	CHECK(!sigaction(SIGUSR1, &action, NULL));
+	place->pid = getpid();
 	word_set(&place->ready, 1);
 	place->answer = rent_as(waiter, fd, &rented);
 	if (place->answer)

@@ -8,12 +8,6 @@
 #include <poll.h>
 #include <sys/epoll.h>
 
-#define BLOCK	(1 * MIB)
-#define SMALL	(64 * KIB)
-#define ALL	4			/* large blocks within the limit */
-#define LIMIT	(ALL * BLOCK)
-#define MOST	2048
-
 FIXTURE(polling)
 {
 	int fd;
@@ -24,19 +18,14 @@ FIXTURE(polling)
 
 FIXTURE_SETUP(polling)
 {
-	self->fd = pool_open();
-	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, limit_write(LIMIT));
+	ASSERT_TRUE(line_begin(&self->fd, &self->line));
 	self->blocks = calloc(MOST, sizeof(*self->blocks));
 	ASSERT_NE(NULL, self->blocks);
-	self->line = shared_alloc(sizeof(*self->line));
-	ASSERT_NE(NULL, self->line);
 }
 
 FIXTURE_TEARDOWN(polling)
 {
-	close(self->fd);
-	parameters_restore();
+	line_end(self->fd);
 }
 
 static int poll_now(int fd)

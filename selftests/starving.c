@@ -8,10 +8,6 @@
 #include <poll.h>
 
 #define FAULTS		"/sys/kernel/debug/fail_page_alloc/"
-#define BLOCK		(1 * MIB)
-#define SMALL		(64 * KIB)
-#define ALL		4			/* large blocks within the limit */
-#define LIMIT		(ALL * BLOCK)
 #define ROOM		(3 * BLOCK / 2)		/* more of it, later */
 #define MOST_FAULTS	1000000
 
@@ -90,20 +86,15 @@ FIXTURE(starving)
 
 FIXTURE_SETUP(starving)
 {
-	self->fd = pool_open();
-	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, limit_write(LIMIT));
+	ASSERT_TRUE(line_begin(&self->fd, &self->line));
 	ASSERT_EQ(ALL, drain(self->fd, BLOCK, self->blocks, ALL));
-	self->line = shared_alloc(sizeof(*self->line));
-	ASSERT_NE(NULL, self->line);
 	ASSERT_TRUE(begin_faults());
 }
 
 FIXTURE_TEARDOWN(starving)
 {
 	end_faults();
-	close(self->fd);
-	parameters_restore();
+	line_end(self->fd);
 }
 
 static pid_t enqueue_chosen(struct waiter *waiter)
