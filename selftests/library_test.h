@@ -168,6 +168,48 @@ static inline long status_kib(const char *name)
 	return value;
 }
 
+/* How many blocks the provider has rented to the pool, with what is kept. */
+static inline int rented_of(struct bufpool *pool)
+{
+	struct bufpool_stats stats;
+
+	return bufpool_stats(pool, &stats) ? -1 : (int)stats.client_blocks;
+}
+
+static inline void *in_thread(void *(*body)(void *), void *argument)
+{
+	pthread_t thread;
+	void *result = NULL;
+
+	if (!pthread_create(&thread, NULL, body, argument))
+		pthread_join(thread, &result);
+	return result;
+}
+
+static inline void *return_job(void *argument)
+{
+	void **job = argument;
+
+	job[2] = (void *)(intptr_t)bufpool_return(job[0], job[1], 0);
+	return job;
+}
+
+/* What a thread of its own says of returning @block. */
+static inline int return_elsewhere(struct bufpool *pool, void *block)
+{
+	void *job[3] = { pool, block };
+
+	return in_thread(return_job, job) ? (intptr_t)job[2] : -EIO;
+}
+
+/* A thread that does something between two barriers. */
+struct idler {
+	struct bufpool *pool;
+	size_t size;
+	void *block;
+	pthread_barrier_t barrier;
+};
+
 FIXTURE(library)
 {
 	struct bufpool *pool;

@@ -118,26 +118,6 @@ TEST_F(library, of_many_returns_at_once_one_frees)
 	EXPECT_EQ(0, held(self->pool));
 }
 
-static void *return_it(void *argument)
-{
-	void **job = argument;
-
-	return (void *)(intptr_t)bufpool_return(job[0], job[1], 0);
-}
-
-/* What a thread of its own says of returning @block. */
-static int return_elsewhere(struct bufpool *pool, void *block)
-{
-	void *job[] = { pool, block };
-	pthread_t thread;
-	void *result;
-
-	if (pthread_create(&thread, NULL, return_it, job) ||
-	    pthread_join(thread, &result))
-		return -EIO;
-	return (intptr_t)result;
-}
-
 TEST_F(library, another_threads_second_return_is_estale)
 {
 	void *block = bufpool_rent(self->pool, 1, 0);
