@@ -163,7 +163,7 @@ static bool harmless(int fd, const struct bufpool_stats *before)
 	       stats_of(fd).client_warm_bytes == before->client_warm_bytes;
 }
 
-static size_t first_size(const FIXTURE_VARIANT(call) *variant)
+static size_t first_size(const struct _fixture_variant_call *variant)
 {
 	return variant->first ? variant->first : variant->size;
 }

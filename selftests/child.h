@@ -60,6 +60,15 @@ static inline int in_child(int (*body)(void *arg), void *arg)
 	return reap(spawn(body, arg));
 }
 
+/* Whether a child of this process has ended and was not reaped. */
+static inline bool child_has_ended(void)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	return !waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) &&
+	       info.si_pid;
+}
+
 /* Become another user, with no more than these capabilities (CAP_TO_MASK()). */
 static inline bool become(uid_t uid, __u32 capabilities)
 {

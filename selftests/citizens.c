@@ -7,6 +7,7 @@
  * BUFPOOL_STRESS_SECONDS is how long it lasts (10); BUFPOOL_SEED repeats what
  * can be repeated.
  */
+#include "effort.h"
 #include "pressure.h"
 
 #include <poll.h>
@@ -23,16 +24,11 @@
 #define KILL_MS		50
 #define QUEUE_MS	400
 #define GRAVES		64
-#define A_DAY		(24 * 3600)
 #define TRACING		"/sys/kernel/tracing/"
 #define EVENTS		TRACING "events/bufpool/"
 
-static unsigned int stress_seconds(void)
-{
-	const char *given = getenv("BUFPOOL_STRESS_SECONDS");
-
-	return given && atoi(given) > 0 ? atoi(given) : 10;
-}
+/* How many die, one every KILL_MS. */
+#define DEATHS		150
 
 /* What a user is like. */
 struct appetite {
@@ -172,7 +168,6 @@ static int live(void *arg)
 	struct possession held[HELD] = { 0 };
 	int fd;
 
-	CHECK(!setpriority(PRIO_PROCESS, 0, 0));
 	CHECK(become(appetite->uid, ONLY_OPEN));
 	fd = pool_open();
 	CHECK(fd >= 0);
@@ -198,7 +193,6 @@ static int watch(void *arg)
 	unsigned int user = watcher->number;
 	int fd;
 
-	CHECK(!setpriority(PRIO_PROCESS, 0, 0));
 	CHECK(become(appetites[user].uid, ONLY_OPEN));
 	fd = pool_open();
 	CHECK(fd >= 0);
@@ -228,7 +222,7 @@ static int stand_in_line(void *arg)
 
 	CHECK(fd >= 0);
 	word_set(&town->ready[self->number], 1);
-	CHECK(!rent_with(fd, BLOCK, 0, 3 * SOON_MS * NSEC_PER_MSEC, &rented));
+	CHECK(!rent_with(fd, BLOCK, 0, 0, &rented));
 	__atomic_fetch_add(&town->served, 1, __ATOMIC_ACQ_REL);
 	CHECK(!give(fd, rented.handle));
 	return 0;
@@ -311,17 +305,8 @@ static bool is_in_line(pid_t pid)
 static bool stands_or_is_served(struct town *town, unsigned int number,
 				pid_t pid)
 {
-	__u64 end = now_ms() + SOON_MS;
-
-	if (!word_reaches(&town->ready[number], 1))
-		return false;
-	while (now_ms() < end) {
-		if (__atomic_load_n(&town->served, __ATOMIC_ACQUIRE) > number ||
-		    is_in_line(pid))
-			return true;
-		sleep_ms(1);
-	}
-	return false;
+	return word_reaches(&town->ready[number], 1) &&
+	       BECOMES(word_get(&town->served) > number || is_in_line(pid));
 }
 
 /*
@@ -479,16 +464,25 @@ static void report(struct __test_metadata *_metadata, const struct town *town)
 	EXPECT_LT(0, town->queues);
 }
 
+/* All have rented, and lines have been served in between. */
+static bool has_lived(const struct town *town)
+{
+	unsigned int i;
+
+	for (i = 0; i < CITIZENS; i++) {
+		if (!word_get(&town->rentals[i]))
+			return false;
+	}
+	return word_get(&town->queues);
+}
+
 TEST_F_TIMEOUT(town, goes_on, A_DAY)
 {
 	struct graveyard graves = { .count = 0 };
-	__u64 start, next, now;
+	struct effort effort = effort_begin(DEATHS, 1);
 	struct bufpool_stats after;
 	unsigned int i;
 	pid_t usher;
-
-	/* Whoever kills must not have to wait for the others' processors. */
-	ASSERT_EQ(0, setpriority(PRIO_PROCESS, 0, -20));
 
 	for (i = 0; i < USERS; i++) {
 		struct citizen watcher = { .town = self->town, .number = i };
@@ -503,19 +497,13 @@ TEST_F_TIMEOUT(town, goes_on, A_DAY)
 	}
 	usher = spawn(hold_queues, self->town);
 	ASSERT_LT(0, usher);
-	start = now_ms();
-	next = start + KILL_MS;
-	while ((now = now_ms()) < start + stress_seconds() * 1000ULL) {
-		if (now < next)
-			sleep_ms(next - now);
-		/* What has held the killer up is made up for. */
-		next += KILL_MS;
+	while (effort_goes_on(&effort, graves.kills) || !has_lived(self->town)) {
+		sleep_ms(KILL_MS);
 		i = next_random(&self->seed) % CITIZENS;
 		ASSERT_TRUE(replace(&graves, &self->pids[i],
 				    &self->citizens[i],
 				    next_random(&self->seed)));
 	}
-	now = now_ms();
 	word_set(&self->town->stop, 1);
 	EXPECT_EQ(0, reap(usher));
 	for (i = 0; i < CITIZENS; i++)
@@ -525,9 +513,8 @@ TEST_F_TIMEOUT(town, goes_on, A_DAY)
 	EXPECT_TRUE(bury(&graves, 0));
 	report(_metadata, self->town);
 	after = stats_of(self->fd);
-	TH_LOG("%u kills in %llu ms, %u queues in order, %llu waits, %llu steals",
-	       graves.kills, now - start, self->town->queues, after.waits,
-	       after.steals);
+	TH_LOG("%u kills, %u queues in order, %llu waits, %llu steals",
+	       graves.kills, self->town->queues, after.waits, after.steals);
 	EXPECT_LT(0, after.waits);
 	EXPECT_TRUE(in_use_becomes(self->fd, 0));
 	after = stats_of(self->fd);
@@ -634,10 +621,9 @@ TEST_F(town, suffers_a_hoarder)
 					20 * NSEC_PER_MSEC, &rented));
 	EXPECT_EQ(0, poll(&polled, 1, 0));
 	kill(pid, SIGKILL);
-	EXPECT_EQ(1, poll(&polled, 1, SOON_MS));
+	EXPECT_EQ(1, poll(&polled, 1, -1));
 	EXPECT_EQ(-SIGKILL, reap(pid));
-	EXPECT_EQ(0, rent_with(self->fd, LIMIT / 4, 0, SOON_MS * NSEC_PER_MSEC,
-			       &rented));
+	EXPECT_EQ(0, rent_with(self->fd, LIMIT / 4, 0, 0, &rented));
 	EXPECT_TRUE(in_use_becomes(self->fd, LIMIT / 4));
 }
 
@@ -659,8 +645,7 @@ TEST_F(town, bounds_a_hoarder)
 	EXPECT_EQ(-EAGAIN, rent(self->fd, BLOCK, &rented));
 	kill(pid, SIGKILL);
 	EXPECT_EQ(-SIGKILL, reap(pid));
-	EXPECT_EQ(0, rent_with(self->fd, QUOTA / 2, 0, SOON_MS * NSEC_PER_MSEC,
-			       &rented));
+	EXPECT_EQ(0, rent_with(self->fd, QUOTA / 2, 0, 0, &rented));
 }
 
 TEST_HARNESS_MAIN

@@ -57,9 +57,6 @@ static inline void word_set(unsigned int *word, unsigned int value)
  * looks for what that does, naps, and looks again. It gives up after so many looks
  * that something must hang: on a busy machine naps are longer, and so is the limit.
  */
-/* How long anything that happens "soon" may take on the slowest machine. */
-#define SOON_MS		20000
-
 #define LOOKS_MOST	60000
 
 static inline bool look_again(unsigned int *looks)

@@ -64,16 +64,10 @@ static inline __u64 class_number(__u64 block_size, const char *name)
 }
 
 /* Whether a class's file comes to say @want. */
-static inline bool class_number_becomes(__u64 block_size, const char *name, __u64 want)
+static inline bool class_number_becomes(__u64 block_size, const char *name,
+					__u64 want)
 {
-	__u64 end = now_ms() + SOON_MS;
-
-	while (class_number(block_size, name) != want) {
-		if (now_ms() > end)
-			return false;
-		sleep_ms(1);
-	}
-	return true;
+	return BECOMES(class_number(block_size, name) == want);
 }
 
 /* A block size whose class has no slab yet, so that its blocks are new; or 0. */

@@ -499,14 +499,7 @@ static bool waiting_is(struct bufpool *pool, unsigned int count)
 
 static bool waiting_becomes(struct bufpool *pool, unsigned int count)
 {
-	__u64 end = now_ms() + SOON_MS;
-
-	while (!waiting_is(pool, count)) {
-		if (now_ms() > end)
-			return false;
-		sleep_ms(1);
-	}
-	return true;
+	return BECOMES(waiting_is(pool, count));
 }
 
 /* The thread waits when this returns, behind those that do already. */

@@ -4,10 +4,11 @@
  * to each other, and end while others still have their blocks. Every page of a
  * block has its renter's stamp, so a block that two have shows.
  *
- * BUFPOOL_STRESS_SECONDS is how long it lasts (4); BUFPOOL_SEED repeats what
+ * BUFPOOL_STRESS_SECONDS is how long it lasts; BUFPOOL_SEED repeats what
  * each thread does, though not when.
  */
 #include "library_test.h"
+#include "effort.h"
 
 #define WORKERS		8
 #define HOLDS		24	/* blocks that a thread has at most */
@@ -34,7 +35,7 @@ struct stress {
 	size_t page;
 	unsigned int nr_classes;
 	__u64 seed;
-	__u64 end;			/* in ms */
+	struct effort effort;
 	unsigned long serial;		/* atomic: of stamps and of seeds */
 	unsigned long rented;		/* atomic */
 	unsigned long handed;		/* atomic */
@@ -279,13 +280,21 @@ static void step(struct worker *worker)
 		give_any(worker);
 }
 
+/* Until so many blocks have been rented. */
+static bool stress_goes_on(struct stress *stress)
+{
+	return effort_goes_on(&stress->effort,
+			      __atomic_load_n(&stress->rented,
+					      __ATOMIC_RELAXED));
+}
+
 /* At the end others have what the thread rented, or nobody. */
 static void *work(void *argument)
 {
 	struct worker *worker = argument;
 	unsigned int steps = next_random(&worker->random) % LIFE;
 
-	while (steps-- && now_ms() < worker->stress->end)
+	while (steps-- && stress_goes_on(worker->stress))
 		step(worker);
 	while (worker->count)
 		hand_on(worker);
@@ -316,7 +325,7 @@ static void supervise(struct stress *stress, struct worker *workers)
 {
 	unsigned int i;
 
-	while (now_ms() < stress->end) {
+	while (stress_goes_on(stress)) {
 		for (i = 0; i < WORKERS; i++) {
 			if (!__atomic_load_n(&workers[i].over, __ATOMIC_ACQUIRE))
 				continue;
@@ -329,14 +338,6 @@ static void supervise(struct stress *stress, struct worker *workers)
 		stop(&workers[i]);
 	for (i = 0; i < WORKERS; i++)
 		empty_lane(&workers[i]);
-}
-
-static unsigned int stress_ms(void)
-{
-	const char *given = getenv("BUFPOOL_STRESS_SECONDS");
-	unsigned int seconds = given ? strtoul(given, NULL, 10) : 0;
-
-	return (seconds ? seconds : 4) * 1000;
 }
 
 FIXTURE(stress)
@@ -389,11 +390,11 @@ FIXTURE_TEARDOWN(stress)
 }
 
 /* The two share the time that there is. */
-TEST_F_TIMEOUT(stress, blocks_have_one_owner, 3600)
+TEST_F_TIMEOUT(stress, blocks_have_one_owner, A_DAY)
 {
 	struct stress *stress = &self->stress;
 
-	stress->end = now_ms() + stress_ms() / 2;
+	stress->effort = effort_begin(native(5000), 2);
 	supervise(stress, self->workers);
 	TH_LOG("%lu threads, %lu blocks, %lu handed on, %lu rents refused",
 	       stress->threads, stress->rented, stress->handed, stress->refused);

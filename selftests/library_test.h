@@ -24,15 +24,27 @@
 #define SMALL_LIMIT	(16 * MIB)
 #define SMALL_LIMIT_TEXT	"16M"
 
-/* How long races last, unless there is more time. */
-#define RACE_MS		700
-
 /* Sanitizers have memory of their own, which grows. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED	1
 #else
 #define SANITIZED	0
 #endif
+
+/*
+ * How often to do what takes a call in a virtual machine: without those, more
+ * often is as quick.
+ */
+static inline unsigned int native(unsigned int times)
+{
+	return private_chosen() ? times * (SANITIZED ? 5 : 20) : times;
+}
+
+/* Whether a thread that stops all caches has shut this thread's. */
+static inline bool cache_is_shut(void)
+{
+	return !__atomic_load_n(&bufpool_cache_mine->max_kept, __ATOMIC_ACQUIRE);
+}
 
 /* What a touch of a block raises that is not there any more. */
 static inline int gone_signal(void)

@@ -303,7 +303,7 @@ TEST_F(line, killed_with_a_block_on_its_way)
 		EXPECT_EQ(1, self->line->order[0]);
 		EXPECT_EQ(0, dismiss(self->line, 1, self->pids[1]));
 		ASSERT_EQ(0, rent_with(self->fd, BLOCK, 0,
-				       SOON_MS * NSEC_PER_MSEC, &self->rent));
+				       0, &self->rent));
 		self->blocks[0].handle = self->rent.handle;
 	}
 	EXPECT_EQ(0, stats_of(self->fd).waiting);

@@ -65,14 +65,7 @@ static unsigned int faults(void)
 
 static bool faults_exceed(unsigned int number)
 {
-	__u64 end = now_ms() + SOON_MS;
-
-	while (faults() <= number) {
-		if (now_ms() > end)
-			return false;
-		sleep_ms(1);
-	}
-	return true;
+	return BECOMES(faults() > number);
 }
 
 /* The pool is full, and will have room that the waiters chosen cannot use. */
@@ -236,27 +229,18 @@ TEST_F(starving, times_out)
 static bool polls_nothing_soon(int fd)
 {
 	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
-	__u64 end = now_ms() + SOON_MS;
 
-	while (poll(&pollfd, 1, 0)) {
-		if (now_ms() > end)
-			return false;
-		sleep_ms(1);
-	}
-	return true;
+	return BECOMES(!poll(&pollfd, 1, 0));
 }
 
 /* Rent blocks as soon as that is possible; how many could be. */
 static unsigned int rent_soon(int fd, struct bufpool_rent *rents,
 			      unsigned int count)
 {
-	__u64 end = now_ms() + SOON_MS;
 	unsigned int done = 0;
 
-	while (done < count && now_ms() < end) {
-		if (!rent(fd, SMALL, &rents[done]))
-			done++;
-	}
+	while (done < count && BECOMES(!rent(fd, SMALL, &rents[done])))
+		done++;
 	return done;
 }
 

@@ -3,6 +3,7 @@
  * Stealing: warm blocks of a client that others need, the longest unused first,
  * also while their old owner touches them.
  */
+#include "effort.h"
 #include "warm.h"
 
 #include <pthread.h>
@@ -10,7 +11,6 @@
 
 #define LIMIT	(1 * MIB)
 #define ALL	16		/* blocks within the limit */
-#define A_DAY	(24 * 3600)
 
 /* Two clients, and as many blocks as the pool may have. */
 FIXTURE(steal)
@@ -218,14 +218,11 @@ TEST_F(steal, ends_with_the_client)
 		ASSERT_EQ(0, munmap(self->at[i], BLOCK));
 	for (kill = 0; kill < 2; kill++) {
 		struct bufpool_stats after;
-		__u64 end = now_ms() + SOON_MS;
 
 		EXPECT_EQ(kill ? -SIGKILL : 0,
 			  in_child(die_with_warm_blocks, kill ? &kill : NULL));
-		do {
-			after = stats_of(self->thief);
-		} while (after.warm && now_ms() < end);
-		EXPECT_EQ(0, after.warm);
+		EXPECT_TRUE(BECOMES(!stats_of(self->thief).warm));
+		after = stats_of(self->thief);
 		EXPECT_EQ(0, after.in_use);
 		EXPECT_EQ(0, after.user_held);
 		EXPECT_EQ(after.rents, after.returns);
@@ -263,13 +260,8 @@ struct client_under_theft {
 	__u64 reach;			/* bytes of it that are mapped */
 };
 
-static unsigned int seconds_of_theft(void)
-{
-	const char *given = getenv("BUFPOOL_STRESS_SECONDS");
-	unsigned int seconds = given ? atoi(given) : 10;
-
-	return seconds < 5 ? 1 : seconds / 5;
-}
+/* Rounds of each client */
+#define THEFT_ROUNDS	120
 
 static int touch_everything(struct client_under_theft *client)
 {
@@ -377,6 +369,7 @@ static int be_stolen_from(void *arg)
 TEST_F_TIMEOUT(steal, while_the_owner_touches, A_DAY)
 {
 	struct client_under_theft *clients = shared_alloc(2 * sizeof(*clients));
+	struct effort effort = effort_begin(THEFT_ROUNDS, 5);
 	__u64 seed = random_seed();
 	pid_t pids[2];
 	int i;
@@ -390,7 +383,10 @@ TEST_F_TIMEOUT(steal, while_the_owner_touches, A_DAY)
 		clients[i].by_process = i;
 		pids[i] = spawn(be_stolen_from, &clients[i]);
 	}
-	sleep_ms(seconds_of_theft() * 1000);
+	while ((effort_goes_on(&effort, word_get(&clients[0].rounds)) ||
+		effort_goes_on(&effort, word_get(&clients[1].rounds))) &&
+	       !child_has_ended())
+		sleep_ms(1);
 	for (i = 0; i < 2; i++)
 		word_set(&clients[i].stop, 1);
 	for (i = 0; i < 2; i++) {

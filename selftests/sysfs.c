@@ -182,7 +182,6 @@ TEST_F(pool, who_waits_is_counted)
 {
 	struct queue queue = {
 		.size = self->info.max_pooled,
-		.timeout_ns = SOON_MS * NSEC_PER_MSEC,
 	};
 	struct bufpool_rent rented;
 	struct bufpool_stats stats;

@@ -20,12 +20,9 @@ static int module_load(void)
 /* Who has just been looking may be on its way out. */
 static int module_unload_soon(void)
 {
-	__u64 end = now_ms() + SOON_MS;
 	int ret;
 
-	do {
-		ret = module_unload();
-	} while ((ret == -EAGAIN || ret == -EBUSY) && now_ms() < end);
+	BECOMES((ret = module_unload()) != -EAGAIN && ret != -EBUSY);
 	return ret;
 }
 
