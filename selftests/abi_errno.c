@@ -170,7 +170,7 @@ TEST_F(client, rent_many_bad_array_is_efault)
 	EXPECT_TRUE(unchanged(self->fd, &self->before));
 }
 
-/* Handles that can be read only in part: so many come back, or none. */
+/* Handles that can be read only in part: those before come back, or none. */
 TEST_F(client, return_many_bad_array)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
@@ -308,7 +308,7 @@ TEST_F(client, ceiling_cuts_rent_many)
 	EXPECT_EQ(-EDQUOT, rent_many(self->fd, 1, 8, blocks));
 }
 
-/* The ceiling is the client's, and not the descriptor's nor everybody's. */
+/* The ceiling is the client's: not the descriptor's, and not the pool's. */
 TEST_F(client, ceiling_is_the_clients)
 {
 	int same = dup(self->fd), other = pool_open();
@@ -332,8 +332,8 @@ TEST_F(client, ceiling_may_be_raised_by_root)
 	EXPECT_EQ(0, rent(self->fd, 64 * KIB, &self->rent));
 }
 
-/* Anybody may lower a ceiling; raising it is for the privileged. */
-static int raise_ceiling_as_nobody(void *arg)
+/* Any program may lower its ceiling; raising it needs a capability. */
+static int raise_ceiling_unprivileged(void *arg)
 {
 	int fd = *(int *)arg;
 	struct bufpool_stats before;
@@ -354,8 +354,8 @@ static int raise_ceiling_as_nobody(void *arg)
 TEST_F(client, errno_eperm)
 {
 	if (geteuid())
-		SKIP(return, "needs root, to become somebody else");
-	EXPECT_EQ(0, in_child(raise_ceiling_as_nobody, &self->fd));
+		SKIP(return, "needs root, to become another user");
+	EXPECT_EQ(0, in_child(raise_ceiling_unprivileged, &self->fd));
 }
 
 /* A pool in which nothing is free, and a client that would like some. */

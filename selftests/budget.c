@@ -174,7 +174,7 @@ TEST_F(budget, lower_limit_shrinks_as_blocks_come_back)
 	EXPECT_EQ(0, rent(self->fd, BLOCK, &self->rent));
 }
 
-/* Warm blocks are given back at once, from whoever has them. */
+/* Warm blocks of all clients are given back at once. */
 TEST_F(budget, lower_limit_takes_warm_blocks)
 {
 	struct bufpool_stats now;
@@ -299,7 +299,7 @@ static int lower_and_raise(void *arg)
 	return 0;
 }
 
-/* A launcher sets it for whom it hands the descriptor to. */
+/* A launcher sets it for the program that it hands the descriptor to. */
 TEST_F(budget, ceiling_is_raised_by_the_privileged)
 {
 	ASSERT_EQ(0, set_ceiling(self->fd, 2 * BLOCK));

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
  * Citizens: three users with different appetites on a pool that is too small for
- * them, dying and coming back all the time; and others who behave as one hopes
- * that nobody does.
+ * them, whose processes die and are replaced all the time; and users that rent
+ * everything there is.
  *
- * BUFPOOL_STRESS_SECONDS is how long it lasts (10); BUFPOOL_SEED repeats what
- * can be repeated.
+ * BUFPOOL_STRESS_SECONDS is how long it lasts; BUFPOOL_SEED repeats what can be
+ * repeated.
  */
 #include "effort.h"
 #include "pressure.h"
@@ -36,9 +36,9 @@ struct appetite {
 	unsigned int citizens;
 	__u64 smallest;
 	unsigned int doublings;		/* sizes from the smallest on */
-	unsigned int holds;		/* so many blocks at a time, at most */
+	unsigned int holds;		/* most blocks at a time */
 	__s64 patience_ns;		/* 0: does not wait */
-	unsigned int naps;		/* one action in so many is a sleep */
+	unsigned int naps;		/* actions for each sleep */
 };
 
 static const struct appetite appetites[USERS] = {
@@ -70,7 +70,7 @@ struct citizen {
 
 /* Stamps ----------------------------------------------------------------------- */
 
-/* On every page, who has written it for which rental. */
+/* On every page, the process that wrote it, and for which rental. */
 struct stamp {
 	__u64 owner;
 	__u64 handle;
@@ -185,7 +185,7 @@ static int live(void *arg)
 	return 0;
 }
 
-/* Nobody's quota is passed, at any sample, nor the pool's limit. */
+/* No sample shows more than a user's quota or the pool's limit. */
 static int watch(void *arg)
 {
 	const struct citizen *watcher = arg;
@@ -229,9 +229,9 @@ static int stand_in_line(void *arg)
 }
 
 /*
- * Who got a block before another may be told later, as processors have it. The
- * tracer tells in which order they got them: who waited when served, and who had
- * not to wait when that was so.
+ * A process that got its block first may run last. The tracer has the order in
+ * which blocks were handed out: to waiters when they are served, to others when
+ * they rent.
  */
 static void trace_serving(bool on)
 {
@@ -251,7 +251,7 @@ static void forget_trace(void)
 }
 
 /* The process that a line of the trace says has got a block, or 0. */
-static pid_t who_got_one(const char *line)
+static pid_t served_process(const char *line)
 {
 	const char *name = " task=", *found;
 
@@ -271,7 +271,7 @@ static bool got_in_order(const pid_t *pids, unsigned int count)
 
 	CHECK(trace);
 	while (ok && fgets(line, sizeof(line), trace)) {
-		for (i = 0; i < count && pids[i] != who_got_one(line); i++)
+		for (i = 0; i < count && pids[i] != served_process(line); i++)
 			;
 		if (i == count || i < next)
 			continue;
@@ -571,7 +571,7 @@ TEST_F(town, has_a_crowd)
 	EXPECT_EQ(1, stats_of(self->fd).clients);
 }
 
-/* One who rents everything and sleeps ---------------------------------------------- */
+/* A hoarder rents everything and sleeps ------------------------------------------- */
 
 struct hoard {
 	unsigned int ready;
@@ -604,7 +604,7 @@ static int hoard(void *arg)
 	return 0;
 }
 
-/* Without a quota he has it all, until he is killed; who waits has it then. */
+/* Without a quota it has everything until it is killed; then the waiters are served. */
 TEST_F(town, suffers_a_hoarder)
 {
 	struct hoard *all = shared_alloc(sizeof(*all));

@@ -54,8 +54,8 @@ static inline void word_set(unsigned int *word, unsigned int value)
 
 /*
  * What is right is never decided by the clock. A test that waits for another task
- * looks for what that does, naps, and looks again. It gives up after so many looks
- * that something must hang: on a busy machine naps are longer, and so is the limit.
+ * looks for what that does, naps, and looks again. It gives up after a number
+ * of looks: on a busy machine naps are longer, and so is the limit.
  */
 #define LOOKS_MOST	60000
 

@@ -49,7 +49,7 @@ FIXTURE(large)
 /* The pool is as large as the largest block is. */
 FIXTURE_VARIANT(large)
 {
-	unsigned int share;		/* one part in so many of that */
+	unsigned int share;		/* that is divided by this */
 };
 
 FIXTURE_VARIANT_ADD(large, quarter) { .share = 4 };
@@ -71,7 +71,7 @@ FIXTURE_SETUP(large)
 	ASSERT_NE(NULL, self->line);
 	self->blocks = calloc(MOST, sizeof(*self->blocks));
 	ASSERT_NE(NULL, self->blocks);
-	/* Take all, so that those who churn find nothing yet. */
+	/* Take all, so that the churners find nothing yet. */
 	self->count = drain(self->fd, 16 * KIB, self->blocks, MOST);
 	ASSERT_EQ(info.max_rent / (16 * KIB), (__u64)self->count);
 	for (i = 0; i < CHURNERS; i++)
@@ -87,7 +87,7 @@ FIXTURE_TEARDOWN(large)
 #define PATIENCE	20000
 
 /* The large one is served, and before too many others were. */
-static bool is_not_starved(struct line *line, unsigned int from,
+static bool served_in_time(struct line *line, unsigned int from,
 			   unsigned int served)
 {
 	unsigned int now;
@@ -112,14 +112,14 @@ static bool stop_churning(struct line *line, const pid_t *churners)
 	return ok;
 }
 
-TEST_F(large, is_not_starved)
+TEST_F(large, is_served)
 {
 	pid_t pid = enqueue(self->line, 0, self->size);
 
 	ASSERT_LT(0, pid);
 	self->small = self->line->small;
 	ASSERT_TRUE(give_all(self->fd, self->blocks, self->count));
-	EXPECT_TRUE(is_not_starved(self->line, self->small, 1));
+	EXPECT_TRUE(served_in_time(self->line, self->small, 1));
 	TH_LOG("%u small ones went before",
 	       self->line->small_when_served - self->small);
 	EXPECT_TRUE(stop_churning(self->line, self->churners));
@@ -128,8 +128,8 @@ TEST_F(large, is_not_starved)
 	close(self->fd);
 }
 
-/* Neither where others of its size come and go. */
-TEST_F(large, is_not_starved_by_quitters)
+/* Another waiter of its size comes and goes. */
+TEST_F(large, is_served_among_quitters)
 {
 	struct waiter quitter = {
 		.line = self->line,
@@ -146,7 +146,7 @@ TEST_F(large, is_not_starved_by_quitters)
 	EXPECT_EQ(-ETIMEDOUT, self->line->places[1].answer);
 	self->small = self->line->small;
 	ASSERT_TRUE(give_all(self->fd, self->blocks, self->count));
-	EXPECT_TRUE(is_not_starved(self->line, self->small, 1));
+	EXPECT_TRUE(served_in_time(self->line, self->small, 1));
 	EXPECT_TRUE(stop_churning(self->line, self->churners));
 	kill(pid, SIGKILL);
 	reap(pid);
@@ -154,7 +154,7 @@ TEST_F(large, is_not_starved_by_quitters)
 }
 
 /* One after another, and the second as the first. */
-TEST_F(large, is_not_starved_as_the_second)
+TEST_F(large, is_served_as_the_second)
 {
 	pid_t pid = enqueue(self->line, 0, self->size);
 	pid_t second = enqueue(self->line, 1, self->size);
@@ -163,10 +163,10 @@ TEST_F(large, is_not_starved_as_the_second)
 	ASSERT_LT(0, second);
 	self->small = self->line->small;
 	ASSERT_TRUE(give_all(self->fd, self->blocks, self->count));
-	EXPECT_TRUE(is_not_starved(self->line, self->small, 1));
+	EXPECT_TRUE(served_in_time(self->line, self->small, 1));
 	self->small = self->line->small;
 	word_set(&self->line->places[0].go, 1);
-	EXPECT_TRUE(is_not_starved(self->line, self->small, 2));
+	EXPECT_TRUE(served_in_time(self->line, self->small, 2));
 	kill(pid, SIGKILL);
 	reap(pid);
 	EXPECT_TRUE(stop_churning(self->line, self->churners));
@@ -175,8 +175,8 @@ TEST_F(large, is_not_starved_as_the_second)
 	close(self->fd);
 }
 
-/* Nor by one who has a few small blocks, here and there, and keeps them. */
-TEST_F(large, is_not_starved_by_a_keeper)
+/* A client keeps a few small blocks, here and there. */
+TEST_F(large, is_served_beside_a_keeper)
 {
 	pid_t pid = enqueue(self->line, 0, self->size);
 	int i;
@@ -191,12 +191,12 @@ TEST_F(large, is_not_starved_by_a_keeper)
 		close(self->fd);
 		return;
 	}
-	/* One block of every fifth slab stays, and nobody else gets the rest. */
+	/* One block of every fifth slab stays, and the rest comes back. */
 	for (i = 0; i < self->count; i++) {
 		if (i % 40)
 			ASSERT_EQ(0, give(self->fd, self->blocks[i].handle));
 	}
-	EXPECT_TRUE(is_not_starved(self->line, self->small, 1));
+	EXPECT_TRUE(served_in_time(self->line, self->small, 1));
 	EXPECT_TRUE(stop_churning(self->line, self->churners));
 	kill(pid, SIGKILL);
 	reap(pid);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Giving memory back: when nobody needs it, when the system needs it, and what is
- * zeroed in the background.
+ * Giving memory back: what is idle, what the system needs, and what is zeroed in the
+ * background.
  */
 #include "bufpool_test.h"
 
@@ -44,7 +44,7 @@ FIXTURE_TEARDOWN(giveback)
 	parameters_restore();
 }
 
-/* Rent so many blocks, write into them, and return them in the given way. */
+/* Rent @count blocks, write into them, and return them in the given way. */
 static bool burst(int fd, struct bufpool_block *blocks, int count, __u32 flags)
 {
 	int i;
@@ -59,7 +59,7 @@ static bool burst(int fd, struct bufpool_block *blocks, int count, __u32 flags)
 	return true;
 }
 
-/* As a burst, but nobody writes into the blocks. */
+/* As a burst, but no block is written to. */
 static bool rent_and_give_up(int fd, struct bufpool_block *blocks, int count)
 {
 	if (drain(fd, BLOCK, blocks, count) != count)
@@ -113,7 +113,7 @@ TEST_F(giveback, idle_falls_to_the_floor)
 	EXPECT_EQ(floor, stats_of(self->fd).pinned);
 }
 
-/* The same from warm blocks, which are idle too when nobody uses them. */
+/* The same from warm blocks, which are idle, too. */
 TEST_F(giveback, idle_warm_blocks_go_too)
 {
 	char *at;
@@ -130,8 +130,8 @@ TEST_F(giveback, idle_warm_blocks_go_too)
 	EXPECT_EQ(SIGBUS, touch(at));
 }
 
-/* What is rented stays, however long, and so does its slab. */
-TEST_F(giveback, what_is_rented_stays)
+/* A rented block stays, however long, and so does its slab. */
+TEST_F(giveback, rented_block_stays)
 {
 	struct bufpool_rent kept;
 	char *at;
@@ -283,7 +283,7 @@ static bool scrubs_are(int fd, struct bufpool_block *block, __u64 want)
 	       scrubs_reach(fd, want + 1) && stats_of(fd).scrubs == want + 1;
 }
 
-/* Blocks that come back dirty are zeroed before anybody asks for them. */
+/* Blocks that come back dirty are zeroed before they are rented again. */
 TEST_F(giveback, dirty_blocks_are_scrubbed)
 {
 	struct bufpool_stats before = stats_of(self->fd), after;
@@ -339,7 +339,7 @@ TEST_F(giveback, rentals_while_it_scrubs)
 	}
 }
 
-/* A full pool that is being scrubbed is not empty for who comes then. */
+/* A full pool that is being scrubbed is not empty for a renter. */
 TEST_F(giveback, scrubbing_takes_nothing_away)
 {
 	int round, i;
@@ -367,7 +367,7 @@ TEST_F(giveback, scrubbing_takes_nothing_away)
 #define CLIENTS_LIST	"/sys/kernel/debug/bufpool/clients"
 #define CROWD		200	/* clients in that list */
 
-/* Look through the list, which nobody can change meanwhile, again and again. */
+/* Look through the list, which cannot change meanwhile, again and again. */
 static int look_at_the_clients(void *arg)
 {
 	unsigned int *stop = arg;
@@ -419,8 +419,8 @@ TEST_F(giveback, order_among_many_clients)
 
 /* Pressure ------------------------------------------------------------------------- */
 
-/* Whoever empties the kernel's caches by hand empties this one. */
-TEST_F(giveback, with_the_kernels_caches)
+/* Emptying the kernel's caches by hand empties this one. */
+TEST_F(giveback, drop_caches_empties_the_pool)
 {
 	struct bufpool_rent kept;
 	struct bufpool_stats now;
@@ -553,7 +553,7 @@ TEST_F(giveback, under_pressure)
 	/* And it can have everything again. */
 	EXPECT_TRUE(burst(self->fd, self->blocks, 128, 0));
 	if (probe < 0)
-		TH_LOG("without " PROBE_DEVICE " nobody knows the page frames");
+		TH_LOG("without " PROBE_DEVICE " page frames are unknown");
 	close(probe);
 	close(other);
 }

@@ -252,7 +252,7 @@ TEST_F(device, an_adopted_handle_that_is_none_is_enoent)
 	unsigned char byte;
 	void *block;
 
-	/* another block's, and this block's that nobody has been given */
+	/* another block's, and one of this block that was never given out */
 	EXPECT_EQ(-EINVAL, adopt_error(self->pool, NO_HANDLE, 0));
 	block = bufpool_adopt(self->pool, ~0U, 0);
 	ASSERT_NE(NULL, block);
@@ -400,7 +400,7 @@ static bool waiting_for(struct bufpool *pool)
 }
 
 /* All of a small pool, but for one block, is kept here; another process waits. */
-TEST(a_return_gives_what_is_kept_to_who_waits)
+TEST(a_return_gives_kept_blocks_to_waiters)
 {
 	__u64 size = 16 * MIB;
 	struct bufpool_info info;

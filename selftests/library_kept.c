@@ -29,7 +29,7 @@ static void *rent_and_return(void *argument)
 	return block && !bufpool_return(pool, block, 0) ? block : NULL;
 }
 
-TEST_F(library, a_pair_asks_nobody)
+TEST_F(library, a_pair_makes_no_call)
 {
 	size_t size;
 	void *block;
@@ -49,7 +49,7 @@ TEST_F(library, a_pair_asks_nobody)
 	}
 }
 
-TEST_F(library, zeroes_are_had_from_what_is_kept)
+TEST_F(library, kept_block_is_zeroed_on_demand)
 {
 	char *block = bufpool_rent(self->pool, 5000, 0);
 
@@ -60,7 +60,7 @@ TEST_F(library, zeroes_are_had_from_what_is_kept)
 	EXPECT_TRUE(filled(block, 0, 8192));
 }
 
-TEST_F(library, what_is_too_large_to_be_kept_is_not)
+TEST_F(library, oversize_block_is_not_kept)
 {
 	void *block = bufpool_rent(self->pool, self->info.max_pooled + 1, 0);
 
@@ -71,7 +71,7 @@ TEST_F(library, what_is_too_large_to_be_kept_is_not)
 }
 
 /* What one thread has too many of serves another; the rest goes back. */
-TEST_F(library, what_is_kept_is_bounded)
+TEST_F(library, kept_blocks_are_bounded)
 {
 	static void *blocks[MANY];
 	int i;
@@ -86,7 +86,7 @@ TEST_F(library, what_is_kept_is_bounded)
 	EXPECT_LT(0, rented_of(self->pool));
 }
 
-TEST_F(library, trim_keeps_what_is_smaller)
+TEST_F(library, trim_keeps_smaller_blocks)
 {
 	void *small = bufpool_rent(self->pool, 4096, 0);
 	int kept = rented_of(self->pool);
@@ -106,8 +106,8 @@ TEST_F(library, trim_keeps_what_is_smaller)
 	EXPECT_EQ(-ESTALE, bufpool_return(self->pool, small, 0));
 }
 
-/* Blocks that come with others in one call, and that nobody has asked for yet */
-TEST_F(library, what_was_never_handed_out_is_enoent)
+/* Blocks that come with others in one call, and that were not asked for yet */
+TEST_F(library, block_never_handed_out_is_enoent)
 {
 	char *blocks[4], *next;
 	int i;
@@ -127,7 +127,7 @@ TEST_F(library, what_was_never_handed_out_is_enoent)
 }
 
 /* Of two that were returned, one comes again with the other. */
-TEST_F(library, what_was_handed_out_once_stays_estale)
+TEST_F(library, block_handed_out_once_stays_estale)
 {
 	void *a = bufpool_rent(self->pool, 4096, 0);
 	void *b = bufpool_rent(self->pool, 4096, 0);
@@ -147,7 +147,7 @@ TEST_F(library, what_was_handed_out_once_stays_estale)
 }
 
 /* What is on its way between threads is not counted, either. */
-TEST_F(library, trim_counts_only_what_is_as_large)
+TEST_F(library, trim_counts_only_large_blocks)
 {
 	void *block = bufpool_rent(self->pool, 4096, 0);
 	__u64 trimmed = 1;
@@ -176,7 +176,7 @@ static __u64 offset_of(struct bufpool *pool, const void *block)
 }
 
 /* Kept, on its way, or never handed out: it is the pool's to rent. */
-TEST_F(library, what_is_kept_is_not_adopted)
+TEST_F(library, kept_block_is_not_adopted)
 {
 	char *kept = bufpool_rent(self->pool, 4096, 0);
 	char *sent = bufpool_rent(self->pool, 4096, 0);
@@ -210,7 +210,7 @@ TEST_F(library, what_is_kept_is_not_adopted)
 	EXPECT_EQ(0, held(self->pool));
 }
 
-TEST_F(library, what_an_ended_thread_kept_serves_others)
+TEST_F(library, blocks_of_an_ended_thread_serve_others)
 {
 	void *block = in_thread(rent_and_return, self->pool);
 	__u64 rents = rents_of(self->pool);
@@ -246,7 +246,7 @@ static void *return_what_comes(void *argument)
 	return NULL;
 }
 
-TEST_F(library, blocks_flow_back_to_who_rents_them)
+TEST_F(library, blocks_flow_back_to_the_renter)
 {
 	struct flow flow = { .pool = self->pool };
 	pthread_t thread;
@@ -286,7 +286,7 @@ static int forbid_membarrier(void)
 	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
-TEST_F(library, without_membarrier_nothing_is_kept_any_more)
+TEST_F(library, nothing_is_kept_without_membarrier)
 {
 	void *mine = bufpool_rent(self->pool, 1, 0);
 	void *block = bufpool_rent(self->pool, 1, 0);

@@ -15,7 +15,7 @@ static void *return_and_idle(void *argument)
 	return (void *)(intptr_t)ret;
 }
 
-TEST(a_rent_gets_what_an_idle_thread_keeps)
+TEST(a_rent_gets_blocks_of_an_idle_thread)
 {
 	struct idler idler = { .size = MIB };
 	void *last = NULL, *block, *result;
@@ -113,7 +113,7 @@ static void set_waiting(struct bufpool_status *status, unsigned int count)
 #define SHORTAGES	50
 
 /* However soon after the last time */
-TEST_F(shortage, a_return_gives_what_an_idle_thread_keeps)
+TEST_F(shortage, a_return_gives_blocks_of_an_idle_thread)
 {
 	void *block;
 	int i;
@@ -131,7 +131,7 @@ TEST_F(shortage, a_return_gives_what_an_idle_thread_keeps)
 }
 
 /* Though all threads have just been searched, in vain */
-TEST_F(shortage, what_another_thread_rented_is_given_at_once)
+TEST_F(shortage, block_of_another_thread_is_given_at_once)
 {
 	void *block, *own;
 	int i;
@@ -176,7 +176,7 @@ static void return_with_kept(struct __test_metadata *_metadata,
 	set_waiting(status, 0);
 }
 
-TEST_F(shortage, every_return_looks_who_waits)
+TEST_F(shortage, every_return_looks_for_waiters)
 {
 	struct bufpool *pool = self->pool;
 

@@ -90,15 +90,15 @@ static void *trim_meanwhile(void *unused)
 	sigaddset(&alarms, SIGALRM);
 	pthread_sigmask(SIG_BLOCK, &alarms, NULL);
 	if (!word_reaches(&middle.there, 1))
-		return "nobody was in the middle of a call";
+		return "no call was interrupted";
 	if (bufpool_trim(middle.pool, 0, NULL))
 		return "trim failed";
 	word_set(&middle.trimmed, 1);
 	return NULL;
 }
 
-/* Whoever empties all caches waits until a thread has done with its own. */
-TEST_F(library, who_is_in_the_middle_is_waited_for)
+/* A trim waits until an interrupted thread has left its cache. */
+TEST_F(library, trim_waits_for_an_interrupted_call)
 {
 	struct itimerval often = { { 0, 200 }, { 0, 200 } }, never = { 0 };
 	pthread_t thread;

@@ -23,7 +23,7 @@ struct item {
 	uint64_t stamp;
 };
 
-/* Blocks on their way to whoever has this number. */
+/* Blocks on their way to the worker with this number. */
 struct lane {
 	pthread_mutex_t lock;
 	unsigned int count;
@@ -171,7 +171,7 @@ static void give_item(struct worker *worker, const struct item *item)
 	};
 	struct stress *stress = worker->stress;
 
-	expect(stress, has_stamps(item), "nobody else wrote into the block");
+	expect(stress, has_stamps(item), "no other thread wrote into the block");
 	expect(stress,
 	       !bufpool_return(stress->pool, item->block,
 			       flags[next_random(&worker->random) % 16]),
@@ -193,7 +193,7 @@ static void give_some(struct worker *worker)
 
 	for (i = 0; i < count; i++) {
 		expect(stress, has_stamps(&worker->items[i]),
-		       "nobody else wrote into the blocks");
+		       "no other thread wrote into the blocks");
 		blocks[i] = worker->items[i].block;
 	}
 	worker->count = 0;
@@ -246,7 +246,7 @@ static void empty_lane(struct worker *worker)
 		give_item(worker, &item);
 }
 
-/* Whoever likes may do this at any time. */
+/* Any thread may do this at any time. */
 static void trim_and_look(struct worker *worker)
 {
 	struct stress *stress = worker->stress;
@@ -280,7 +280,7 @@ static void step(struct worker *worker)
 		give_any(worker);
 }
 
-/* Until so many blocks have been rented. */
+/* Until enough blocks have been rented. */
 static bool stress_goes_on(struct stress *stress)
 {
 	return effort_goes_on(&stress->effort,
@@ -288,7 +288,7 @@ static bool stress_goes_on(struct stress *stress)
 					      __ATOMIC_RELAXED));
 }
 
-/* At the end others have what the thread rented, or nobody. */
+/* At the end other threads have what this one rented, or it was returned. */
 static void *work(void *argument)
 {
 	struct worker *worker = argument;

@@ -184,8 +184,8 @@ static void *revoke_elsewhere(void *argument)
 	return NULL;
 }
 
-/* This thread may be about to return it, too: who ends its rental has to wait. */
-TEST_F(library, a_thread_in_its_cache_is_waited_for)
+/* This thread may be about to return it, too: the revoker has to wait. */
+TEST_F(library, a_revoker_waits_for_a_thread_in_its_cache)
 {
 	struct race race = { .pool = self->pool };
 	struct bufpool_cache *mine;
@@ -319,7 +319,7 @@ static void *use_and_return(void *argument)
 	return (void *)(intptr_t)bufpool_return(race->pool, race->block, 0);
 }
 
-/* Have the allocator give what is freed next to whoever asks for it. */
+/* Have the allocator give what is freed next to the next malloc(). */
 static void fill_free_list(size_t size)
 {
 	void *blocks[16];

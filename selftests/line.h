@@ -17,7 +17,7 @@
 #define LIMIT	(ALL * BLOCK)
 #define MOST	2048
 
-/* What the processes of a test share: what each of them has come to, */
+/* What the processes of a test share: the state of each waiter, */
 struct place {
 	unsigned int ready;
 	unsigned int go;
@@ -27,18 +27,18 @@ struct place {
 	__u64 length;
 };
 
-/* and who of them was served when. */
+/* and the order in which waiters were served. */
 struct line {
 	unsigned int served;
 	unsigned int order[PLACES];
 	struct place places[PLACES];
-	/* of those who rent and return small blocks all the time */
+	/* of the churners, which rent and return small blocks all the time */
 	unsigned int stop;
 	unsigned int small;
 	unsigned int small_when_served;
 };
 
-/* A pool of LIMIT bytes, a client of it, and a line of nobody yet. */
+/* A pool of LIMIT bytes, a client of it, and an empty line. */
 static inline bool line_begin(int *fd, struct line **line)
 {
 	*fd = pool_open();
@@ -57,7 +57,7 @@ static inline void ignore_signal(int sig)
 	(void)sig;
 }
 
-/* Its first three say who it is; what is 0 of the others is as usual. */
+/* The first three are always given; what is 0 of the others is as usual. */
 struct waiter {
 	struct line *line;
 	unsigned int number;
@@ -66,7 +66,7 @@ struct waiter {
 	int sa_flags;
 	uid_t uid;
 	__u64 ceiling;
-	__u32 count;		/* not one block, but up to so many */
+	__u32 count;		/* not one block, but up to this many */
 };
 
 /* Where several were asked for, what is said is said of the first. */

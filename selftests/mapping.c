@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Mappings: what may be mapped where, and who sees what in it and when.
+ * Mappings: what may be mapped where, and what its processes see in it and when.
  */
 #include "mapping.h"
 
@@ -227,7 +227,7 @@ TEST_F(mapping, may_be_made_before_renting)
 	EXPECT_EQ(0, touch(self->at + BLOCK - 1));
 }
 
-TEST_F(mapping, nobody_elses_block)
+TEST_F(mapping, another_clients_block)
 {
 	int other = pool_open();
 	char *at;
@@ -340,7 +340,7 @@ TEST_F(mapping, touch_after_return_in_every_mapping)
 	EXPECT_EQ(SIGBUS, touch(third));
 }
 
-TEST_F(mapping, touch_after_somebody_else_rented)
+TEST_F(mapping, touch_after_another_client_rented)
 {
 	struct bufpool_rent theirs;
 	int other = pool_open(), i;

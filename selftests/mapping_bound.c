@@ -23,7 +23,7 @@ TEST_F(mapping, bound_is_the_clients)
 	struct bufpool_status *status = map_status(self->fd);
 	int other = pool_open();
 
-	/* That page is the pool's, and costs nobody anything. */
+	/* The status page does not count. */
 	ASSERT_NE(NULL, status);
 	ASSERT_LE(0, other);
 	EXPECT_EQ(BUFPOOL_MAPPINGS_MAX - 1,

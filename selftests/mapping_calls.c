@@ -368,7 +368,7 @@ TEST_F(mapping, debugger_reads_memory)
 	close(fd);
 }
 
-/* Somebody else's block is as far from a debugger as from its program. */
+/* A debugger reaches no more than the program that it debugs. */
 TEST_F(mapping, debugger_sees_no_foreign_block)
 {
 	int other = pool_open();

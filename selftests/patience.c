@@ -148,7 +148,7 @@ TEST_F(line, disturbed_again_and_again)
 	EXPECT_EQ(0, dismiss(self->line, 0, pid));
 }
 
-/* Who gave up waiting owes nothing. */
+/* A wait in vain is charged to no account. */
 TEST_F(line, giving_up_costs_nothing)
 {
 	struct bufpool_stats full, after;
@@ -205,8 +205,8 @@ FIXTURE_VARIANT_ADD(quitter, last_by_kill) { BY_KILL, 4 };
 #define QUITTERS	5
 
 /*
- * Long enough for all to be in line before the one of them whose time is over
- * leaves it, however slow it is to start one.
+ * Long enough for all to be in line before the waiter with a timeout leaves it,
+ * however slow it is to start one.
  */
 static __s64 time_to_queue_up(struct line *line)
 {

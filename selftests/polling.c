@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Polling: POLLIN is room, POLLPRI is somebody who waits, and whoever sleeps until
- * then is woken up.
+ * Polling: POLLIN is room, POLLPRI is a waiter, and a poller that sleeps until then is
+ * woken up.
  */
 #include "line.h"
 
@@ -65,8 +65,8 @@ TEST_F(polling, pollin_is_room)
 	close(poller);
 }
 
-/* Without a call, and for whoever looks. */
-TEST_F(polling, status_says_who_waits)
+/* Without a call, and for any client. */
+TEST_F(polling, status_counts_waiters)
 {
 	struct bufpool_status *status = map_status(self->fd);
 	pid_t pids[3];
@@ -90,7 +90,7 @@ TEST_F(polling, status_says_who_waits)
 	munmap(status, sysconf(_SC_PAGESIZE));
 }
 
-TEST_F(polling, pollpri_is_somebody_waiting)
+TEST_F(polling, pollpri_is_a_waiter)
 {
 	pid_t pid;
 
@@ -241,7 +241,7 @@ TEST_F(poller, wakes_up)
 
 /*
  * Poll for one event, without end: poll() looks once more when its time is over, so
- * with one it would answer the same to who was not woken.
+ * with one it would answer the same to a poller that was not woken.
  */
 static int poll_for_ever(void *arg)
 {
@@ -280,7 +280,7 @@ TEST_F(polling, pollrdnorm_alone_wakes_up)
 	EXPECT_TRUE(is_woken(polling, pid));
 }
 
-/* Be awake for a while, so that nobody gets this processor. */
+/* Be awake for a while, so that no other task gets this processor. */
 static void stay_awake(void)
 {
 	__u64 end = now_ms() + 50;
@@ -303,7 +303,7 @@ TEST_F(polling, last_waiter_leaves_in_haste)
 	int left = 0;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		SKIP(return, "this needs a processor for who is not slow");
+		SKIP(return, "this needs a second processor");
 	ASSERT_NE(NULL, polling);
 	polling->fd = self->fd;
 	polling->events = POLLIN;
@@ -402,8 +402,8 @@ TEST_F(polling, pollin_tells_the_truth)
 		close(fds[i]);
 }
 
-/* The same while somebody waits for more than there is. */
-TEST_F(polling, pollin_tells_the_truth_while_somebody_waits)
+/* The same while a waiter wants more than there is. */
+TEST_F(polling, pollin_tells_the_truth_beside_a_waiter)
 {
 	int count, i, ready, ret;
 	struct bufpool_info info;

@@ -59,7 +59,7 @@ static inline __u64 set_memory_aside(void)
 
 /*
  * Take memory, @step by @step, until that is @enough, but not more than there is
- * and half of the swap on top, so that nobody gets killed for it. To be run in
+ * and half of the swap on top, so that no process gets killed for it. To be run in
  * a child, which gives it back by its end.
  */
 static inline bool take_memory(size_t step, bool (*enough)(void *arg),

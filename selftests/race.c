@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
  * Races: processes and threads that rent, return, touch and die in no order.
- * Every page of every block says whose it is, and is looked at before the block
- * goes; what comes must be zero.
+ * Every page of every block names its owner, and is looked at before the block goes;
+ * what comes must be zero.
  *
- * BUFPOOL_STRESS_SECONDS is how long it lasts (10); BUFPOOL_SEED repeats what
- * can be repeated.
+ * BUFPOOL_STRESS_SECONDS is how long it lasts; BUFPOOL_SEED repeats what can be
+ * repeated.
  */
 #include "effort.h"
 
@@ -34,7 +34,7 @@ struct worker {
 	unsigned int rounds;
 	__u64 id;		/* not that of any client before */
 	int fd;
-	bool alone;		/* nobody else is the same client */
+	bool alone;		/* no other process is the same client */
 	struct holding held[HELD];
 };
 
@@ -267,7 +267,7 @@ static void do_check(struct worker *worker)
 	check_holding(worker, random_holding(worker));
 }
 
-/* Somebody else's handles, or nobody's. */
+/* Handles of another client, or of none. */
 static void do_bad_return(struct worker *worker)
 {
 	int ret = give(worker->fd, next_random(&worker->seed));
@@ -509,7 +509,7 @@ static void *touch_what_is_rented(void *arg)
 	return NULL;
 }
 
-/* No byte is anybody else's; no two marks have a bit in common. */
+/* No byte is another worker's; no two marks have a bit in common. */
 static bool is_own(const char *at, unsigned char mark)
 {
 	const __u64 others = ~(mark * 0x0101010101010101ULL);

@@ -100,7 +100,7 @@ TEST_F(steal, only_in_need)
 	EXPECT_EQ(self->before.steals, stats_of(self->thief).steals);
 }
 
-/* Who waits longest unused goes first, whoever has it. */
+/* The longest unused block goes first, whichever client has it. */
 TEST_F(steal, longest_idle_first)
 {
 	/* The order of return, by the number of the block. */
@@ -151,7 +151,7 @@ TEST_F(steal, use_makes_it_young)
 	EXPECT_EQ(self->blocks[0].offset, rented.offset);
 }
 
-/* Of another size: so many that there is room, and theirs are zero. */
+/* For another size, as many as make room; what the thief gets is zero. */
 TEST_F(steal, for_another_size)
 {
 	struct bufpool_rent large;
@@ -166,7 +166,7 @@ TEST_F(steal, for_another_size)
 	EXPECT_EQ(0, warm_blocks(self->fd));
 }
 
-/* A client's own warm blocks are in nobody's way, not in its own either. */
+/* A client's own warm blocks do not stand in its way. */
 TEST_F(steal, from_itself)
 {
 	struct bufpool_rent large;
@@ -241,10 +241,10 @@ TEST_F(steal, ends_with_the_client)
 
 /*
  * Two clients rent all they get, mark it, and return it, so that what the one has
- * warm the other takes. In each, somebody touches all of the client's mapping all
- * the time, a thread in the one and a process of its own in the other: what is
- * seen there is the client's own mark, or zero, or SIGBUS; and what it writes is
- * never found by the other.
+ * warm the other takes. In each, a toucher touches all of the client's mapping all
+ * the time, a thread in the one and a process of its own in the other: it sees
+ * the client's own mark, or zero, or SIGBUS; and what it writes the other client
+ * never finds.
  */
 struct client_under_theft {
 	unsigned int stop;

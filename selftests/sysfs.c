@@ -178,7 +178,7 @@ TEST_F(pool, new_and_reused_are_told_apart)
 	EXPECT_EQ(20, class_number(size, "out"));
 }
 
-TEST_F(pool, who_waits_is_counted)
+TEST_F(pool, waiter_is_counted)
 {
 	struct queue queue = {
 		.size = self->info.max_pooled,
@@ -205,7 +205,7 @@ TEST_F(pool, who_waits_is_counted)
 	limit_restore();
 }
 
-TEST_F(pool, who_stops_waiting_is_not)
+TEST_F(pool, waiter_that_gave_up_is_not_counted)
 {
 	struct queue queue = {
 		.size = self->info.max_pooled,

@@ -17,7 +17,7 @@ static int module_load(void)
 	return module_insert(ko ? ko : "./bufpool.ko", "dyndbg=+p");
 }
 
-/* Who has just been looking may be on its way out. */
+/* A reader of the module's files may be on its way out. */
 static int module_unload_soon(void)
 {
 	int ret;

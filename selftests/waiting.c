@@ -28,7 +28,7 @@ TEST_F(line, first_come_first_served)
 		EXPECT_EQ(0, dismiss(self->line, i, self->pids[i]));
 }
 
-/* All that come back at once are for those who have waited longest. */
+/* All that come back at once are for the longest waiters. */
 TEST_F(line, several_at_once)
 {
 	__u64 handles[ALL];
@@ -52,7 +52,7 @@ TEST_F(line, several_at_once)
 	EXPECT_EQ(2 * ALL, self->line->served);
 }
 
-/* A block that is returned while somebody waits does not stay warm. */
+/* A block that is returned while there is a waiter does not stay warm. */
 TEST_F(line, returned_block_goes_to_the_waiter)
 {
 	pid_t pid;
@@ -62,7 +62,7 @@ TEST_F(line, returned_block_goes_to_the_waiter)
 	ASSERT_LT(0, pid);
 	ASSERT_EQ(0, give(self->fd, self->blocks[1].handle));
 	EXPECT_EQ(0, stats_of(self->fd).client_warm_blocks);
-	/* Who returned it does not get it back, however quick it is. */
+	/* The returner does not get it back, however quick it is. */
 	EXPECT_EQ(-EAGAIN, rent(self->fd, BLOCK, &self->rent));
 	ASSERT_TRUE(word_reaches(&self->line->served, 1));
 	EXPECT_EQ(self->blocks[1].offset, self->line->places[0].offset);
@@ -179,9 +179,9 @@ TEST_F(line, oversize_block_serves_several)
 
 /*
  * Over the limit, a block is free and may not be had. When it may again, it is
- * for who waits, though he sleeps still and the newcomer is awake.
+ * the waiter's, though it sleeps still and the newcomer is awake.
  */
-TEST_F(line, nobody_overtakes_when_the_limit_rises)
+TEST_F(line, newcomer_waits_when_the_limit_rises)
 {
 	int count = LIMIT / SMALL, ret;
 	pid_t pid;
@@ -203,8 +203,8 @@ TEST_F(line, nobody_overtakes_when_the_limit_rises)
 	EXPECT_EQ(0, dismiss(self->line, 0, pid));
 }
 
-/* A larger free block is for who waits, before it is for who comes. */
-TEST_F(line, nobody_overtakes_with_a_larger_block)
+/* A larger free block is for the waiter before it is for a newcomer. */
+TEST_F(line, newcomer_gets_no_larger_block)
 {
 	pid_t pid;
 	int i;
@@ -223,7 +223,7 @@ TEST_F(line, nobody_overtakes_with_a_larger_block)
 	reap(pid);
 }
 
-/* Too large for who is first --------------------------------------------------------- */
+/* Too large for the first waiter ----------------------------------------------------- */
 
 FIXTURE(refused)
 {

@@ -58,7 +58,7 @@ TEST_F(warm, comes_back_with_its_bytes)
 	EXPECT_EQ(0, after.client_warm_blocks);
 }
 
-/* Neither the one who writes nor the kernel touches a page table for it. */
+/* Neither the writer nor the kernel touches a page table for it. */
 TEST_F(warm, costs_no_page_fault)
 {
 	struct rusage before, after;
@@ -373,7 +373,7 @@ TEST_F(warm, bounded_by_class)
 	EXPECT_EQ(15, warm_blocks(self->fd));
 }
 
-/* A block over the bound is nobody's: its page-table entries are gone. */
+/* A block over the bound has no owner: its page-table entries are gone. */
 TEST_F(warm, over_the_bound_is_not_reachable)
 {
 	ASSERT_EQ(0, parameter_write("warm_blocks", 0));
@@ -482,7 +482,7 @@ FIXTURE_TEARDOWN(trim)
 FIXTURE_VARIANT(trim)
 {
 	__u64 min_size;
-	int spared;		/* so many of the smaller ones */
+	int spared;		/* the smaller ones, this many */
 };
 
 FIXTURE_VARIANT_ADD(trim, all) { .min_size = 0, .spared = 0 };
@@ -516,7 +516,7 @@ TEST_F(trim, by_size)
 	}
 }
 
-/* Nobody's but the caller's, and none that is rented. */
+/* Only the caller's, and none that is rented. */
 TEST_F(warm, trim_is_the_clients_own)
 {
 	struct bufpool_rent theirs;
