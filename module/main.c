@@ -18,6 +18,7 @@
 /* Parameters as given; changed and read under kernel_param_lock(). */
 static struct bufpool_config config = {
 	.slab_size = SZ_128K,
+	.max_pooled = ULONG_MAX,
 	.quota = LONG_MAX,
 	.floor = SZ_1M,
 	.warm_blocks = 64,

@@ -60,7 +60,7 @@ static int config_check(const struct bufpool_config *config, size_t largest)
 {
 	return config_check_power("slab_size", config->slab_size, MIN_SLAB_SIZE,
 			   largest) ?:
-	       (!config->max_pooled ? 0 :
+	       (config->max_pooled == ULONG_MAX ? 0 :
 		config_check_power("max_pooled", config->max_pooled, PAGE_SIZE,
 				   largest)) ?:
 	       bufpool_config_check(config);
@@ -141,8 +141,7 @@ struct bufpool_pool *bufpool_pool_create(const char *name,
 
 	pool->name = name;
 	pool->config = *config;
-	if (!config->max_pooled)
-		pool->config.max_pooled = largest;
+	pool->config.max_pooled = min(config->max_pooled, largest);
 	spin_lock_init(&pool->poll_lock);
 	INIT_LIST_HEAD(&pool->armed[BUFPOOL_POLL_IN]);
 	INIT_LIST_HEAD(&pool->armed[BUFPOOL_POLL_PRI]);

@@ -25,8 +25,8 @@ enum bufpool_poll_kind {
 /**
  * struct bufpool_config - what a pool is made with
  * @slab_size: bytes that classes of small blocks grow by; a power of two
- * @max_pooled: bytes in the largest block that is kept; a power of two, or 0 for
- *	the largest that can be rented
+ * @max_pooled: bytes in the largest block that is kept; a power of two, or
+ *	ULONG_MAX for the largest that can be rented
  * @limit: bytes that the pool may hold
  * @quota: bytes that one user's clients may hold
  * @floor: bytes that the pool keeps when nobody needs them

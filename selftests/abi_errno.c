@@ -507,12 +507,22 @@ TEST_F(full, errno_eintr)
 	EXPECT_TRUE(unchanged(self->fd, &self->before));
 }
 
-/* A timeout that began anew at every signal would never end. */
 TEST_F(full, errno_eintr_with_a_timeout)
 {
 	pid_t pid;
 
-	ASSERT_NE(NULL, disturb(self->fd, &pid, SA_RESTART, INT64_MAX, -EINTR));
+	ASSERT_NE(NULL, disturb(self->fd, &pid, 0, INT64_MAX, -EINTR));
+	EXPECT_EQ(0, reap(pid));
+	EXPECT_TRUE(unchanged(self->fd, &self->before));
+}
+
+/* A timeout goes on after a signal, and ends. */
+TEST_F(full, errno_etimedout_after_a_signal)
+{
+	pid_t pid;
+
+	ASSERT_NE(NULL, disturb(self->fd, &pid, SA_RESTART, 1000 * NSEC_PER_MSEC,
+				-ETIMEDOUT));
 	EXPECT_EQ(0, reap(pid));
 	EXPECT_TRUE(unchanged(self->fd, &self->before));
 }

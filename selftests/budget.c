@@ -70,7 +70,7 @@ TEST_F(budget, ranges)
 {
 	static const struct range ranges[] = {
 		{ "limit", { 1 * MIB, 2 * MIB, 64 * MIB },
-		  { 0, 4096, 1 * MIB - 1, UINT64_MAX } },
+		  { 0, 4096, 128 * KIB - 1, UINT64_MAX } },
 		{ "quota", { 4096, 4097, 1 * MIB, INT64_MAX },
 		  { 0, 1, 4095, 1ULL << 63 } },
 		{ "floor", { 0, 1, 1 * MIB, 64 * MIB },

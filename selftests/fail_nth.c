@@ -253,8 +253,7 @@ static bool empty_pool(int fd)
 
 	if (pool_info(fd, &info))
 		return false;
-	return !limit_write(info.max_pooled > info.slab_size ?
-			    info.max_pooled : info.slab_size) &&
+	return !limit_write(info.slab_size) &&
 	       !limit_write(parameters_at_start[0]);
 }
 

@@ -213,7 +213,7 @@ bad="quota=0 quota=4095 quota=rubbish floor=17179869183G floor=-1
 for value in 0 3000 2048 rubbish 4MM 1G 99999999999G; do
 	bad="$bad slab_size=$value max_pooled=$value"
 done
-for value in 0 1048575 -1 rubbish 4M4 99999999999G; do
+for value in 0 131071 -1 rubbish 4M4 99999999999G; do
 	bad="$bad limit=$value"
 done
 # shellcheck disable=SC2086 # words

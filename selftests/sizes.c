@@ -153,38 +153,6 @@ TEST_F(sizes, pooled_blocks_are_kept)
 	}
 }
 
-/* Above it, memory goes back to the system with the block. */
-TEST_F(sizes, oversize_is_freed_on_return)
-{
-	struct bufpool_stats before, during, after;
-	struct bufpool_rent rented;
-	__u64 size;
-
-	if (self->info.max_pooled == self->info.max_rent)
-		SKIP(return, "no block is too large to be pooled here");
-	for (size = self->info.max_pooled + 1; size <= self->info.max_rent;
-	     size = 2 * rented.length) {
-		void *at;
-
-		ASSERT_EQ(0, pool_stats(self->fd, &before));
-		at = rent_mapped(self->fd, size, &rented);
-		ASSERT_NE(NULL, at);
-		memset(at, 0xff, rented.length);
-		ASSERT_EQ(0, pool_stats(self->fd, &during));
-		EXPECT_EQ(before.in_use + rented.length, during.in_use);
-		EXPECT_EQ(before.pinned + rented.length, during.pinned);
-		EXPECT_EQ(before.slabs_created + 1, during.slabs_created);
-
-		ASSERT_EQ(0, give(self->fd, rented.handle));
-		ASSERT_EQ(0, pool_stats(self->fd, &after));
-		EXPECT_EQ(before.in_use, after.in_use);
-		EXPECT_EQ(before.pinned, after.pinned);
-		EXPECT_EQ(before.slabs_destroyed + 1, after.slabs_destroyed);
-		EXPECT_EQ(SIGBUS, touch(at));
-		munmap(at, rented.length);
-	}
-}
-
 /* An offset is the block's for good: a slab that comes back has its old one. */
 TEST_F(sizes, offsets_stay_below_the_limit)
 {

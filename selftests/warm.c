@@ -224,7 +224,8 @@ TEST_F(warm, returned_by_a_child)
 }
 
 /* A ceiling is for what is rented. */
-TEST_F(warm, ceiling_does_not_count_warm_blocks)
+/* They give way to what their own client rents, and to nothing else of it. */
+TEST_F(warm, ceiling_counts_warm_blocks)
 {
 	struct bufpool_rent other;
 
@@ -234,9 +235,10 @@ TEST_F(warm, ceiling_does_not_count_warm_blocks)
 	ASSERT_EQ(0, rent(self->fd, 1, &other));
 	EXPECT_EQ(-EDQUOT, rent(self->fd, BLOCK, &self->rent));
 	ASSERT_EQ(0, give(self->fd, other.handle));
+	EXPECT_EQ(1, warm_blocks(self->fd));
 	EXPECT_EQ(0, rent(self->fd, BLOCK, &self->rent));
 	EXPECT_EQ(-EDQUOT, rent(self->fd, 1, &other));
-	EXPECT_EQ(1, warm_blocks(self->fd));
+	EXPECT_EQ(0, warm_blocks(self->fd));
 }
 
 /* A warm block that could not be handed out is not lost, nor counted twice. */
@@ -382,19 +384,6 @@ TEST_F(warm, over_the_bound_is_not_reachable)
 	EXPECT_EQ(SIGBUS, touch(self->at));
 	ASSERT_EQ(0, rent(self->fd, BLOCK, &self->rent));
 	EXPECT_TRUE(block_is_zero(self->fd, self->rent.offset, BLOCK));
-}
-
-TEST_F(warm, oversize_blocks_are_never_warm)
-{
-	struct bufpool_rent large;
-
-	if (self->info.max_pooled == self->info.max_rent)
-		SKIP(return, "no block is too large to be pooled here");
-	ASSERT_EQ(0, parameter_write("warm_bytes", 64 * MIB));
-	ASSERT_EQ(0, rent(self->fd, self->info.max_pooled + 1, &large));
-	ASSERT_EQ(0, give(self->fd, large.handle));
-	EXPECT_EQ(0, warm_blocks(self->fd));
-	EXPECT_EQ(self->before.pinned, stats_of(self->fd).pinned);
 }
 
 /* Counters --------------------------------------------------------------------- */

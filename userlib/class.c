@@ -19,7 +19,8 @@ static void add_class(struct bufpool_classes *classes,
 		.span = info->span,
 		.shift = __builtin_ctzll(info->block_size),
 		.nr = info->nr,
-		.is_pooled = info->properties & BUFPOOL_CLASS_POOLED,
+		.is_pooled = info->properties & BUFPOOL_CLASS_POOLED &&
+			     info->block_size <= BUFPOOL_KEPT_BLOCK_MAX,
 	};
 	if (class->is_pooled)
 		classes->max_pooled = class->block_size;

@@ -15,6 +15,13 @@
 #include "handle.h"
 #include "provider.h"
 
+/*
+ * Bytes in the largest block that the library keeps. Larger ones go back to the
+ * provider, which keeps them mapped: for as much memory a call costs little, and
+ * what is kept here others cannot have.
+ */
+#define BUFPOOL_KEPT_BLOCK_MAX	(1UL << 20)
+
 struct bufpool_class {
 	size_t block_size;		/* bytes, a power of two */
 	__u64 offset;			/* mmap offset of the first block */
