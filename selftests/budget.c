@@ -455,6 +455,22 @@ static __u64 actions_of(const struct storm *storm)
 	return actions;
 }
 
+static void start_storm(struct storm *storm, pid_t *pids, __u64 *seed)
+{
+	int i;
+
+	for (i = 0; i < STORMERS; i++) {
+		struct stormer stormer = {
+			.storm = storm,
+			.number = i,
+			.uid = i & 1 ? ALICE : BOB,
+		};
+
+		storm->seeds[i] = next_random(seed);
+		pids[i] = spawn(be_stormy, &stormer);
+	}
+}
+
 static struct effort begin_storm(void)
 {
 	return effort_begin(often(100000), 4);
@@ -471,16 +487,7 @@ TEST_F_TIMEOUT(budget, counters_never_drift, A_DAY)
 
 	ASSERT_NE(NULL, storm);
 	ASSERT_EQ(0, parameter_write("quota", 1 * MIB));
-	for (i = 0; i < STORMERS; i++) {
-		struct stormer stormer = {
-			.storm = storm,
-			.number = i,
-			.uid = i & 1 ? ALICE : BOB,
-		};
-
-		storm->seeds[i] = next_random(&seed);
-		pids[i] = spawn(be_stormy, &stormer);
-	}
+	start_storm(storm, pids, &seed);
 	sampler = spawn(keep_sampling, storm);
 	while (effort_goes_on(&effort, actions_of(storm)) &&
 	       !child_has_ended())
@@ -516,16 +523,7 @@ TEST_F_TIMEOUT(budget, counters_under_a_moving_limit, A_DAY)
 	int i;
 
 	ASSERT_NE(NULL, storm);
-	for (i = 0; i < STORMERS; i++) {
-		struct stormer stormer = {
-			.storm = storm,
-			.number = i,
-			.uid = i & 1 ? ALICE : BOB,
-		};
-
-		storm->seeds[i] = next_random(&seed);
-		pids[i] = spawn(be_stormy, &stormer);
-	}
+	start_storm(storm, pids, &seed);
 	while (effort_goes_on(&effort, actions_of(storm)) &&
 	       !child_has_ended()) {
 		ASSERT_EQ(0, limit_write((1 + next_random(&seed) % 4) * MIB));
