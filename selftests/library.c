@@ -234,7 +234,7 @@ TEST_F(exhausted, rent_many_waits_for_the_first_only)
 
 /* Returning ----------------------------------------------------------------- */
 
-TEST_F(library, what_is_no_block_is_refused)
+TEST_F(library, foreign_pointer_is_refused)
 {
 	size_t page = self->info.page_size;
 	char *block = bufpool_rent(self->pool, 4 * page, 0);

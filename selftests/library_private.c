@@ -228,7 +228,7 @@ TEST_F(private, handles_are_told_apart)
 	EXPECT_EQ(-ESTALE, return_handle(self->pool, handle));
 }
 
-TEST_F(private, what_was_never_rented_is_not_there)
+TEST_F(private, block_never_rented_is_not_there)
 {
 	char *block = bufpool_rent(self->pool, self->page, 0);
 	unsigned char byte;

@@ -113,7 +113,7 @@ TEST_F(quota, quota_is_over_all_clients_of_a_user)
 	EXPECT_TRUE(in_use_becomes(self->fd, 0));
 }
 
-/* Each has his own. */
+/* Each user has a quota of its own. */
 static int rent_all_of_it(void)
 {
 	struct bufpool_block blocks[MOST];
@@ -144,7 +144,7 @@ static int rent_all_and_stay(void)
 	return 0;
 }
 
-/* Under a quota, until she is ready. */
+/* A process of Alice under a quota, once it is ready. */
 static pid_t start_alice(int (*body)(void))
 {
 	struct tenant alice = {
@@ -167,7 +167,7 @@ TEST_F(quota, each_user_has_its_own)
 
 	ASSERT_LT(0, pid);
 	EXPECT_EQ(0, as_user(BOB, rent_all_of_it));
-	/* Alice a second time: nothing is left for her. */
+	/* Alice a second time: nothing is left for this user. */
 	EXPECT_EQ(1, as_user(ALICE, rent_all_of_it));
 	word_set(&two_users->go, 1);
 	EXPECT_EQ(0, reap(pid));
