@@ -14,6 +14,7 @@ union argument {
 	struct bufpool_limit limit;
 	struct bufpool_stats stats;
 	struct bufpool_trim trim;
+	struct bufpool_class_info class;
 	struct {
 		__u32 size;
 		__u32 flags;
@@ -101,6 +102,13 @@ FIXTURE_VARIANT_ADD(call, trim)
 {
 	.cmd = BUFPOOL_IOC_TRIM,
 	.size = sizeof(struct bufpool_trim),
+	.writes = true,
+};
+
+FIXTURE_VARIANT_ADD(call, class)
+{
+	.cmd = BUFPOOL_IOC_CLASS,
+	.size = sizeof(struct bufpool_class_info),
 	.writes = true,
 };
 
@@ -350,6 +358,11 @@ TEST_F(call, out_fields_are_not_read)
 	case BUFPOOL_IOC_STATS:
 		memset(self->arg, 0xff, variant->size);
 		self->arg->stats.flags = 0;
+		break;
+	case BUFPOOL_IOC_CLASS:
+		memset(self->arg, 0xff, variant->size);
+		self->arg->class.flags = 0;
+		self->arg->class.nr = 0;
 		break;
 	case BUFPOOL_IOC_TRIM:
 		self->arg->trim.trimmed = NO_HANDLE;

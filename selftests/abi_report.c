@@ -31,6 +31,28 @@ TEST_F(client, info_is_coherent)
 	EXPECT_EQ(0, info->span % info->max_rent);
 }
 
+/* Every class that INFO counts is described, and no other. */
+TEST_F(client, classes_are_described)
+{
+	struct bufpool_class_info class = { .size = sizeof(class) };
+
+	for (; class.nr < self->info.nr_classes; class.nr++) {
+		const __u64 size = (__u64)self->info.page_size << class.nr;
+
+		ASSERT_EQ(0, pool_ioctl(self->fd, BUFPOOL_IOC_CLASS, &class));
+		EXPECT_EQ(sizeof(class), class.size);
+		EXPECT_EQ(BUFPOOL_BACKING_SLAB, class.backing);
+		EXPECT_EQ(size, class.block_size);
+		EXPECT_EQ(class.nr * self->info.span, class.offset);
+		EXPECT_EQ(self->info.span, class.span);
+		EXPECT_EQ(size <= self->info.max_pooled ?
+			  BUFPOOL_CLASS_POOLED : 0, class.properties);
+	}
+	EXPECT_EQ(-EINVAL, pool_ioctl(self->fd, BUFPOOL_IOC_CLASS, &class));
+	class.nr = ~0U;
+	EXPECT_EQ(-EINVAL, pool_ioctl(self->fd, BUFPOOL_IOC_CLASS, &class));
+}
+
 /* What programs were compiled with before there was a status page. */
 TEST_F(client, info_without_the_status)
 {

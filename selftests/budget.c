@@ -455,22 +455,10 @@ static __u64 actions_of(const struct storm *storm)
 	return actions;
 }
 
-static struct effort begin_storm(void)
+static void start_storm(struct storm *storm, pid_t *pids, __u64 *seed)
 {
-	return effort_begin(often(100000), 4);
-}
-
-TEST_F_TIMEOUT(budget, counters_never_drift, A_DAY)
-{
-	struct storm *storm = shared_alloc(sizeof(*storm));
-	struct effort effort = begin_storm();
-	pid_t pids[STORMERS], sampler;
-	struct bufpool_stats after;
-	__u64 seed = random_seed();
 	int i;
 
-	ASSERT_NE(NULL, storm);
-	ASSERT_EQ(0, parameter_write("quota", 1 * MIB));
 	for (i = 0; i < STORMERS; i++) {
 		struct stormer stormer = {
 			.storm = storm,
@@ -478,9 +466,23 @@ TEST_F_TIMEOUT(budget, counters_never_drift, A_DAY)
 			.uid = i & 1 ? ALICE : BOB,
 		};
 
-		storm->seeds[i] = next_random(&seed);
+		storm->seeds[i] = next_random(seed);
 		pids[i] = spawn(be_stormy, &stormer);
 	}
+}
+
+TEST_F_TIMEOUT(budget, counters_never_drift, A_DAY)
+{
+	struct storm *storm = shared_alloc(sizeof(*storm));
+	struct effort effort = effort_begin(often(100000), 4);
+	pid_t pids[STORMERS], sampler;
+	struct bufpool_stats after;
+	__u64 seed = random_seed();
+	int i;
+
+	ASSERT_NE(NULL, storm);
+	ASSERT_EQ(0, parameter_write("quota", 1 * MIB));
+	start_storm(storm, pids, &seed);
 	sampler = spawn(keep_sampling, storm);
 	while (effort_goes_on(&effort, actions_of(storm)) &&
 	       !child_has_ended())
@@ -509,24 +511,16 @@ TEST_F_TIMEOUT(budget, counters_never_drift, A_DAY)
 TEST_F_TIMEOUT(budget, counters_under_a_moving_limit, A_DAY)
 {
 	struct storm *storm = shared_alloc(sizeof(*storm));
-	struct effort effort = begin_storm();
+	struct effort effort = effort_begin(often(200), 4);
 	__u64 seed = random_seed();
+	unsigned int moves = 0;
 	struct bufpool_stats now;
 	pid_t pids[STORMERS];
 	int i;
 
 	ASSERT_NE(NULL, storm);
-	for (i = 0; i < STORMERS; i++) {
-		struct stormer stormer = {
-			.storm = storm,
-			.number = i,
-			.uid = i & 1 ? ALICE : BOB,
-		};
-
-		storm->seeds[i] = next_random(&seed);
-		pids[i] = spawn(be_stormy, &stormer);
-	}
-	while (effort_goes_on(&effort, actions_of(storm)) &&
+	start_storm(storm, pids, &seed);
+	while ((effort_goes_on(&effort, moves++) || !actions_of(storm)) &&
 	       !child_has_ended()) {
 		ASSERT_EQ(0, limit_write((1 + next_random(&seed) % 4) * MIB));
 		for (i = 0; i < 50; i++) {

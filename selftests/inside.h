@@ -139,6 +139,15 @@ struct queue {
 	int expect;
 };
 
+static inline struct queue queue_in_vain(__u64 size)
+{
+	return (struct queue){
+		.size = size,
+		.timeout_ns = NSEC_PER_MSEC,
+		.expect = -ETIMEDOUT,
+	};
+}
+
 static inline int stand_in_line(void *arg)
 {
 	struct queue *queue = arg;

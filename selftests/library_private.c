@@ -228,7 +228,7 @@ TEST_F(private, handles_are_told_apart)
 	EXPECT_EQ(-ESTALE, return_handle(self->pool, handle));
 }
 
-TEST_F(private, what_was_never_rented_is_not_there)
+TEST_F(private, block_never_rented_is_not_there)
 {
 	char *block = bufpool_rent(self->pool, self->page, 0);
 	unsigned char byte;
@@ -491,6 +491,20 @@ static void *wait_turn(void *argument)
 	return NULL;
 }
 
+static void *do_nothing(void *argument)
+{
+	return argument;
+}
+
+/* Much longer than a thread takes to come to its wait, however slow that is now. */
+static int64_t patient_ns(void)
+{
+	__u64 start = now_ms();
+
+	in_thread(do_nothing, NULL);
+	return (now_ms() - start + 10) * 20 * NSEC_PER_MSEC;
+}
+
 static bool waiting_is(struct bufpool *pool, unsigned int count)
 {
 	return __atomic_load_n(&pool->provider.status->waiting,
@@ -536,7 +550,7 @@ TEST_F(exhausted, timed_out_waiter_leaves_no_hole)
 {
 	struct turn first = {
 		.pool = self->pool, .size = self->size,
-		.timeout_ns = 100 * NSEC_PER_MSEC,
+		.timeout_ns = patient_ns(),
 	};
 	struct turn second = { .pool = self->pool, .size = self->size };
 	unsigned int order = 0;
@@ -558,7 +572,7 @@ TEST_F(exhausted, timed_out_waiter_lets_the_next_one_go_on)
 {
 	struct turn large = {
 		.pool = self->pool, .size = self->size,
-		.timeout_ns = 200 * NSEC_PER_MSEC,
+		.timeout_ns = patient_ns(),
 	};
 	struct turn small = { .pool = self->pool, .size = SMALL };
 	unsigned int order = 0;

@@ -131,6 +131,16 @@ static inline bool untouched(struct bufpool *pool,
 	return !trimmed_stats(pool, &after) && same_holdings(&after, before);
 }
 
+/* Whether a block of one pool is unknown to the other. */
+static inline bool are_apart(struct bufpool *pool, struct bufpool *other)
+{
+	void *block = bufpool_rent(pool, 1, 0);
+
+	return block && held(pool) == 1 && !held(other) &&
+	       block_error(other, block) == -ENOENT &&
+	       !bufpool_return(pool, block, 0);
+}
+
 /* The next descriptor that open() gives. */
 static inline int next_fd(void)
 {

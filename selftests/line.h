@@ -151,6 +151,23 @@ static inline pid_t enqueue(struct line *line, unsigned int number, __u64 size)
 	return enqueue_as(&waiter);
 }
 
+/*
+ * Long enough for @count waiters to be in line before the one with a timeout leaves
+ * it, however slow it is to start one.
+ */
+static inline __s64 time_to_queue_up(struct line *line, unsigned int count)
+{
+	__u64 start = now_ms();
+	pid_t pid = enqueue(line, 0, BLOCK);
+
+	if (pid < 0)
+		return 0;
+	kill(pid, SIGKILL);
+	reap(pid);
+	memset(line, 0, sizeof(*line));
+	return (now_ms() - start + 10) * 3 * count * NSEC_PER_MSEC;
+}
+
 /* A waiter that was served may go, and must have been fine. */
 static inline int dismiss(struct line *line, unsigned int number, pid_t pid)
 {

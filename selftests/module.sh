@@ -33,13 +33,15 @@ load() {
 
 # What a killed process held is given back a moment after its end.
 unload() {
-	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-		is_loaded || return 0
-		said=$(rmmod bufpool 2>&1) && return 0
+	tries=0
+	while is_loaded && ! said=$(rmmod bufpool 2>&1); do
+		tries=$((tries + 1))
+		[ $tries -lt 200 ] || {
+			say "rmmod: $said"
+			return 1
+		}
 		sleep 0.1
 	done
-	say "rmmod: $said"
-	return 1
 }
 
 # test_case NAME COMMAND...: one line of the result

@@ -219,7 +219,10 @@ TEST_F(nomem, is_interrupted)
 
 TEST_F(nomem, times_out)
 {
-	self->pids[0] = enqueue_nomem(self->line, 3000 * NSEC_PER_MSEC);
+	__s64 timeout_ns = time_to_queue_up(self->line, 10);
+
+	ASSERT_LT(0, timeout_ns);
+	self->pids[0] = enqueue_nomem(self->line, timeout_ns);
 	ASSERT_LT(0, self->pids[0]);
 	EXPECT_EQ(0, reap(self->pids[0]));
 	EXPECT_EQ(-ETIMEDOUT, self->line->places[0].answer);

@@ -204,29 +204,12 @@ FIXTURE_VARIANT_ADD(quitter, last_by_kill) { BY_KILL, 4 };
 
 #define QUITTERS	5
 
-/*
- * Long enough for all to be in line before the waiter with a timeout leaves it,
- * however slow it is to start one.
- */
-static __s64 time_to_queue_up(struct line *line)
-{
-	__u64 start = now_ms();
-	pid_t pid = enqueue(line, 0, BLOCK);
-
-	if (pid < 0)
-		return 0;
-	kill(pid, SIGKILL);
-	reap(pid);
-	memset(line, 0, sizeof(*line));
-	return (now_ms() - start + 10) * 3 * QUITTERS * NSEC_PER_MSEC;
-}
-
 FIXTURE_SETUP(quitter)
 {
 	ASSERT_TRUE(line_begin(&self->fd, &self->line));
 	ASSERT_EQ(ALL, drain(self->fd, BLOCK, self->blocks, ALL));
 	if (variant->by == BY_TIMEOUT)
-		self->timeout_ns = time_to_queue_up(self->line);
+		self->timeout_ns = time_to_queue_up(self->line, QUITTERS);
 	ASSERT_EQ(variant->by == BY_TIMEOUT, self->timeout_ns > 0);
 }
 

@@ -290,9 +290,9 @@ static void stay_awake(void)
 }
 
 /*
- * There is room, but not for who waits, and so for nobody. Two who wait are killed,
- * and the second is slow to leave: it leaves without a try, and all the same it
- * was the last in the way of who polls.
+ * There is room, but not for the waiters, and so for no poller. Two waiters are
+ * killed, and the second is slow to leave: it leaves without a try, and all the
+ * same it was the last one in the poller's way.
  */
 TEST_F(polling, last_waiter_leaves_in_haste)
 {

@@ -9,6 +9,9 @@
 
 #define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
 
+/* What is not set aside: more than any of the tests has, and little to fill */
+#define LEFT_KIB	(64 * KIB)
+
 /* The number in a line of /proc/meminfo or /proc/vmstat. */
 static inline __u64 number_in(const char *path, const char *name)
 {
@@ -52,15 +55,16 @@ static inline __u64 set_memory_aside(void)
 	__u64 huge = memory_number("Hugepagesize");
 	__u64 available = memory_number("MemAvailable");
 
-	if (huge && available > 112 * KIB)
-		set_nr_hugepages(before + (available - 112 * KIB) / huge);
+	if (huge && available > LEFT_KIB)
+		set_nr_hugepages(before + (available - LEFT_KIB) / huge);
 	return before;
 }
 
 /*
  * Take memory, @step by @step, until that is @enough, but not more than there is
  * and half of the swap on top, so that no process gets killed for it. To be run in
- * a child, which gives it back by its end.
+ * a child, which gives it back by its end. Each page has one byte all over: zram
+ * swaps such out without compressing, which is what took longest.
  */
 static inline bool take_memory(size_t step, bool (*enough)(void *arg),
 			       void *arg)
@@ -80,7 +84,7 @@ static inline bool take_memory(size_t step, bool (*enough)(void *arg),
 			break;
 		madvise(at, step, MADV_HUGEPAGE);
 		for (i = 0; i < step; i += 4096)
-			at[i] = i / 4096 + 1;
+			memset(at + i, 0x5a, 4096);
 		if (enough(arg))
 			return true;
 	}

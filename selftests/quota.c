@@ -113,7 +113,7 @@ TEST_F(quota, quota_is_over_all_clients_of_a_user)
 	EXPECT_TRUE(in_use_becomes(self->fd, 0));
 }
 
-/* Each has his own. */
+/* Each user has a quota of its own. */
 static int rent_all_of_it(void)
 {
 	struct bufpool_block blocks[MOST];
@@ -144,22 +144,30 @@ static int rent_all_and_stay(void)
 	return 0;
 }
 
-TEST_F(quota, each_user_has_his_own)
+/* A process of Alice under a quota, once it is ready. */
+static pid_t start_alice(int (*body)(void))
 {
 	struct tenant alice = {
 		.uid = ALICE,
 		.capabilities = ONLY_OPEN,
-		.body = rent_all_and_stay,
+		.body = body,
 	};
 	pid_t pid;
 
 	two_users = shared_alloc(sizeof(*two_users));
-	ASSERT_NE(NULL, two_users);
-	ASSERT_EQ(0, parameter_write("quota", QUOTA * BLOCK));
+	if (!two_users || parameter_write("quota", QUOTA * BLOCK))
+		return -1;
 	pid = spawn(live_as, &alice);
-	ASSERT_TRUE(word_reaches(&two_users->ready, 1));
+	return word_reaches(&two_users->ready, 1) ? pid : -1;
+}
+
+TEST_F(quota, each_user_has_its_own)
+{
+	pid_t pid = start_alice(rent_all_and_stay);
+
+	ASSERT_LT(0, pid);
 	EXPECT_EQ(0, as_user(BOB, rent_all_of_it));
-	/* Alice a second time: nothing is left for her. */
+	/* Alice a second time: nothing is left for this user. */
 	EXPECT_EQ(1, as_user(ALICE, rent_all_of_it));
 	word_set(&two_users->go, 1);
 	EXPECT_EQ(0, reap(pid));
@@ -238,18 +246,9 @@ static int see_it_lowered(void)
 
 TEST_F(quota, quota_below_what_is_held)
 {
-	struct tenant alice = {
-		.uid = ALICE,
-		.capabilities = ONLY_OPEN,
-		.body = see_it_lowered,
-	};
-	pid_t pid;
+	pid_t pid = start_alice(see_it_lowered);
 
-	two_users = shared_alloc(sizeof(*two_users));
-	ASSERT_NE(NULL, two_users);
-	ASSERT_EQ(0, parameter_write("quota", QUOTA * BLOCK));
-	pid = spawn(live_as, &alice);
-	ASSERT_TRUE(word_reaches(&two_users->ready, 1));
+	ASSERT_LT(0, pid);
 	ASSERT_EQ(0, parameter_write("quota", QUOTA / 2 * BLOCK));
 	word_set(&two_users->go, 1);
 	EXPECT_EQ(0, reap(pid));

@@ -227,7 +227,7 @@ TEST(last_byte_is_zero_again)
 }
 
 /* What the kernel wrote for a program is one as well. */
-TEST(what_read_wrote_is_zero_again)
+TEST(block_written_by_read_is_zero_again)
 {
 	struct bufpool_rent rented;
 	int one = pool_open(), other = pool_open(), ends[2];

@@ -207,11 +207,7 @@ TEST_F(pool, waiter_is_counted)
 
 TEST_F(pool, waiter_that_gave_up_is_not_counted)
 {
-	struct queue queue = {
-		.size = self->info.max_pooled,
-		.timeout_ns = NSEC_PER_MSEC,
-		.expect = -ETIMEDOUT,
-	};
+	struct queue queue = queue_in_vain(self->info.max_pooled);
 	struct bufpool_rent rented;
 	pid_t child;
 

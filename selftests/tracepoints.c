@@ -183,11 +183,7 @@ TEST_F(traced, steal)
 
 TEST_F(traced, wait)
 {
-	struct queue queue = {
-		.size = self->info.max_pooled,
-		.timeout_ns = NSEC_PER_MSEC,
-		.expect = -ETIMEDOUT,
-	};
+	struct queue queue = queue_in_vain(self->info.max_pooled);
 	struct bufpool_rent rented;
 	pid_t child;
 
