@@ -4,11 +4,12 @@
 # TESTS names others, and the tests on each kernel.
 # The last line says how many cases passed, failed and were skipped.
 #
-# usage: check.sh [stock|debug]...
+# usage: check.sh [KERNEL]...
 
 . "$(dirname "$0")/lib.sh"
 
-[ $# -gt 0 ] || set -- stock debug
+# shellcheck disable=SC2086 # words
+[ $# -gt 0 ] || set -- $kernels
 "$qemu_dir/build.sh" user library "$@"
 "$qemu_dir/accel.sh" >/dev/null
 rm -f "$build"/log/*/counts

@@ -38,12 +38,13 @@ prove() {
 }
 
 # plant NAME KERNEL STATUS EXPRESSION [VARIABLE=VALUE...]: run the planted test
-# NAME.sh; two run at a time.
+# NAME.sh, or those of TESTS=; two run at a time.
 plant() {
-	local name=$1 kernel=$2 status=$3 expression=$4
+	local name=$1 kernel=$2 status=$3 expression=$4 build_name
 	shift 4
+	build_name=$(build_of "$kernel")
 	prove "$name" "$status" "$expression" \
-		env TESTS="$name.sh" "$@" "$qemu_dir/suite.sh" "$kernel" "$logs/$name" "$build/$kernel/plant"
+		env TESTS="$name.sh" "$@" "$qemu_dir/suite.sh" "$kernel" "$logs/$name" "$build/$build_name/plant"
 }
 
 # circles EXPRESSION LINE: look for circles where one.c calls two.c, which has the
@@ -77,6 +78,9 @@ plant poweroff stock bad '^stock +FAIL +poweroff.sh .*the VM ended early'
 plant warning stock bad '^stock +FAIL +warning.sh .*WARNING: .*plant_init'
 plant slab_leak stock bad '^stock +FAIL +slab_leak.sh .*slabinfo: bufpool_planted'
 plant imbalance stock bad '^stock +FAIL +imbalance.sh .*slabs are lost: .*planted: 2'
+plant preempt preempt ok '^preempt +ok +preemption +1 passed' TESTS=good.sh
+plant not_preempt preempt bad '^preempt +FAIL +preemption .*preempt=full was asked for' TESTS=good.sh \
+	BUFPOOL_APPEND=preempt=none
 prove no_circle ok '^no circle$' circles 2 ''
 prove sources bad '^  two.c -> one.c: one$' circles 'one()' ''
 prove headers bad '^  two.h -> one.h: #include$' circles 2 '#include "one.h"'

@@ -17,9 +17,22 @@ library_tests="library library_fork library_threads library_kept library_private
 library_kinds="plain asan tsan"
 asan_flags="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
 
+# The kernels that the tests run on, the slowest first
+kernels="debug stock preempt"
+# which kernel of kernel.sh each of them boots, and whose modules it loads
+declare -A kernel_builds=([debug]=debug [stock]=stock [preempt]=stock)
+# what preempt= is on the command line; the VM checks that the kernel runs so
+declare -A kernel_preemption=([preempt]=full)
+
 die() {
 	echo "${0##*/}: $*" >&2
 	exit 1
+}
+
+# build_of KERNEL: the kernel of kernel.sh that it boots
+build_of() {
+	[ -n "${kernel_builds[$1]:-}" ] || die "unknown kernel '$1'; there are: $kernels"
+	echo "${kernel_builds[$1]}"
 }
 
 say() {

@@ -31,7 +31,7 @@ say_result() {
 	fi
 	[ "$f" -eq 0 ] || word=FAIL
 	echo "$p $f $s" >>"$logs/$kind.counts"
-	printf '%-6s %-4s  %-12s %s\n' host $word "$name" "$p passed$([ "$f" -eq 0 ] || echo ", $f failed")$(
+	printf '%-7s %-4s  %-12s %s\n' host $word "$name" "$p passed$([ "$f" -eq 0 ] || echo ", $f failed")$(
 	)$([ "$s" -eq 0 ] || echo ", $s skipped") ($kind), $((tenths / 10)).$((tenths % 10)) s${words:+: $words}"
 	[ "$f" -eq 0 ] || awk -f "$qemu_dir/guest/failure.awk" "$log"
 }

@@ -241,7 +241,7 @@ quick_checks
 if [ "${1:-}" = quick ]; then
 	word=ok
 	[ $failed -eq 0 ] || word=FAIL
-	printf '%-6s %-4s  %-12s %s\n' host $word lint "$passed passed$([ $failed -eq 0 ] || echo ", $failed failed")"
+	printf '%-7s %-4s  %-12s %s\n' host $word lint "$passed passed$([ $failed -eq 0 ] || echo ", $failed failed")"
 else
 	slow_checks
 	if [ $failed -eq 0 ]; then

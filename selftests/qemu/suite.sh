@@ -14,11 +14,12 @@
 . "$(dirname "$0")/lib.sh"
 
 kernel=$1 log=$2 tests_dir=${3:-$build/selftests}
+preemption=${kernel_preemption[$kernel]:-}
 passed=0 failed=0 skipped=0
 
 # line RESULT TEST WORDS...
 line() {
-	printf '%-6s %-4s  %-12s %s\n' "$kernel" "$1" "$2" "${*:3}"
+	printf '%-7s %-4s  %-12s %s\n' "$kernel" "$1" "$2" "${*:3}"
 }
 
 complain() {
@@ -37,6 +38,7 @@ choose_tests() {
 	done
 	expected=("${tests[@]}" unload)
 	[ "$kernel" != debug ] || expected+=(kmemleak)
+	[ -z "$preemption" ] || expected+=(preemption)
 }
 
 words_for() {
@@ -103,7 +105,7 @@ mkdir -p "$log"
 rm -f "$log/counts"
 choose_tests
 export BUFPOOL_DEADLINE=${BUFPOOL_DEADLINE:-$((1800 + ${BUFPOOL_STRESS_SECONDS:-0}))}
-settings=(tests="${tests[*]}" timeout="${BUFPOOL_TIMEOUT:-}")
+settings=(tests="${tests[*]}" timeout="${BUFPOOL_TIMEOUT:-}" preemption="$preemption")
 for name in BUFPOOL_STRESS_SECONDS BUFPOOL_SEED BUFPOOL_MEETINGS; do
 	[ -z "${!name:-}" ] || settings+=("$name=${!name}")
 done
