@@ -47,6 +47,13 @@ plant() {
 		env TESTS="$name.sh" "$@" "$qemu_dir/suite.sh" "$kernel" "$logs/$name" "$build/$build_name/plant"
 }
 
+# deaths NUMBER: a file that tells plant/bin/qemu-system-x86_64 how often to die
+deaths() {
+	mkdir -p "$logs"
+	echo "$1" >"$logs/deaths-$1"
+	echo "$logs/deaths-$1"
+}
+
 # circles EXPRESSION LINE: look for circles where one.c calls two.c, which has the
 # expression, and one.h includes two.h, which has the line
 circles() (
@@ -78,6 +85,12 @@ plant poweroff stock bad '^stock +FAIL +poweroff.sh .*the VM ended early'
 plant warning stock bad '^stock +FAIL +warning.sh .*WARNING: .*plant_init'
 plant slab_leak stock bad '^stock +FAIL +slab_leak.sh .*slabinfo: bufpool_planted'
 plant imbalance stock bad '^stock +FAIL +imbalance.sh .*slabs are lost: .*planted: 2'
+plant dies_once stock ok '^stock +note +boot .*planted: .*; trying once more' TESTS=good.sh \
+	PATH="$qemu_dir/plant/bin:$PATH" PLANTED_DEATHS="$(deaths 1)"
+plant dies_twice stock bad '^stock +FAIL +the VM +QEMU failed with status 1: planted' TESTS=good.sh \
+	PATH="$qemu_dir/plant/bin:$PATH" PLANTED_DEATHS="$(deaths 2)"
+plant unbootable stock bad '^stock +FAIL +the VM +the VM ended early: Kernel panic' TESTS=good.sh \
+	BUFPOOL_APPEND=rdinit=/none
 plant preempt preempt ok '^preempt +ok +preemption +1 passed' TESTS=good.sh
 plant not_preempt preempt bad '^preempt +FAIL +preemption .*preempt=full was asked for' TESTS=good.sh \
 	BUFPOOL_APPEND=preempt=none

@@ -85,7 +85,7 @@ need_space() {
 # what vm.sh does; the function reads the verdict while it comes. Sets vm_status.
 run_vm() {
 	local vm
-	rm -f "$2"/{console,qemu}
+	: >"$2/console"
 	: >"$2/verdict"
 	"$qemu_dir/vm.sh" "$1" "$2/initramfs" "$2" >"$2/qemu" 2>&1 &
 	vm=$!
