@@ -111,12 +111,12 @@ show_console() {
 		}'
 }
 
-# total FILE...: add up "passed failed skipped" of each, print the sum, and
+# total FILE...: add up "passed failed skipped ..." of each, print the sum, and
 # fail when a case failed, none passed, or a file is not there.
 total() {
 	local file p f s passed=0 failed=0 skipped=0
 	for file in "$@"; do
-		if ! read -r p f s 2>/dev/null <"$file"; then
+		if ! read -r p f s _ 2>/dev/null <"$file"; then
 			echo "FAIL: ${file%/*} has no result"
 			p=0 f=1 s=0
 		fi

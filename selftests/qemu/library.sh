@@ -59,6 +59,6 @@ for kind; do
 	run_kind "$kind" &
 done
 wait
-cat "$logs"/*.counts | awk '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0 }' >"$logs/counts"
+cat "$logs"/*.counts | awk -v seconds=$SECONDS '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0, seconds }' >"$logs/counts"
 read -r _ failed _ <"$logs/counts"
 [ "$failed" -eq 0 ]

@@ -250,5 +250,5 @@ else
 		echo "lint: $failed of $((passed + failed)) checks found something"
 	fi
 fi
-echo "$passed $failed 0" >"$build/log/lint/counts"
+echo "$passed $failed 0 $SECONDS" >"$build/log/lint/counts"
 [ $failed -eq 0 ]

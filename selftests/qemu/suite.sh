@@ -137,5 +137,5 @@ if ended_before_tests; then
 	boot
 fi
 judge_end
-echo "$passed $failed $skipped" >"$log/counts"
+echo "$passed $failed $skipped $SECONDS" >"$log/counts"
 [ $failed -eq 0 ] && [ $passed -gt 0 ]
