@@ -9,7 +9,7 @@ UDEVDIR ?= /etc/udev/rules.d
 TESTS ?=
 STRESS_SECONDS ?=
 
-export TESTS BUFPOOL_SEED BUFPOOL_MEETINGS BUFPOOL_TIMEOUT BUFPOOL_ACCEL
+export TESTS BUFPOOL_SEED BUFPOOL_MEETINGS BUFPOOL_TIMEOUT BUFPOOL_APPEND BUFPOOL_ACCEL
 export BUFPOOL_STRESS_SECONDS := $(STRESS_SECONDS)
 
 help:
@@ -25,10 +25,11 @@ help:
 #:
 #: In a virtual machine, which needs no root and touches nothing here
 #:   make demo           move a real file through rented blocks
-#:   make vm             a shell, with the module loaded (KERNEL=stock or debug)
-#:   make check          every test, on a stock and on a debug kernel
-#:   make check-stock    the same on one of them
-#:   make check-debug
+#:   make vm             a shell, with the module loaded (KERNEL=stock, debug or preempt)
+#:   make check          every test, on a debug kernel, a stock one, and that with preempt=full
+#:   make check-debug    the same on one of them
+#:   make check-stock
+#:   make check-preempt
 #:   make check-harness  show that the harness notices what is wrong
 #:   make check-mutants  show that the tests notice when the module is broken
 #:   make lint           static checks, with gcc and with clang
@@ -46,6 +47,7 @@ help:
 #:   BUFPOOL_SEED=n      what random tests do, as a failed run printed it
 #:   BUFPOOL_MEETINGS=n  how often those who wait meet blocks that come back
 #:   BUFPOOL_TIMEOUT=n   seconds for each test, where these take it longer
+#:   BUFPOOL_APPEND=...  more for the command line of the VM's kernel
 #:   BUFPOOL_ACCEL=kvm   or tcg, instead of finding out
 
 module: kernel-headers
@@ -78,7 +80,7 @@ install: module userlib tools
 packages:
 	@$(QEMU)/packages.sh
 
-check check-stock check-debug: packages
+check check-debug check-stock check-preempt: packages
 	@$(QEMU)/check.sh $(subst check-,,$(filter-out check,$@))
 
 check-library: packages
@@ -118,6 +120,6 @@ bench-strangers: packages
 clean:
 	rm -rf build
 
-.PHONY: help module kernel-headers userlib tools install packages check check-stock check-debug \
-	check-library check-harness check-mutants demo vm lint bench bench-native bench-vm bench-check \
-	bench-strangers clean
+.PHONY: help module kernel-headers userlib tools install packages check check-debug check-stock \
+	check-preempt check-library check-harness check-mutants demo vm lint bench bench-native bench-vm \
+	bench-check bench-strangers clean

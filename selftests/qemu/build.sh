@@ -9,9 +9,9 @@
 #                  asan (address and undefined behaviour) or tsan (threads)
 #   library        all three
 #   bench          the library, and the program that counts instructions in the VM
-#   KERNEL         stock or debug: the module for that kernel, and the selftests' own
-#                  modules, if there are any, in build/KERNEL/modules
-#   KERNEL-plant   what proves the harness, in build/KERNEL/plant
+#   KERNEL         the module for that kernel, and the selftests' own modules, if there
+#                  are any, in build/stock/modules or build/debug/modules
+#   KERNEL-plant   what proves the harness, in plant beside modules
 
 . "$(dirname "$0")/lib.sh"
 
@@ -22,7 +22,7 @@ mirror() {
 		--exclude='*.a' --exclude=modules.order --exclude=Module.symvers "$@"
 }
 
-# kbuild KERNEL DIRECTORY: compile the modules in a directory below build/KERNEL
+# kbuild STOCK_OR_DEBUG DIRECTORY: compile the modules in a directory
 kbuild() {
 	local kernel_dir
 	kernel_dir=$("$qemu_dir/kernel.sh" "$1")
@@ -30,7 +30,9 @@ kbuild() {
 }
 
 build_module() {
-	local kernel=$1 dir=$build/$1
+	local kernel dir
+	kernel=$(build_of "$1")
+	dir=$build/$kernel
 	mkdir -p "$dir/src" "$dir/modules"
 	mirror "$top/Kbuild" "$top/module" "$top/uapi" "$dir/src"
 	kbuild "$kernel" "$dir/src"
@@ -43,10 +45,12 @@ build_module() {
 
 # Programs and modules end in one directory, which stands for the installed tests.
 build_plant() {
-	local dir=$build/$1/plant
+	local kernel dir
+	kernel=$(build_of "$1")
+	dir=$build/$kernel/plant
 	mkdir -p "$dir"
-	mirror --exclude=tests.list "$qemu_dir/plant" "$build/$1"
-	kbuild "$1" "$dir"
+	mirror --exclude=tests.list "$qemu_dir/plant" "$build/$kernel"
+	kbuild "$kernel" "$dir"
 	(cd "$dir" && ls -- *.sh) >"$dir/tests.list"
 }
 
@@ -136,7 +140,6 @@ for what in "$@"; do
 	library-tsan) build_library_tests tsan -fsanitize=thread ;;
 	bench) build_bench ;;
 	*-plant) build_plant "${what%-plant}" ;;
-	stock | debug) build_module "$what" ;;
-	*) die "nothing to build is called '$what'" ;;
+	*) build_module "$what" ;;
 	esac
 done

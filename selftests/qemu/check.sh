@@ -1,31 +1,31 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Build everything, run the quick static checks, the library's tests here unless
-# TESTS names others, and the tests on each kernel.
+# Build everything, then run the quick static checks, the library's tests here
+# unless TESTS names others, and the tests on each kernel.
 # The last line says how many cases passed, failed and were skipped.
 #
-# usage: check.sh [stock|debug]...
+# usage: check.sh [KERNEL]...
 
 . "$(dirname "$0")/lib.sh"
 
-[ $# -gt 0 ] || set -- stock debug
-"$qemu_dir/build.sh" user library "$@"
-"$qemu_dir/accel.sh" >/dev/null
-rm -f "$build"/log/*/counts
+# A VM of the debug kernel keeps almost a processor busy, one of the others half of
+# one, and their tests wait a lot.
+at_once=$(($(nproc) + 1))
+parts=()
 
-"$qemu_dir/lint.sh" quick || true
-suites=() logs=("$build/log/lint")
-if [ -z "${TESTS:-}" ]; then
-	"$qemu_dir/library.sh" "$build/log/library" || true
-	logs+=("$build/log/library")
-fi
-trap 'kill "${suites[@]}" 2>/dev/null || true' EXIT
+# part NAME COMMAND...: run it beside the others as soon as fewer than at_once run;
+# what it counts is in build/log/NAME
+part() {
+	while [ "$(jobs -pr | wc -l)" -ge "$at_once" ]; do
+		wait -n || true
+	done
+	parts+=("$1")
+	"${@:2}" &
+}
 
-# start KERNEL LOG TEST...: run these tests in a VM of their own
-start() {
-	TESTS="${*:3}" "$qemu_dir/suite.sh" "$1" "$build/log/$2" &
-	suites+=($!)
-	logs+=("$build/log/$2")
+# suite NAME KERNEL TEST...: run these tests in a VM of their own
+suite() {
+	part "$1" env TESTS="${*:3}" "$qemu_dir/suite.sh" "$2" "$build/log/$1"
 }
 
 # heaviest_first TEST...: "SECONDS TEST" for each; one that nobody has measured yet
@@ -36,7 +36,7 @@ heaviest_first() {
 		{ print ($1 in seconds ? seconds[$1] : 10), $1 }' "$qemu_dir/debug.seconds" - | sort -k 1,1nr
 }
 
-# share_out TEST...: half of the work to each, the next test to whom has less
+# share_out TEST...: half of the work to each, the next test to the half with less
 share_out() {
 	local seconds test to sum=(0 0)
 	half=("" "")
@@ -48,18 +48,46 @@ share_out() {
 }
 
 # The debug kernel takes so long that two VMs share its tests.
-read -ra tests <<<"${TESTS:-$(tr '\n' ' ' <"$build/selftests/tests.list")}"
-for kernel in "$@"; do
-	if [ "$kernel" = debug ] && [ ${#tests[@]} -gt 1 ]; then
-		share_out "${tests[@]}"
+suites() {
+	local kernel=$1
+	shift
+	if [ "$kernel" = debug ] && [ $# -gt 1 ]; then
+		share_out "$@"
 		# shellcheck disable=SC2086 # words
-		start debug debug ${half[0]}
+		suite debug debug ${half[0]}
 		# shellcheck disable=SC2086 # words
-		start debug debug-2 ${half[1]}
+		suite debug-2 debug ${half[1]}
 	else
-		start "$kernel" "$kernel" "${tests[@]}"
+		suite "$kernel" "$kernel" "$@"
 	fi
+}
+
+# How long each part took
+say_seconds() {
+	local name seconds
+	for name in "${parts[@]}"; do
+		read -r _ _ _ seconds <"$build/log/$name/counts" || seconds='?'
+		printf '%s %s, ' "$name" "$seconds"
+	done 2>/dev/null
+	echo "all $SECONDS"
+}
+
+# shellcheck disable=SC2086 # words
+[ $# -gt 0 ] || set -- $kernels
+"$qemu_dir/build.sh" user library "$@"
+"$qemu_dir/accel.sh" >/dev/null
+rm -f "$build"/log/*/counts
+built=$SECONDS
+
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+part lint "$qemu_dir/lint.sh" quick
+[ -n "${TESTS:-}" ] || part library "$qemu_dir/library.sh" "$build/log/library"
+read -ra tests <<<"${TESTS:-$(tr '\n' ' ' <"$build/selftests/tests.list")}"
+for kernel; do
+	suites "$kernel" "${tests[@]}"
 done
 wait
 trap - EXIT
-total "${logs[@]/%//counts}"
+echo "seconds: build $built, $(say_seconds)"
+counts=("${parts[@]/%//counts}")
+total "${counts[@]/#/$build/log/}"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Prove the harness: plant one thing that is wrong at a time, and see that the
-# run fails with a line that names it.
+# run, or the static check, fails with a line that names it.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -23,21 +23,51 @@ judge() {
 	fi
 }
 
-# plant NAME KERNEL STATUS EXPRESSION [VARIABLE=VALUE...]: run the planted test
-# NAME.sh; two run at a time.
-plant() {
-	local name=$1 kernel=$2 status=$3 expression=$4
-	shift 4
-	[ "$(jobs -pr | wc -l)" -lt 2 ] || wait -n || true
+# prove NAME STATUS EXPRESSION COMMAND...: run the command and judge what it says
+prove() {
+	local name=$1 status=$2 expression=$3
+	shift 3
 	proofs+=("$logs/$name/proved")
 	mkdir -p "$logs/$name"
 	rm -f "$logs/$name/proved"
+	[ "$(jobs -pr | wc -l)" -lt 2 ] || wait -n || true
 	{
-		env TESTS="$name.sh" "$@" "$qemu_dir/suite.sh" "$kernel" "$logs/$name" "$build/$kernel/plant" \
-			>"$logs/$name/out" 2>&1 && echo 0 >"$logs/$name/status" || echo $? >"$logs/$name/status"
+		"$@" >"$logs/$name/out" 2>&1 && echo 0 >"$logs/$name/status" || echo $? >"$logs/$name/status"
 		judge "$name" "$status" "$expression"
 	} &
 }
+
+# plant NAME KERNEL STATUS EXPRESSION [VARIABLE=VALUE...]: run the planted test
+# NAME.sh, or those of TESTS=; two run at a time.
+plant() {
+	local name=$1 kernel=$2 status=$3 expression=$4 build_name
+	shift 4
+	build_name=$(build_of "$kernel")
+	prove "$name" "$status" "$expression" \
+		env TESTS="$name.sh" "$@" "$qemu_dir/suite.sh" "$kernel" "$logs/$name" "$build/$build_name/plant"
+}
+
+# deaths NUMBER: a file that tells plant/bin/qemu-system-x86_64 how often to die
+deaths() {
+	mkdir -p "$logs"
+	echo "$1" >"$logs/deaths-$1"
+	echo "$logs/deaths-$1"
+}
+
+# circles EXPRESSION LINE: look for circles where one.c calls two.c, which has the
+# expression, and one.h includes two.h, which has the line
+circles() (
+	dir=$(mktemp -d)
+	trap 'rm -rf "$dir"' EXIT
+	echo 'int two(void); int one(void) { return two(); }' >"$dir/one.c"
+	echo "int one(void); int two(void) { return $1; }" >"$dir/two.c"
+	echo '#include "two.h"' >"$dir/one.h"
+	echo "$2" >"$dir/two.h"
+	for name in one two; do
+		gcc -c -o "$dir/$name.o" "$dir/$name.c" || return
+	done
+	"$qemu_dir/circles.sh" "$dir" "$dir" && echo 'no circle'
+)
 
 "$qemu_dir/build.sh" stock debug stock-plant debug-plant
 "$qemu_dir/accel.sh" >/dev/null
@@ -55,6 +85,18 @@ plant poweroff stock bad '^stock +FAIL +poweroff.sh .*the VM ended early'
 plant warning stock bad '^stock +FAIL +warning.sh .*WARNING: .*plant_init'
 plant slab_leak stock bad '^stock +FAIL +slab_leak.sh .*slabinfo: bufpool_planted'
 plant imbalance stock bad '^stock +FAIL +imbalance.sh .*slabs are lost: .*planted: 2'
+plant dies_once stock ok '^stock +note +boot .*planted: .*; trying once more' TESTS=good.sh \
+	PATH="$qemu_dir/plant/bin:$PATH" PLANTED_DEATHS="$(deaths 1)"
+plant dies_twice stock bad '^stock +FAIL +the VM +QEMU failed with status 1: planted' TESTS=good.sh \
+	PATH="$qemu_dir/plant/bin:$PATH" PLANTED_DEATHS="$(deaths 2)"
+plant unbootable stock bad '^stock +FAIL +the VM +the VM ended early: Kernel panic' TESTS=good.sh \
+	BUFPOOL_APPEND=rdinit=/none
+plant preempt preempt ok '^preempt +ok +preemption +1 passed' TESTS=good.sh
+plant not_preempt preempt bad '^preempt +FAIL +preemption .*preempt=full was asked for' TESTS=good.sh \
+	BUFPOOL_APPEND=preempt=none
+prove no_circle ok '^no circle$' circles 2 ''
+prove sources bad '^  two.c -> one.c: one$' circles 'one()' ''
+prove headers bad '^  two.h -> one.h: #include$' circles 2 '#include "one.h"'
 wait
 trap - EXIT
 total "${proofs[@]}"

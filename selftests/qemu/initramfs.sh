@@ -23,7 +23,7 @@ copy_modules() {
 	for name in zsmalloc zram; do
 		find -L "$kernel_dir/modules" -name "$name.ko*" -exec cp -t "$root/modules" {} + 2>/dev/null || true
 	done
-	[ ! -d "$build/$kernel/modules" ] || cp "$build/$kernel"/modules/*.ko "$root/modules"
+	[ ! -d "$work/modules" ] || cp "$work"/modules/*.ko "$root/modules"
 }
 
 # What the programs inside are linked with, where the loader looks for it.
@@ -64,9 +64,11 @@ write_run() {
 [ $# -ge 4 ] || die "usage: initramfs.sh KERNEL FILE MODE TESTS_DIRECTORY [NAME=VALUE...]"
 kernel=$1 file=$2 mode=$3 tests=$4
 shift 4
+kernel=$(build_of "$kernel")
 kernel_dir=$("$qemu_dir/kernel.sh" "$kernel")
-mkdir -p "$build/$kernel" "${file%/*}"
-root=$(mktemp -d "$build/$kernel/root.XXXXXX")
+work=$build/$kernel
+mkdir -p "$work" "${file%/*}"
+root=$(mktemp -d "$work/root.XXXXXX")
 trap 'rm -rf "$root"' EXIT
 mkdir -p "$root"/{bin,data,dev,etc,guest,modules,proc,run,sys,tests,tmp,tools}
 cp "$qemu_dir/guest/init" "$root/init"

@@ -17,9 +17,22 @@ library_tests="library library_classes library_fork library_threads library_kept
 library_kinds="plain asan tsan"
 asan_flags="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
 
+# The kernels that the tests run on, the slowest first
+kernels="debug stock preempt"
+# which kernel of kernel.sh each of them boots, and whose modules it loads
+declare -A kernel_builds=([debug]=debug [stock]=stock [preempt]=stock)
+# what preempt= is on the command line; the VM checks that the kernel runs so
+declare -A kernel_preemption=([preempt]=full)
+
 die() {
 	echo "${0##*/}: $*" >&2
 	exit 1
+}
+
+# build_of KERNEL: the kernel of kernel.sh that it boots
+build_of() {
+	[ -n "${kernel_builds[$1]:-}" ] || die "unknown kernel '$1'; there are: $kernels"
+	echo "${kernel_builds[$1]}"
 }
 
 say() {
@@ -72,7 +85,7 @@ need_space() {
 # what vm.sh does; the function reads the verdict while it comes. Sets vm_status.
 run_vm() {
 	local vm
-	rm -f "$2"/{console,qemu}
+	: >"$2/console"
 	: >"$2/verdict"
 	"$qemu_dir/vm.sh" "$1" "$2/initramfs" "$2" >"$2/qemu" 2>&1 &
 	vm=$!
@@ -98,12 +111,12 @@ show_console() {
 		}'
 }
 
-# total FILE...: add up "passed failed skipped" of each, print the sum, and
+# total FILE...: add up "passed failed skipped ..." of each, print the sum, and
 # fail when a case failed, none passed, or a file is not there.
 total() {
 	local file p f s passed=0 failed=0 skipped=0
 	for file in "$@"; do
-		if ! read -r p f s 2>/dev/null <"$file"; then
+		if ! read -r p f s _ 2>/dev/null <"$file"; then
 			echo "FAIL: ${file%/*} has no result"
 			p=0 f=1 s=0
 		fi

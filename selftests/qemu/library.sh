@@ -31,7 +31,7 @@ say_result() {
 	fi
 	[ "$f" -eq 0 ] || word=FAIL
 	echo "$p $f $s" >>"$logs/$kind.counts"
-	printf '%-6s %-4s  %-12s %s\n' host $word "$name" "$p passed$([ "$f" -eq 0 ] || echo ", $f failed")$(
+	printf '%-7s %-4s  %-12s %s\n' host $word "$name" "$p passed$([ "$f" -eq 0 ] || echo ", $f failed")$(
 	)$([ "$s" -eq 0 ] || echo ", $s skipped") ($kind), $((tenths / 10)).$((tenths % 10)) s${words:+: $words}"
 	[ "$f" -eq 0 ] || awk -f "$qemu_dir/guest/failure.awk" "$log"
 }
@@ -59,6 +59,6 @@ for kind; do
 	run_kind "$kind" &
 done
 wait
-cat "$logs"/*.counts | awk '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0 }' >"$logs/counts"
+cat "$logs"/*.counts | awk -v seconds=$SECONDS '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0, seconds }' >"$logs/counts"
 read -r _ failed _ <"$logs/counts"
 [ "$failed" -eq 0 ]

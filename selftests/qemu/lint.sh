@@ -119,6 +119,18 @@ module_clang() {
 	module_with clang clang CC=clang module/ probe/ plant/
 }
 
+circles_module() {
+	"$qemu_dir/circles.sh" module "$objects/module-gcc/module"
+}
+
+circles_userlib() {
+	"$qemu_dir/circles.sh" userlib "$objects/userlib-gcc"
+}
+
+circles_tools() {
+	"$qemu_dir/circles.sh" tools "$objects/tools-gcc/objects"
+}
+
 checkpatch() {
 	xargs -r perl "$source_dir/scripts/checkpatch.pl" --strict --no-tree --terse --no-summary -q --show-types "$@" -f
 }
@@ -206,6 +218,9 @@ quick_checks() {
 slow_checks() {
 	source_dir=$("$qemu_dir/kernel.sh" source)
 	check 'modules with gcc, W=1, sparse' module_gcc
+	check 'no circle between files, module' circles_module
+	check 'no circle between files, userlib' circles_userlib
+	check 'no circle between files, tools' circles_tools
 	check 'modules for the debug kernel, W=1' module_debug
 	check 'modules with clang, W=1' module_clang
 	check 'checkpatch --strict, module' style_module
@@ -226,7 +241,7 @@ quick_checks
 if [ "${1:-}" = quick ]; then
 	word=ok
 	[ $failed -eq 0 ] || word=FAIL
-	printf '%-6s %-4s  %-12s %s\n' host $word lint "$passed passed$([ $failed -eq 0 ] || echo ", $failed failed")"
+	printf '%-7s %-4s  %-12s %s\n' host $word lint "$passed passed$([ $failed -eq 0 ] || echo ", $failed failed")"
 else
 	slow_checks
 	if [ $failed -eq 0 ]; then
@@ -235,5 +250,5 @@ else
 		echo "lint: $failed of $((passed + failed)) checks found something"
 	fi
 fi
-echo "$passed $failed 0" >"$build/log/lint/counts"
+echo "$passed $failed 0 $SECONDS" >"$build/log/lint/counts"
 [ $failed -eq 0 ]

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A shell in the VM, with the module loaded.
 #
-# usage: shell.sh stock|debug
+# usage: shell.sh KERNEL
 
 . "$(dirname "$0")/lib.sh"
 

@@ -14,11 +14,12 @@
 . "$(dirname "$0")/lib.sh"
 
 kernel=$1 log=$2 tests_dir=${3:-$build/selftests}
+preemption=${kernel_preemption[$kernel]:-}
 passed=0 failed=0 skipped=0
 
 # line RESULT TEST WORDS...
 line() {
-	printf '%-6s %-4s  %-12s %s\n' "$kernel" "$1" "$2" "${*:3}"
+	printf '%-7s %-4s  %-12s %s\n' "$kernel" "$1" "$2" "${*:3}"
 }
 
 complain() {
@@ -37,6 +38,7 @@ choose_tests() {
 	done
 	expected=("${tests[@]}" unload)
 	[ "$kernel" != debug ] || expected+=(kmemleak)
+	[ -z "$preemption" ] || expected+=(preemption)
 }
 
 words_for() {
@@ -79,17 +81,38 @@ follow() {
 	done
 }
 
-judge_end() {
-	local name count during=${running:-the VM}
-	if [ "$vm_status" -eq 124 ] || [ "$vm_status" -eq 137 ]; then
-		complain "$during" "no end after $BUFPOOL_DEADLINE s, which is the deadline for the whole VM"
+boot() {
+	"$qemu_dir/initramfs.sh" "$kernel" "$log/initramfs" check "$tests_dir" "${settings[@]}"
+	running='' ended='' results=()
+	run_vm "$kernel" "$log" follow
+}
+
+out_of_time() {
+	[ "$vm_status" -eq 124 ] || [ "$vm_status" -eq 137 ]
+}
+
+# What is wrong with the VM's end, if anything
+trouble_at_end() {
+	if out_of_time; then
+		echo "no end after $BUFPOOL_DEADLINE s, which is the deadline for the whole VM"
 	elif [ "$vm_status" -ne 0 ]; then
-		complain "$during" "QEMU failed with status $vm_status: $(tail -n 1 "$log/qemu")"
+		echo "QEMU failed with status $vm_status: $(tail -n 1 "$log/qemu")"
 	elif [ -z "$ended" ]; then
-		complain "$during" "the VM ended early: $(tr -d '\r' <"$log/console" |
+		echo "the VM ended early: $(tr -d '\r' <"$log/console" |
 			grep -aoE -m 1 '(WARNING:|BUG:|Kernel panic|Oops).*' || echo 'no panic, no verdict')"
 	fi
-	if [ -z "$ended" ] || [ "$vm_status" -ne 0 ]; then
+}
+
+# Such a VM has run nothing of the project, so its end says nothing about it.
+ended_before_tests() {
+	[ -z "$running$ended" ] && [ ${#results[@]} -eq 0 ] && ! out_of_time
+}
+
+judge_end() {
+	local name count trouble
+	trouble=$(trouble_at_end)
+	if [ -n "$trouble" ]; then
+		complain "${running:-the VM}" "$trouble"
 		show_console "$log/console"
 	fi
 	for name in "${expected[@]}"; do
@@ -103,14 +126,16 @@ mkdir -p "$log"
 rm -f "$log/counts"
 choose_tests
 export BUFPOOL_DEADLINE=${BUFPOOL_DEADLINE:-$((1800 + ${BUFPOOL_STRESS_SECONDS:-0}))}
-settings=(tests="${tests[*]}" timeout="${BUFPOOL_TIMEOUT:-}")
+settings=(tests="${tests[*]}" timeout="${BUFPOOL_TIMEOUT:-}" preemption="$preemption")
 for name in BUFPOOL_STRESS_SECONDS BUFPOOL_SEED BUFPOOL_MEETINGS; do
 	[ -z "${!name:-}" ] || settings+=("$name=${!name}")
 done
-"$qemu_dir/initramfs.sh" "$kernel" "$log/initramfs" check "$tests_dir" "${settings[@]}"
-
-running='' ended='' results=()
-run_vm "$kernel" "$log" follow
+boot
+if ended_before_tests; then
+	mv "$log/console" "$log/console-1"
+	line note boot "before the first test: $(trouble_at_end); trying once more, the first console is $log/console-1"
+	boot
+fi
 judge_end
-echo "$passed $failed $skipped" >"$log/counts"
+echo "$passed $failed $skipped $SECONDS" >"$log/counts"
 [ $failed -eq 0 ] && [ $passed -gt 0 ]

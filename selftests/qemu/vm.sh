@@ -10,7 +10,7 @@
 # Exits with 124 when the VM had not ended by itself after BUFPOOL_DEADLINE
 # seconds. BUFPOOL_ACCEL=kvm or tcg decides how the processor is made; with count
 # there is one, whose clock is the number of instructions it has executed.
-# BUFPOOL_APPEND has more arguments for the kernel.
+# BUFPOOL_APPEND is added to the kernel's command line.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -21,7 +21,8 @@ if [ "${1:-}" = -i ]; then
 fi
 kernel=$1 initramfs=$2
 accel=${BUFPOOL_ACCEL:-$("$qemu_dir/accel.sh")}
-kernel_dir=$("$qemu_dir/kernel.sh" "$kernel")
+kernel_dir=$("$qemu_dir/kernel.sh" "$(build_of "$kernel")")
+preemption=${kernel_preemption[$kernel]:-}
 # A kernel without ACPI is told of one processor in each socket only.
 smp=(-smp "2,sockets=2")
 # With five-level page tables a KASAN kernel may take its own addresses for
@@ -41,7 +42,7 @@ esac
 
 qemu=(qemu-system-x86_64 -nodefaults -display none -no-reboot -m 2G "${processor[@]}"
 	-kernel "$kernel_dir/bzImage" -initrd "$initramfs"
-	-append "console=ttyS0 no_timer_check panic=-1 oops=panic panic_on_warn=1 printk.devkmsg=on log_buf_len=4M random.trust_cpu=on $clock ${BUFPOOL_APPEND:-}")
+	-append "console=ttyS0 no_timer_check panic=-1 oops=panic panic_on_warn=1 printk.devkmsg=on log_buf_len=4M random.trust_cpu=on $clock ${preemption:+preempt=$preemption} ${BUFPOOL_APPEND:-}")
 
 if [ -n "$interactive" ]; then
 	exec "${qemu[@]}" -serial mon:stdio -serial null

@@ -197,6 +197,17 @@ run_unload() {
 	[ $verdict_is = fail ] || passed=1
 }
 
+# The kernel runs as its command line asked.
+run_preemption() {
+	local modes=/sys/kernel/debug/sched/preempt
+	# shellcheck disable=SC2154 # from /etc/run
+	if grep -qF "($preemption)" $modes; then
+		passed=1
+	else
+		fail "$modes says '$(cat $modes)', and preempt=$preemption was asked for"
+	fi
+}
+
 # kmemleak speaks of what is older than five seconds and was the same in two
 # scans.
 run_kmemleak() {
@@ -220,6 +231,7 @@ keep=$processes
 # the run's own limit, else the tests', else kselftest's
 limit=${timeout:-$(sed -n 's/^timeout=//p' /tests/settings 2>/dev/null)}
 limit=$((${limit:-45} + ${BUFPOOL_STRESS_SECONDS:-0}))
+[ -z "$preemption" ] || judge preemption run_preemption
 # shellcheck disable=SC2154 # from /etc/run
 for name in $tests; do
 	judge "$name" run_test
