@@ -38,6 +38,7 @@ help:
 #:   make bench-native   libbufpool beside allocators and pools, on this machine
 #:   make bench-vm       count the instructions of every call, in the virtual machine
 #:   make bench-check    the same, and compare with the counts in bench/vm/accepted
+#:   make bench-strangers  time rents beside processes that get little CPU time
 #:
 #: with, from the command line or the environment
 #:   TESTS="a b"         only these tests
@@ -111,8 +112,12 @@ bench-vm: packages
 bench-check: packages
 	@bench/vm/check.sh
 
+bench-strangers: packages
+	@bench/strangers/run.sh
+
 clean:
 	rm -rf build
 
 .PHONY: help module kernel-headers userlib tools install packages check check-stock check-debug \
-	check-library check-harness check-mutants demo vm lint bench bench-native bench-vm bench-check clean
+	check-library check-harness check-mutants demo vm lint bench bench-native bench-vm bench-check \
+	bench-strangers clean

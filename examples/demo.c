@@ -266,16 +266,25 @@ static void print_size(__u64 bytes)
 		printf(" %llu KiB", bytes >> 10);
 }
 
+static void print_class(int device, unsigned int nr)
+{
+	struct bufpool_class_info class = { .size = sizeof(class), .nr = nr };
+
+	if (ioctl(device, BUFPOOL_IOC_CLASS, &class))
+		err(1, "class");
+	print_size(class.block_size);
+}
+
 static void print_pool(int device)
 {
 	struct bufpool_info info = { .size = sizeof(info) };
-	unsigned int class;
+	unsigned int nr;
 
 	if (ioctl(device, BUFPOOL_IOC_INFO, &info))
 		err(1, "info");
 	printf("blocks of:");
-	for (class = 0; class < info.nr_classes; class++)
-		print_size((__u64)info.page_size << class);
+	for (nr = 0; nr < info.nr_classes; nr++)
+		print_class(device, nr);
 	printf("\nlimit:    ");
 	print_size(info.limit);
 	printf("\n");

@@ -6,47 +6,75 @@
  * block. Pages of kmem_caches cannot be inserted with a reference; they are
  * mapped by PFN, and so cannot be pinned by get_user_pages() either. Therefore
  * taking the page-table entries away takes the memory away.
+ *
+ * A slab of several blocks needs contiguous memory, which a system that has run for
+ * long may not have though it has enough. So a second cache has objects of one
+ * block. Those of less than 32 KiB the allocator may put several into one folio.
  */
 #include <linux/mm.h>
 #include "bufpool.h"
 
-static int backing_init(struct bufpool_class *class)
+static struct kmem_cache *backing_create(struct bufpool_class *class,
+					 const char *suffix, size_t size)
 {
 	char name[32];
 
-	snprintf(name, sizeof(name), "%s-%zuk", class->pool->name,
-		 bufpool_class_block_size(class) >> 10);
+	snprintf(name, sizeof(name), "%s-%zuk%s", class->pool->name,
+		 bufpool_class_block_size(class) >> 10, suffix);
 	/* All of an object may be copied to and from user space. */
-	class->memory = kmem_cache_create_usercopy(name, class->slab_size,
-						   PAGE_SIZE, SLAB_NO_MERGE, 0,
-						   class->slab_size, NULL);
-	return class->memory ? 0 : -ENOMEM;
+	return kmem_cache_create_usercopy(name, size, PAGE_SIZE, SLAB_NO_MERGE,
+					  0, size, NULL);
 }
 
 static void backing_exit(struct bufpool_class *class)
 {
+	kmem_cache_destroy(class->small);
 	kmem_cache_destroy(class->memory);
+	class->small = NULL;
 	class->memory = NULL;
 }
 
-/*
- * Rather fail than have somebody killed for it, and without a word in the log:
- * the renter gets to know.
- */
-static void *backing_alloc(struct bufpool_class *class)
+static int backing_init(struct bufpool_class *class)
 {
-	return kmem_cache_alloc(class->memory, GFP_KERNEL | __GFP_ZERO |
-				__GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+	class->memory = backing_create(class, "", class->slab_size);
+	if (!class->memory)
+		return -ENOMEM;
+	if (class->per_slab == 1)
+		return 0;
+	class->small = backing_create(class, "-small",
+				      bufpool_class_block_size(class));
+	return class->small ? 0 : -ENOMEM;
 }
 
-static void backing_free(struct bufpool_class *class, void *memory)
+static struct kmem_cache *backing_cache(struct bufpool_class *class, bool small)
 {
-	kmem_cache_free(class->memory, memory);
+	return small ? class->small : class->memory;
+}
+
+/*
+ * Rather fail than have a process killed for it, and without a word in the log:
+ * the renter gets to know.
+ */
+static void *backing_alloc(struct bufpool_class *class, bool small)
+{
+	gfp_t effort = __GFP_RETRY_MAYFAIL;
+
+	if (!small && class->small)
+		effort = __GFP_NORETRY;
+	return kmem_cache_alloc(backing_cache(class, small),
+				GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN | effort);
+}
+
+static void backing_free(struct bufpool_class *class, void *memory, bool small)
+{
+	kmem_cache_free(backing_cache(class, small), memory);
 }
 
 static void backing_shrink(struct bufpool_class *class)
 {
 	kmem_cache_shrink(class->memory);
+	if (class->small)
+		kmem_cache_shrink(class->small);
 }
 
 static vm_fault_t backing_map(struct vm_area_struct *vma, unsigned long addr,
@@ -63,3 +91,32 @@ const struct bufpool_backing bufpool_backing_slab = {
 	.shrink = backing_shrink,
 	.map = backing_map,
 };
+
+/*
+ * The largest object that a kmem_cache can be created for. Where the allocator
+ * debugs itself it puts red zones around an object, and the largest sizes no
+ * longer fit. To find that out by a creation that fails would leave a stack
+ * trace in the log, so see what one object of a middle size occupies.
+ */
+size_t bufpool_backing_slab_largest(void)
+{
+	const size_t size = KMALLOC_MAX_SIZE / 32;
+	size_t occupied = 0;
+	struct kmem_cache *cache;
+	void *object;
+
+	cache = kmem_cache_create_usercopy("bufpool-probe", size, PAGE_SIZE,
+					   SLAB_NO_MERGE, 0, size, NULL);
+	if (!cache)
+		return 0;
+	object = kmem_cache_alloc(cache, GFP_KERNEL);
+	if (object) {
+		occupied = folio_size(virt_to_folio(object));
+		kmem_cache_free(cache, object);
+	}
+	kmem_cache_destroy(cache);
+
+	if (!occupied)
+		return 0;
+	return occupied == size ? KMALLOC_MAX_SIZE : KMALLOC_MAX_SIZE / 2;
+}

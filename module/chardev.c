@@ -129,27 +129,61 @@ static struct bufpool_class *find_class(struct call *call, u32 flags,
 	return class ?: ERR_PTR(-EMSGSIZE);
 }
 
-/* Rent, and reply: only then are the blocks the client's. */
+/*
+ * Rent, and reply: only then are the blocks the client's. Return: how many, or an
+ * error; -ERESTARTSYS is yet to be seen to.
+ */
 static int rent(struct call *call, struct bufpool_request *request, u32 flags,
-		int (*tell)(struct call *call, struct list_head *batch))
+		struct bufpool_blk **blks,
+		int (*tell)(struct call *call, struct bufpool_blk **blks, int nr))
 {
-	s64 timeout_ns = request->timeout_ns;
-	LIST_HEAD(batch);
+	struct bufpool_client *client = client_of(call);
 	int ret, err;
 
 	request->zero = flags & BUFPOOL_RENT_ZERO;
 	request->nonblock = flags & BUFPOOL_RENT_NONBLOCK ||
 			    call->file->f_flags & O_NONBLOCK;
-	ret = bufpool_client_rent(client_of(call), request, &batch);
-	/* a restarted call would begin to wait anew */
+	ret = bufpool_rental_rent(client, request, blks);
 	if (ret < 0)
-		return ret == -ERESTARTSYS && timeout_ns ? -EINTR : ret;
-	err = tell(call, &batch);
+		return ret;
+	err = tell(call, blks, ret);
 	if (err)
-		bufpool_client_abort(client_of(call), &batch);
+		bufpool_rental_abort(client, blks, ret);
 	else
-		bufpool_client_publish(client_of(call), &batch, &request->tally);
+		bufpool_rental_publish(client, blks, &request->tally);
 	return err ?: ret;
+}
+
+/*
+ * Before a call does what takes long, see that its reply can be written: read a byte
+ * and write it back.
+ */
+static int probe_reply(void __user *at)
+{
+	u8 __user *byte = at;
+	u8 value;
+
+	return get_user(value, byte) || put_user(value, byte) ? -EFAULT : 0;
+}
+
+/* Whether the caller's structure has the field that says how to go on waiting. */
+static int get_wait_id(struct bufpool_request *request, bool is_there,
+		       const u64 __user *from)
+{
+	request->keeps_place = is_there;
+	return is_there && get_user(request->wait_id, from) ? -EFAULT : 0;
+}
+
+/*
+ * What becomes of a call that a signal interrupts: it is restarted, unless a handler
+ * runs that does not want that. Where it could not go on waiting with the time that is
+ * left, it must not be restarted if it has a timeout.
+ */
+static int restart(const struct bufpool_request *request, u64 __user *to)
+{
+	if (request->wait_id && !put_user(request->wait_id, to))
+		return -ERESTARTSYS;
+	return request->timeout_ns ? -EINTR : -ERESTARTSYS;
 }
 
 static int put_rent(struct call *call, const struct bufpool_block *block)
@@ -169,24 +203,33 @@ fault:
 	return -EFAULT;
 }
 
-static int tell_rent(struct call *call, struct list_head *batch)
+static int tell_rent(struct call *call, struct bufpool_blk **blks, int nr)
 {
 	struct bufpool_block block;
 
-	bufpool_blk_report(list_first_entry(batch, struct bufpool_blk, node),
-			   &block);
+	bufpool_blk_report(blks[0], &block);
 	return put_rent(call, &block);
 }
 
 static noinline int rent_one(struct call *call, struct bufpool_class *class)
 {
+	struct bufpool_rent __user *to = call->uarg;
 	struct bufpool_request request = {
 		.class = class,
 		.count = 1,
 		.timeout_ns = call->args.rent.timeout_ns,
 	};
-	int ret = rent(call, &request, call->args.rent.flags, tell_rent);
+	struct bufpool_blk *blk;
+	int ret;
 
+	if (probe_reply(&to->handle) ||
+	    get_wait_id(&request, call->args.head.size >=
+				  offsetofend(struct bufpool_rent, wait_id),
+			&to->wait_id))
+		return -EFAULT;
+	ret = rent(call, &request, call->args.rent.flags, &blk, tell_rent);
+	if (ret == -ERESTARTSYS)
+		return restart(&request, &to->wait_id);
 	return min(ret, 0);
 }
 
@@ -203,33 +246,36 @@ static int run_rent(struct call *call)
 	if (IS_ERR(class))
 		return PTR_ERR(class);
 	if (flags & BUFPOOL_RENT_ZERO ||
-	    !bufpool_client_rent_latest(client_of(call), class, &block))
+	    !bufpool_rental_rent_fast(client_of(call), class, &block))
 		return rent_one(call, class);
 	err = put_rent(call, &block);
 	if (err)
-		bufpool_client_unrent(client_of(call), block.handle);
+		bufpool_rental_undo_fast(client_of(call), block.handle);
 	return err;
 }
 
-static int tell_rent_many(struct call *call, struct list_head *batch)
+/* Blocks are rented, and handles taken in, by so many, which fit on the stack. */
+#define CHUNK	64U
+
+/* Tell of some blocks, and go on behind them. */
+static int tell_rent_many(struct call *call, struct bufpool_blk **blks, int nr)
 {
 	struct bufpool_block __user *to;
-	struct bufpool_blk *blk;
+	int i;
 
 	to = u64_to_user_ptr(call->args.rent_many.blocks);
-	if (!user_write_access_begin(to, call->args.rent_many.count *
-					 sizeof(*to)))
+	if (!user_write_access_begin(to, nr * sizeof(*to)))
 		return -EFAULT;
-	list_for_each_entry(blk, batch, node) {
+	for (i = 0; i < nr; i++, to++) {
 		struct bufpool_block block;
 
-		bufpool_blk_report(blk, &block);
+		bufpool_blk_report(blks[i], &block);
 		unsafe_put_user(block.handle, &to->handle, fault);
 		unsafe_put_user(block.offset, &to->offset, fault);
 		unsafe_put_user(block.length, &to->length, fault);
-		to++;
 	}
 	user_write_access_end();
+	call->args.rent_many.blocks += nr * sizeof(*to);
 	return 0;
 
 fault:
@@ -237,13 +283,28 @@ fault:
 	return -EFAULT;
 }
 
+/* The array of replies may lie in several pages. */
+static int probe_replies(u64 address, unsigned int count)
+{
+	u64 end = address + count * sizeof(struct bufpool_block);
+	u64 at;
+
+	for (at = address; at < end; at = round_down(at + PAGE_SIZE, PAGE_SIZE))
+		if (probe_reply(u64_to_user_ptr(at)))
+			return -EFAULT;
+	return probe_reply(u64_to_user_ptr(end - 1));
+}
+
 static int run_rent_many(struct call *call)
 {
 	typeof(call->args.rent_many) *args = &call->args.rent_many;
+	struct bufpool_rent_many __user *to = call->uarg;
 	struct bufpool_request request = {
-		.count = args->count,
 		.timeout_ns = args->timeout_ns,
 	};
+	struct bufpool_blk *blks[CHUNK];
+	unsigned int done;
+	int ret;
 
 	if (args->reserved || !args->count || args->count > BUFPOOL_MANY_MAX)
 		return -EINVAL;
@@ -251,7 +312,24 @@ static int run_rent_many(struct call *call)
 				   args->timeout_ns);
 	if (IS_ERR(request.class))
 		return PTR_ERR(request.class);
-	return rent(call, &request, args->flags, tell_rent_many);
+	if (probe_replies(args->blocks, args->count) ||
+	    get_wait_id(&request, args->size >=
+				  offsetofend(struct bufpool_rent_many, wait_id),
+			&to->wait_id))
+		return -EFAULT;
+	for (done = 0; done < args->count; done += ret) {
+		request.count = min(args->count - done, CHUNK);
+		ret = rent(call, &request, args->flags, blks, tell_rent_many);
+		if (ret == -ERESTARTSYS && !done)
+			return restart(&request, &to->wait_id);
+		if (ret < 0)
+			return done ?: ret;
+		if (ret < request.count)
+			return done + ret;
+		/* the call waits for the first block only */
+		args->flags |= BUFPOOL_RENT_NONBLOCK;
+	}
+	return done;
 }
 
 static bool return_flags_are_valid(u32 flags)
@@ -265,11 +343,11 @@ static int run_return(struct call *call)
 	int ret;
 
 	if (!args->flags &&
-	    bufpool_client_return_near(client_of(call), args->handle))
+	    bufpool_rental_return_fast(client_of(call), args->handle))
 		return 0;
 	if (!return_flags_are_valid(args->flags))
 		return -EINVAL;
-	ret = bufpool_client_return(client_of(call), &args->handle, 1,
+	ret = bufpool_rental_return(client_of(call), &args->handle, 1,
 				    args->flags);
 	return ret < 0 ? ret : 0;
 }
@@ -294,14 +372,11 @@ fault:
 	return -EFAULT;
 }
 
-/* Handles are taken in by so many, which fit on the stack. */
-#define RETURN_CHUNK	64U
-
 static int run_return_many(struct call *call)
 {
 	struct bufpool_return_many *args = &call->args.return_many;
 	const u64 __user *from = u64_to_user_ptr(args->handles);
-	u64 handles[RETURN_CHUNK];
+	u64 handles[CHUNK];
 	unsigned int done, chunk;
 	int ret;
 
@@ -310,10 +385,10 @@ static int run_return_many(struct call *call)
 		return -EINVAL;
 
 	for (done = 0; done < args->count; done += ret) {
-		chunk = min(args->count - done, RETURN_CHUNK);
+		chunk = min(args->count - done, CHUNK);
 		if (get_words(handles, from + done, chunk))
 			return done ?: -EFAULT;
-		ret = bufpool_client_return(client_of(call), handles, chunk,
+		ret = bufpool_rental_return(client_of(call), handles, chunk,
 					    args->flags);
 		if (ret < 0)
 			return done ?: ret;
@@ -329,7 +404,7 @@ static int run_limit(struct call *call)
 
 	if (args->flags)
 		return -EINVAL;
-	return bufpool_client_set_ceiling(client_of(call), args->ceiling);
+	return bufpool_rental_set_ceiling(client_of(call), args->ceiling);
 }
 
 static int run_stats(struct call *call)
@@ -353,7 +428,8 @@ static int run_trim(struct call *call)
 	/* what has been trimmed cannot be undone: first see that it can be told */
 	if (put_user(0, &to->trimmed))
 		return -EFAULT;
-	trimmed = bufpool_warm_trim(client_of(call), call->args.trim.min_size);
+	bufpool_poll_relieve(client_of(call));
+	trimmed = bufpool_evict_trim(client_of(call), call->args.trim.min_size);
 	return put_user(trimmed, &to->trimmed);
 }
 
@@ -474,21 +550,9 @@ static long chardev_ioctl(struct file *file, unsigned int cmd,
 static __poll_t chardev_poll(struct file *file, poll_table *table)
 {
 	struct bufpool_client *client = file->private_data;
-	struct bufpool_pool *pool = client->pool;
-	__poll_t mask = 0;
 
-	poll_wait(file, &pool->poll, table);
-	/*
-	 * Pairs with bufpool_pool_announce() and bufpool_poll_wake(): either they
-	 * see who polls, or this sees what they tell. Not every kernel's
-	 * poll_wait() ends in a barrier.
-	 */
-	smp_mb();
-	if (bufpool_rent_could(&pool->classes[0]))
-		mask |= EPOLLIN | EPOLLRDNORM;
-	if (bufpool_pool_waiting(pool))
-		mask |= EPOLLPRI;
-	return mask;
+	poll_wait(file, &client->poll, table);
+	return bufpool_poll(client, poll_requested_events(table));
 }
 
 static int chardev_mmap(struct file *file, struct vm_area_struct *vma)
@@ -511,18 +575,6 @@ static void chardev_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "bufpool-returns:\t%llu\n", stats.client_returns);
 }
 
-/**
- * struct bufpool_chardev - the device of a pool
- * @misc: the device
- * @pool: the pool
- * @sysfs: what is below the device in sysfs
- */
-struct bufpool_chardev {
-	struct miscdevice misc;
-	struct bufpool_pool *pool;
-	struct bufpool_sysfs *sysfs;
-};
-
 static int chardev_open(struct inode *inode, struct file *file)
 {
 	struct bufpool_chardev *chardev =
@@ -532,6 +584,7 @@ static int chardev_open(struct inode *inode, struct file *file)
 	client = bufpool_client_create(chardev->pool, inode);
 	if (!client)
 		return -ENOMEM;
+	bufpool_poll_init(client);
 	file->private_data = client;
 	file->f_mapping = &client->mapping;
 	return nonseekable_open(inode, file);
@@ -539,6 +592,8 @@ static int chardev_open(struct inode *inode, struct file *file)
 
 static int chardev_release(struct inode *inode, struct file *file)
 {
+	bufpool_poll_exit(file->private_data);
+	bufpool_rental_end_all(file->private_data);
 	bufpool_client_destroy(file->private_data);
 	return 0;
 }
@@ -578,12 +633,14 @@ static int register_misc(struct miscdevice *misc)
 /**
  * bufpool_chardev_create - make a pool's device
  * @pool: the pool; stays the caller's, who keeps it longer than the device
+ * @groups: the files of the device in sysfs
  *
  * The device can be opened before this returns.
  *
  * Return: the device, which the caller owns, or ERR_PTR().
  */
-struct bufpool_chardev *bufpool_chardev_create(struct bufpool_pool *pool)
+struct bufpool_chardev *bufpool_chardev_create(struct bufpool_pool *pool,
+					       const struct attribute_group **groups)
 {
 	struct bufpool_chardev *chardev = kzalloc(sizeof(*chardev), GFP_KERNEL);
 	int err;
@@ -595,13 +652,12 @@ struct bufpool_chardev *bufpool_chardev_create(struct bufpool_pool *pool)
 	chardev->misc.name = pool->name;
 	chardev->misc.fops = &chardev_fops;
 	chardev->misc.mode = 0660;
-	chardev->misc.groups = bufpool_sysfs_groups;
+	chardev->misc.groups = groups;
 	err = register_misc(&chardev->misc);
 	if (err) {
 		kfree(chardev);
 		return ERR_PTR(err);
 	}
-	chardev->sysfs = bufpool_sysfs_create(pool, chardev->misc.this_device);
 	return chardev;
 }
 
@@ -611,15 +667,6 @@ struct bufpool_chardev *bufpool_chardev_create(struct bufpool_pool *pool)
  */
 void bufpool_chardev_destroy(struct bufpool_chardev *chardev)
 {
-	bufpool_sysfs_destroy(chardev->sysfs);
 	misc_deregister(&chardev->misc);
 	kfree(chardev);
-}
-
-/* The pool that a device is for. */
-struct bufpool_pool *bufpool_chardev_pool(struct device *dev)
-{
-	struct miscdevice *misc = dev_get_drvdata(dev);
-
-	return container_of(misc, struct bufpool_chardev, misc)->pool;
 }

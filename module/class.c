@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A class: all blocks of one size, and the depot of those that are free.
+ * A class: all blocks of one size and backing, and the lists of those that are free.
  *
  * Blocks are taken from slabs that are in use already before slabs that are
  * wholly free, so that the latter stay so and can be given back.
  */
 #include <linux/log2.h>
-#include <linux/sched/signal.h>
 #include "bufpool.h"
 
 /**
@@ -31,15 +30,17 @@ int bufpool_class_init(struct bufpool_class *class, struct bufpool_pool *pool,
 	class->slab_size = max_t(size_t, pool->config.slab_size, block_size);
 	class->slab_shift = ilog2(class->slab_size) - class->shift;
 	class->per_slab = 1U << class->slab_shift;
-	mutex_init(&class->grow);
+	class->small_until = jiffies;
 	xa_init_flags(&class->slabs, XA_FLAGS_ALLOC);
+	bufpool_lru_init(&class->warm);
 	spin_lock_init(&class->lock);
 	INIT_LIST_HEAD(&class->partial);
 	INIT_LIST_HEAD(&class->idle);
 	INIT_LIST_HEAD(&class->full);
 	INIT_LIST_HEAD(&class->draining);
 	INIT_LIST_HEAD(&class->dirty);
-	INIT_LIST_HEAD(&class->waiters);
+	class->waiters[0] = RB_ROOT_CACHED;
+	class->waiters[1] = RB_ROOT_CACHED;
 
 	snprintf(name, sizeof(name), "%s-%zuk-table", pool->name,
 		 block_size >> 10);
@@ -64,22 +65,30 @@ void bufpool_class_exit(struct bufpool_class *class)
 	class->backing->exit(class);
 	kmem_cache_destroy(class->tables);
 	xa_destroy(&class->slabs);
-	mutex_destroy(&class->grow);
+}
+
+static void class_set_idle(struct bufpool_class *class,
+			   struct bufpool_slab *slab, bool idle)
+{
+	lockdep_assert_held(&class->lock);
+	if (slab->idle != idle) {
+		class->nr_idle += idle ? 1 : -1;
+		class->idle_bytes += idle ? bufpool_slab_bytes(slab) :
+					    -bufpool_slab_bytes(slab);
+	}
+	slab->idle = idle;
+	class->least_idle = min(class->least_idle, class->idle_bytes);
 }
 
 /* Put a slab where its number of free blocks says. */
-static void sort(struct bufpool_class *class, struct bufpool_slab *slab)
+void bufpool_class_sort_slab(struct bufpool_class *class,
+			     struct bufpool_slab *slab)
 {
-	lockdep_assert_held(&class->lock);
-	if (slab->idle)
-		class->nr_idle--;
-	slab->idle = slab->nr_free == class->per_slab;
-	if (slab->idle)
-		class->nr_idle++;
-	class->least_idle = min(class->least_idle, class->nr_idle);
-
+	class_set_idle(class, slab, slab->nr_free == slab->nr_blks);
 	if (slab->draining)
 		list_move(&slab->node, &class->draining);
+	else if (slab->idle && bufpool_slab_is_small(slab))
+		list_move_tail(&slab->node, &class->idle);
 	else if (slab->idle)
 		list_move(&slab->node, &class->idle);
 	else if (slab->nr_free)
@@ -88,16 +97,17 @@ static void sort(struct bufpool_class *class, struct bufpool_slab *slab)
 		list_move(&slab->node, &class->full);
 }
 
-/* Take a block out of a slab and the depot. */
-static void take_out(struct bufpool_class *class, struct bufpool_slab *slab)
+/* A block was popped from a slab. */
+static void class_count_out(struct bufpool_class *class,
+			    struct bufpool_slab *slab)
 {
 	class->nr_out++;
-	if (!slab->nr_free || slab->nr_free == class->per_slab - 1)
-		sort(class, slab);
+	if (!slab->nr_free || slab->nr_free == slab->nr_blks - 1)
+		bufpool_class_sort_slab(class, slab);
 }
 
 /**
- * bufpool_class_take - take a free block out of the depot
+ * bufpool_class_take - take a free block
  * @class: whose; its lock is held
  *
  * Return: the block, in transit and maybe dirty, or NULL if none is free or
@@ -119,12 +129,12 @@ struct bufpool_blk *bufpool_class_take(struct bufpool_class *class)
 	if (!slab)
 		return NULL;
 	blk = bufpool_slab_pop(slab);
-	take_out(class, slab);
+	class_count_out(class, slab);
 	return blk;
 }
 
 /**
- * bufpool_class_take_dirty - take a dirty block out of the depot, to scrub it
+ * bufpool_class_take_dirty - take a dirty free block, to scrub it
  * @class: whose
  *
  * Return: the block, in transit; it counts as free until it is put back. Or NULL.
@@ -139,7 +149,7 @@ struct bufpool_blk *bufpool_class_take_dirty(struct bufpool_class *class)
 					dirty_node);
 	if (slab) {
 		blk = bufpool_slab_pop_dirty(slab);
-		take_out(class, slab);
+		class_count_out(class, slab);
 		blk->scrubbing = true;
 		class->nr_scrubbing++;
 	}
@@ -153,144 +163,46 @@ bool bufpool_class_has_free(struct bufpool_class *class)
 	bool ret;
 
 	spin_lock(&class->lock);
-	ret = list_empty(&class->waiters) &&
+	ret = !bufpool_class_has_waiters(class) &&
 	      (!list_empty(&class->partial) || !list_empty(&class->idle));
 	spin_unlock(&class->lock);
 	return ret;
 }
 
-/*
- * Hand a new slab's blocks to those who wait, one to the caller if it wants one,
- * and the rest to the depot.
- */
-static void add(struct bufpool_class *class, struct bufpool_slab *slab,
-		struct bufpool_blk **keep)
-{
-	unsigned int i = 0, last = class->per_slab;
-
-	spin_lock(&class->lock);
-	class->nr_slabs++;
-	class->nr_out += class->per_slab;
-	while (i < class->per_slab &&
-	       bufpool_wait_hand_over(class, &slab->blks[i]))
-		i++;
-	if (keep && i < class->per_slab)
-		*keep = &slab->blks[i++];
-	class->nr_out -= class->per_slab - i;
-	/* the last is popped first, and low offsets are to go out first */
-	while (last-- > i)
-		bufpool_slab_push(slab, &slab->blks[last]);
-	sort(class, slab);
-	spin_unlock(&class->lock);
-
-	/* what nobody here needs may make room elsewhere, or be rented */
-	if (i < class->per_slab)
-		bufpool_pool_announce(class->pool);
-}
-
-/* Charge a slab; where the pool is full, wholly free slabs give way. */
-static int charge(struct bufpool_class *class)
-{
-	struct bufpool_pool *pool = class->pool;
-	size_t missing;
-	int err;
-
-	do {
-		err = bufpool_pool_charge(pool, class->slab_size);
-		missing = bufpool_pool_missing(pool, class->slab_size);
-		if (err == -EAGAIN && signal_pending(current))
-			return -ERESTARTSYS;
-	} while (err == -EAGAIN && bufpool_pool_drop_idle(pool, missing));
-	return err;
-}
-
-/**
- * bufpool_class_grow - add a slab
- * @class: whose; its grow mutex is held
- * @keep: gets a block, in transit, if those who wait leave one; or NULL
- *
- * Where the pool is at its limit, or the system without memory, wholly free
- * slabs of other classes give way. May sleep.
- *
- * Return: 0; -EAGAIN where the limit forbids it now, -EDQUOT where it always
- * does, -ENOMEM.
- */
-int bufpool_class_grow(struct bufpool_class *class, struct bufpool_blk **keep)
-{
-	struct bufpool_pool *pool = class->pool;
-	struct bufpool_slab *slab;
-	int err;
-
-	lockdep_assert_held(&class->grow);
-	err = charge(class);
-	if (err)
-		return err;
-
-	slab = bufpool_slab_create(class);
-	if (IS_ERR(slab) && bufpool_pool_drop_idle(pool, class->slab_size))
-		slab = bufpool_slab_create(class);
-	if (IS_ERR(slab)) {
-		bufpool_pool_uncharge(pool, class->slab_size);
-		return PTR_ERR(slab);
-	}
-	add(class, slab, keep);
-	return 0;
-}
-
-/* Take an idle slab out of the class. */
-static void unlink(struct bufpool_class *class, struct bufpool_slab *slab)
+/* Take a slab out of the class. */
+static void class_unlink(struct bufpool_class *class, struct bufpool_slab *slab)
 {
 	lockdep_assert_held(&class->lock);
 	list_del_init(&slab->node);
 	list_del_init(&slab->dirty_node);
+	class_set_idle(class, slab, false);
 	class->nr_slabs--;
-	if (slab->idle)
-		class->nr_idle--;
-	class->least_idle = min(class->least_idle, class->nr_idle);
+	class->nr_blks -= slab->nr_blks;
 }
 
-static struct bufpool_slab *unlink_idle(struct bufpool_class *class)
+/* Take the idle slab that can best be missed out of the class, or NULL. */
+struct bufpool_slab *bufpool_class_unlink_idle(struct bufpool_class *class)
 {
-	struct bufpool_slab *slab;
+	struct bufpool_slab *slab = NULL;
 
 	spin_lock(&class->lock);
-	slab = list_first_entry_or_null(&class->idle, struct bufpool_slab, node);
-	if (slab)
-		unlink(class, slab);
+	if (!list_empty(&class->idle)) {
+		slab = list_last_entry(&class->idle, struct bufpool_slab, node);
+		class_unlink(class, slab);
+	}
 	spin_unlock(&class->lock);
 	return slab;
 }
 
-/* Give an unlinked slab to the system, in part: bufpool_class_flush() is due. */
-static void give_back(struct bufpool_class *class, struct bufpool_slab *slab)
-{
-	bufpool_slab_destroy(slab);
-	WRITE_ONCE(class->stale, 1);
-	bufpool_pool_uncharge(class->pool, class->slab_size);
-}
-
-/**
- * bufpool_class_flush - have the backing keep nothing of what was given back
- * @class: whose
- *
- * May sleep, and wait for all CPUs; not to be called from reclaim.
- */
-void bufpool_class_flush(struct bufpool_class *class)
-{
-	if (!READ_ONCE(class->stale) || !xchg(&class->stale, 0))
-		return;
-	class->backing->shrink(class);
-}
-
-static bool is_wanted(struct bufpool_slab *slab)
+static bool class_wants(struct bufpool_slab *slab)
 {
 	return slab->class->pooled && !slab->draining &&
 	       !bufpool_pool_missing(slab->class->pool, 0);
 }
 
 /* Make a block free. Return: its slab, if that is to be given back. */
-static struct bufpool_slab *put_free(struct bufpool_class *class,
-				     struct bufpool_blk *blk)
+struct bufpool_slab *bufpool_class_put_free(struct bufpool_class *class,
+					    struct bufpool_blk *blk)
 {
 	struct bufpool_slab *slab = bufpool_blk_slab(blk);
 	bool unwanted;
@@ -298,86 +210,19 @@ static struct bufpool_slab *put_free(struct bufpool_class *class,
 	lockdep_assert_held(&class->lock);
 	bufpool_slab_push(slab, blk);
 	class->nr_out--;
-	unwanted = slab->nr_free == class->per_slab && !is_wanted(slab);
+	unwanted = slab->nr_free == slab->nr_blks && !class_wants(slab);
 	if (unwanted)
-		unlink(class, slab);
-	else if (slab->nr_free == 1 || slab->nr_free == class->per_slab)
-		sort(class, slab);
+		class_unlink(class, slab);
+	else if (slab->nr_free == 1 || slab->nr_free == slab->nr_blks)
+		bufpool_class_sort_slab(class, slab);
 	return unwanted ? slab : NULL;
 }
 
 /**
- * bufpool_class_offer - let a block go back to its class
- * @blk: in transit; nothing can reach its memory
- * @keep: gets it, if nobody waits for one; or NULL
- *
- * It goes to the first who waits for one, else to the caller or the depot; a
- * slab that is not to be kept goes to the system. May sleep.
- */
-void bufpool_class_offer(struct bufpool_blk *blk, struct bufpool_blk **keep)
-{
-	struct bufpool_slab *slab = bufpool_blk_slab(blk), *unwanted = NULL;
-	bool is_free = false, dirty = blk->dirty;
-	struct bufpool_class *class = slab->class;
-
-	spin_lock(&class->lock);
-	if (blk->scrubbing)
-		class->nr_scrubbing--;
-	blk->scrubbing = false;
-	if (slab->draining || bufpool_pool_missing(class->pool, 0)) {
-		unwanted = put_free(class, blk);
-	} else if (!bufpool_wait_hand_over(class, blk)) {
-		if (keep)
-			*keep = blk;
-		else
-			unwanted = put_free(class, blk);
-		is_free = !keep;
-	}
-	spin_unlock(&class->lock);
-
-	if (unwanted) {
-		give_back(class, unwanted);
-		bufpool_pool_flush_later(class->pool);
-	} else if (is_free) {
-		bufpool_pool_announce(class->pool);
-		if (dirty)
-			bufpool_pool_scrub_later(class->pool);
-	}
-}
-
-/* Let a block go back to its class. May sleep. */
-void bufpool_class_put(struct bufpool_blk *blk)
-{
-	bufpool_class_offer(blk, NULL);
-}
-
-/**
- * bufpool_class_drop_idle - give wholly free slabs to the system
- * @class: whose
- * @bytes: at least so many, if there are as many
- *
- * bufpool_class_flush() is due. May sleep.
- *
- * Return: how many bytes.
- */
-size_t bufpool_class_drop_idle(struct bufpool_class *class, size_t bytes)
-{
-	struct bufpool_slab *slab;
-	size_t dropped = 0;
-
-	while (dropped < bytes && (slab = unlink_idle(class))) {
-		give_back(class, slab);
-		dropped += class->slab_size;
-		cond_resched();
-	}
-	return dropped;
-}
-
-/**
- * bufpool_class_spare - how many idle slabs nobody has needed lately
+ * bufpool_class_spare - how much idle memory nobody has needed lately
  * @class: whose
  *
- * Return: the fewest that there were since the last call.
+ * Return: the fewest bytes in idle slabs that there were since the last call.
  */
 unsigned long bufpool_class_spare(struct bufpool_class *class)
 {
@@ -385,13 +230,13 @@ unsigned long bufpool_class_spare(struct bufpool_class *class)
 
 	spin_lock(&class->lock);
 	least = class->least_idle;
-	class->least_idle = class->nr_idle;
+	class->least_idle = class->idle_bytes;
 	spin_unlock(&class->lock);
 	return least;
 }
 
-static void drain_list(struct bufpool_class *class, struct list_head *slabs,
-		       size_t *bytes)
+static void class_drain_list(struct bufpool_class *class,
+			     struct list_head *slabs, size_t *bytes)
 {
 	struct bufpool_slab *slab, *next;
 
@@ -400,8 +245,8 @@ static void drain_list(struct bufpool_class *class, struct list_head *slabs,
 		if (!*bytes)
 			break;
 		slab->draining = true;
-		sort(class, slab);
-		*bytes -= min(*bytes, class->slab_size);
+		bufpool_class_sort_slab(class, slab);
+		*bytes -= min(*bytes, bufpool_slab_bytes(slab));
 	}
 }
 
@@ -411,16 +256,16 @@ static void drain_list(struct bufpool_class *class, struct list_head *slabs,
  * @bytes: of slabs of so many bytes
  *
  * When all its blocks are free such a slab goes to the system. That makes room
- * for one who waits for a larger size, and whom many small rents would keep
- * waiting otherwise.
+ * for a waiter for a larger size, which many small rents would keep waiting
+ * otherwise.
  *
  * Return: how many bytes are missing still.
  */
 size_t bufpool_class_start_draining(struct bufpool_class *class, size_t bytes)
 {
 	spin_lock(&class->lock);
-	drain_list(class, &class->partial, &bytes);
-	drain_list(class, &class->full, &bytes);
+	class_drain_list(class, &class->partial, &bytes);
+	class_drain_list(class, &class->full, &bytes);
 	spin_unlock(&class->lock);
 	return bytes;
 }
@@ -433,19 +278,9 @@ void bufpool_class_stop_draining(struct bufpool_class *class)
 	spin_lock(&class->lock);
 	list_for_each_entry_safe(slab, next, &class->draining, node) {
 		slab->draining = false;
-		sort(class, slab);
+		bufpool_class_sort_slab(class, slab);
 	}
 	spin_unlock(&class->lock);
-}
-
-/**
- * bufpool_class_drain - give every slab to the system
- * @class: no block is out; may be half made, or zero
- */
-void bufpool_class_drain(struct bufpool_class *class)
-{
-	if (class->pool)
-		bufpool_class_drop_idle(class, SIZE_MAX);
 }
 
 /* What a class has, at one instant. */
@@ -457,7 +292,7 @@ void bufpool_class_stats(struct bufpool_class *class,
 	stats->idle_slabs = class->nr_idle;
 	/* what is being zeroed is free all the same */
 	stats->out = class->nr_out - class->nr_scrubbing;
-	stats->free = stats->slabs * class->per_slab - stats->out;
+	stats->free = class->nr_blks - stats->out;
 	stats->waiting = class->nr_waiting;
 	spin_unlock(&class->lock);
 }

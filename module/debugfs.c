@@ -3,7 +3,8 @@
  * /sys/kernel/debug/bufpool: who holds what, for whoever runs the machine.
  *
  * An open file holds a reference to the module, and a read holds off the removal
- * of the file. So nobody looks at a pool that is being destroyed.
+ * of the file. So nobody looks at a pool that is being destroyed. Clients are looked
+ * through under RCU: opening the device waits for no reader.
  */
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
@@ -14,23 +15,21 @@ static void *clients_start(struct seq_file *m, loff_t *pos)
 {
 	struct bufpool_pool *pool = m->private;
 
-	mutex_lock(&pool->clients_lock);
+	rcu_read_lock();
 	/* the head itself stands for the header */
-	return seq_list_start_head(&pool->clients, *pos);
+	return seq_list_start_head_rcu(&pool->clients, *pos);
 }
 
 static void *clients_next(struct seq_file *m, void *v, loff_t *pos)
 {
 	struct bufpool_pool *pool = m->private;
 
-	return seq_list_next(v, &pool->clients, pos);
+	return seq_list_next_rcu(v, &pool->clients, pos);
 }
 
 static void clients_stop(struct seq_file *m, void *v)
 {
-	struct bufpool_pool *pool = m->private;
-
-	mutex_unlock(&pool->clients_lock);
+	rcu_read_unlock();
 }
 
 static void show_header(struct seq_file *m)

@@ -18,7 +18,6 @@
 /* Parameters as given; changed and read under kernel_param_lock(). */
 static struct bufpool_config config = {
 	.slab_size = SZ_128K,
-	.max_pooled = SZ_1M,
 	.quota = LONG_MAX,
 	.floor = SZ_1M,
 	.warm_blocks = 64,
@@ -31,6 +30,7 @@ static bool limit_is_given;
 /* All are there from the end of loading to the beginning of unloading. */
 static struct bufpool_pool *pool;
 static struct bufpool_chardev *chardev;
+static struct bufpool_sysfs *sysfs;
 static struct dentry *debugfs;
 
 /* Take the suffix off a number of bytes and say by how much it shifts. */
@@ -124,7 +124,7 @@ module_param_cb(slab_size, &bytes_ops, &config.slab_size, 0444);
 MODULE_PARM_DESC(slab_size, "bytes that the pool grows by; a power of two (default 128K)");
 
 module_param_cb(max_pooled, &bytes_ops, &config.max_pooled, 0444);
-MODULE_PARM_DESC(max_pooled, "bytes in the largest block that is kept for reuse; a power of two (default 1M)");
+MODULE_PARM_DESC(max_pooled, "bytes in the largest block that is kept for reuse; a power of two (default the largest that can be rented)");
 
 module_param_cb(limit, &limit_ops, &config.limit, 0644);
 MODULE_PARM_DESC(limit, "bytes that the pool may hold (default an eighth of the memory)");
@@ -148,7 +148,7 @@ static unsigned long default_limit(void)
 {
 	unsigned long eighth = (totalram_pages() / 8) << PAGE_SHIFT;
 
-	return max3(eighth, config.slab_size, config.max_pooled);
+	return max(eighth, config.slab_size);
 }
 
 static int start(void)
@@ -158,11 +158,13 @@ static int start(void)
 	pool = bufpool_pool_create(KBUILD_MODNAME, &config);
 	if (IS_ERR(pool))
 		return PTR_ERR(pool);
-	chardev = bufpool_chardev_create(pool);
+	config.max_pooled = pool->config.max_pooled;
+	chardev = bufpool_chardev_create(pool, bufpool_sysfs_groups);
 	if (IS_ERR(chardev)) {
 		bufpool_pool_destroy(pool);
 		return PTR_ERR(chardev);
 	}
+	sysfs = bufpool_sysfs_create(pool, chardev->misc.this_device);
 	debugfs = bufpool_debugfs_create(pool);
 	return 0;
 }
@@ -170,6 +172,7 @@ static int start(void)
 static void stop(void)
 {
 	bufpool_debugfs_destroy(debugfs);
+	bufpool_sysfs_destroy(sysfs);
 	bufpool_chardev_destroy(chardev);
 	bufpool_pool_destroy(pool);
 	pool = NULL;

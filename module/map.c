@@ -4,48 +4,72 @@
  *
  * A mapping may cover blocks that nobody has rented yet, so page-table entries
  * are made by the fault handler, for a whole block at a time, and only if the
- * client owns the block. When a block leaves the client, its entries must be
+ * client rents the block. When a block leaves the client, its entries must be
  * gone before anyone else can own it. With faults on other CPUs, in any process
  * that maps the file, that is so because:
  *
- *   1. Whoever takes the block away (claim() in client.c) first clears
- *	blk->owner, and then takes map_sem exclusively and lets it go.
- *   2. A fault holds map_sem, shared, from its look at blk->owner until it has
- *	inserted the last entry.
- *   3. So each fault either ends before (1) has got map_sem, and its entries
- *	are there for unmap_mapping_range() to find; or begins after, and sees
- *	that the client is not the owner.
- *   4. unmap_mapping_pages() returns when the entries are cleared in every
- *	mapping of the client and no TLB holds them. mremap() moves entries into
- *	areas that come later in the tree that it walks, or under the locks
- *	that it takes; fork() copies none. munmap() on another CPU may have cleared
- *	entries that a TLB still holds, in an area that the walk no longer
- *	finds; but for VM_PFNMAP areas, whose pages hold no reference, mm
- *	flushes the TLB before it unlinks the area. (exit() does not, and
- *	need not: nothing runs in that address space any more.)
+ *   1. A fault pins the block (map_pin()): under client->lock it sees that the
+ *	client rents it, and counts itself in blk->pins. It inserts entries only
+ *	while it has the pin.
+ *   2. A task that takes the block away clears blk->owner under client->lock
+ *	(bufpool_client_disown()); no fault pins it from then on. A thief takes
+ *	only a block without a pin (warm_try_claim()). The client itself takes
+ *	it anyway, and waits until no pin is left (bufpool_map_synchronize()).
+ *   3. So from then on no entry is inserted, and all that were inserted are there
+ *	for bufpool_map_unmap() to find.
+ *   4. bufpool_map_unmap() visits every area of the client that covers the block,
+ *	and returns when the entries are cleared and no TLB holds them. It holds
+ *	mapping->i_mmap_rwsem, as unmap_mapping_pages() does, so the areas stay as
+ *	they are. mremap() moves entries into areas that come later in the tree that
+ *	it walks, or under the locks that it takes; fork() copies none. munmap()
+ *	on another CPU may have cleared entries that a TLB still holds, in an area
+ *	that the walk no longer finds; but for VM_PFNMAP areas, whose pages hold
+ *	no reference, mm flushes the TLB before it unlinks the area. (exit() does
+ *	not, and need not: nothing runs in that address space any more.)
  *   5. Only then is the block put where others can get it.
  *
- * map_sem is not held over unmap_mapping_pages(): the fault handler takes it
- * inside mmap_lock, and the other way round would be a deadlock for a caller who
- * comes with mmap_lock held.
+ * A thief waits for nothing that the client does: for pins it does not wait, and
+ * i_mmap_rwsem, which mmap() and munmap() of the client hold for writing, it only
+ * tries (bufpool_map_trylock()). Page-table locks are spinlocks.
  */
+#include <linux/interval_tree_generic.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
+#include <linux/personality.h>
 #include "bufpool.h"
 #include "trace.h"
 
-/* Under map_sem: the block at an offset, if it is the client's. */
-static struct bufpool_blk *find_held(struct bufpool_client *client, u64 offset)
+/* Pin the block at an offset, if the client rents it. */
+static struct bufpool_blk *map_pin(struct bufpool_client *client, u64 offset)
 {
 	struct bufpool_blk *blk;
 
-	lockdep_assert_held(&client->map_sem);
 	rcu_read_lock();
-	blk = bufpool_pool_find_offset(client->pool, offset);
-	/* what is mapped already stays so while it is warm; nothing is added */
-	if (blk && (!bufpool_client_holds(client, blk) || READ_ONCE(blk->warm)))
-		blk = NULL;
+	blk = bufpool_handle_find_offset(client->pool, offset);
+	if (blk) {
+		spin_lock(&client->lock);
+		/* what is mapped already stays so while it is warm; nothing is added */
+		if (!bufpool_client_rents(client, blk))
+			blk = NULL;
+		else if (blk->pins == U16_MAX)
+			blk = ERR_PTR(-EAGAIN);
+		else
+			blk->pins++;
+		spin_unlock(&client->lock);
+	}
 	rcu_read_unlock();
 	return blk;
+}
+
+static void map_unpin(struct bufpool_client *client, struct bufpool_blk *blk)
+{
+	bool last;
+
+	spin_lock(&client->lock);
+	last = !--blk->pins;
+	spin_unlock(&client->lock);
+	if (last && wq_has_sleeper(&client->unpinned))
+		wake_up_all(&client->unpinned);
 }
 
 static vm_fault_t map_page(struct vm_area_struct *vma, struct bufpool_blk *blk,
@@ -85,14 +109,17 @@ static vm_fault_t map_blk(struct vm_fault *vmf, struct bufpool_blk *blk)
 static vm_fault_t vma_fault(struct vm_fault *vmf)
 {
 	struct bufpool_client *client = vmf->vma->vm_file->private_data;
-	vm_fault_t ret = VM_FAULT_SIGBUS;
 	struct bufpool_blk *blk;
+	vm_fault_t ret;
 
-	down_read(&client->map_sem);
-	blk = find_held(client, (u64)vmf->pgoff << PAGE_SHIFT);
-	if (blk)
-		ret = map_blk(vmf, blk);
-	up_read(&client->map_sem);
+	blk = map_pin(client, (u64)vmf->pgoff << PAGE_SHIFT);
+	if (!blk)
+		return VM_FAULT_SIGBUS;
+	/* more faults at once than can be counted: this one tries again */
+	if (IS_ERR(blk))
+		return VM_FAULT_NOPAGE;
+	ret = map_blk(vmf, blk);
+	map_unpin(client, blk);
 	return ret;
 }
 
@@ -106,27 +133,23 @@ static int vma_access(struct vm_area_struct *vma, unsigned long addr, void *buf,
 	struct bufpool_client *client = vma->vm_file->private_data;
 	u64 offset = ((u64)vma->vm_pgoff << PAGE_SHIFT) + addr - vma->vm_start;
 	struct bufpool_blk *blk;
-	u64 at, size;
+	u64 at;
 
 	if (!(vma->vm_flags & (write ? VM_WRITE : VM_READ)))
 		return -EFAULT;
-	down_read(&client->map_sem);
-	blk = find_held(client, offset);
-	if (!blk) {
-		len = -EFAULT;
-		goto out;
-	}
+	blk = map_pin(client, offset);
+	if (IS_ERR_OR_NULL(blk))
+		return -EFAULT;
 	at = offset - bufpool_blk_offset(blk);
-	size = bufpool_class_block_size(bufpool_blk_class(blk));
-	len = min3((u64)len, size - at, (u64)(vma->vm_end - addr));
+	len = min3((u64)len, bufpool_blk_size(blk) - at,
+		   (u64)(vma->vm_end - addr));
 	if (write) {
 		WRITE_ONCE(blk->touched, true);
 		memcpy(bufpool_blk_memory(blk) + at, buf, len);
 	} else {
 		memcpy(buf, bufpool_blk_memory(blk) + at, len);
 	}
-out:
-	up_read(&client->map_sem);
+	map_unpin(client, blk);
 	return len;
 }
 
@@ -166,6 +189,20 @@ static const struct vm_operations_struct vm_ops = {
 	.access = vma_access,
 };
 
+/*
+ * Nothing in a block is executed. A program that is run with READ_IMPLIES_EXEC asks
+ * for that unknowingly whenever it reads. Return: whether the area may be mapped.
+ */
+static bool map_forbid_exec(struct vm_area_struct *vma)
+{
+	if (vma->vm_flags & VM_EXEC &&
+	    !(current->personality & READ_IMPLIES_EXEC))
+		return false;
+	vm_flags_mod(vma, 0, VM_EXEC | VM_MAYEXEC);
+	vma->vm_page_prot = vm_get_page_prot(vma->vm_flags);
+	return true;
+}
+
 static bool range_is_valid(struct bufpool_pool *pool, u64 offset, u64 length)
 {
 	u64 nr = offset >> BUFPOOL_SPAN_SHIFT;
@@ -174,6 +211,7 @@ static bool range_is_valid(struct bufpool_pool *pool, u64 offset, u64 length)
 
 	if (nr >= pool->nr_classes)
 		return false;
+	nr = array_index_nospec(nr, pool->nr_classes);
 	block_size = bufpool_class_block_size(&pool->classes[nr]);
 	return !(in_span & (block_size - 1)) && length <= BUFPOOL_SPAN - in_span;
 }
@@ -198,10 +236,10 @@ int bufpool_map(struct bufpool_client *client, struct vm_area_struct *vma)
 	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
 
 	/* a private mapping would copy what it writes, and keep the copies */
-	if (!(vma->vm_flags & VM_MAYSHARE) || vma->vm_flags & VM_EXEC)
+	if (!(vma->vm_flags & VM_MAYSHARE) || !map_forbid_exec(vma))
 		return -EINVAL;
 	if (offset == BUFPOOL_STATUS_OFFSET)
-		return bufpool_board_map(client->pool->board, vma);
+		return bufpool_status_map(client->pool->status, vma);
 	if (!range_is_valid(client->pool, offset, vma->vm_end - vma->vm_start))
 		return -EINVAL;
 	/* an area that is refused is never closed */
@@ -211,37 +249,73 @@ int bufpool_map(struct bufpool_client *client, struct vm_area_struct *vma)
 	}
 
 	vm_flags_mod(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTCOPY |
-			  VM_DONTDUMP, VM_MAYEXEC);
+			  VM_DONTDUMP, 0);
 	vma->vm_ops = &vm_ops;
 	return 0;
 }
 
-/**
- * bufpool_map_fence - let those faults end that have still seen an owner
- * @client: the owner
- *
- * Step 1 at the top of this file, after blk->owner has been cleared. May sleep.
- */
-void bufpool_map_fence(struct bufpool_client *client)
+static bool map_is_unpinned(struct bufpool_client *client,
+			    struct bufpool_blk *blk)
 {
-	down_write(&client->map_sem);
-	up_write(&client->map_sem);
+	bool ret;
+
+	spin_lock(&client->lock);
+	ret = !blk->pins;
+	spin_unlock(&client->lock);
+	return ret;
 }
 
 /**
+ * bufpool_map_synchronize - let those faults end that have a block pinned
+ * @client: owned it; the caller acts for that client
+ * @blk: the block, in transit
+ *
+ * Step 2 at the top of this file. May sleep.
+ */
+void bufpool_map_synchronize(struct bufpool_client *client,
+			     struct bufpool_blk *blk)
+{
+	wait_event(client->unpinned, map_is_unpinned(client, blk));
+}
+
+static inline unsigned long map_first(struct vm_area_struct *vma)
+{
+	return vma->vm_pgoff;
+}
+
+static inline unsigned long map_last(struct vm_area_struct *vma)
+{
+	return vma->vm_pgoff + vma_pages(vma) - 1;
+}
+
+/* To walk mapping->i_mmap as mm does. */
+INTERVAL_TREE_DEFINE(struct vm_area_struct, shared.rb, unsigned long,
+		     shared.rb_subtree_last, map_first, map_last,
+		     static inline, map_area)
+
+/**
  * bufpool_map_unmap - take a block out of every mapping of a client
- * @client: owned it
- * @blk: the block, in transit, after a fence
+ * @client: owned it; bufpool_map_lock() or bufpool_map_trylock() is held
+ * @blk: the block, in transit and without pins
  *
  * May sleep.
  */
 void bufpool_map_unmap(struct bufpool_client *client, struct bufpool_blk *blk)
 {
-	struct bufpool_class *class = bufpool_blk_class(blk);
+	unsigned long first = bufpool_blk_offset(blk) >> PAGE_SHIFT;
+	unsigned long last = first + (bufpool_blk_size(blk) >> PAGE_SHIFT) - 1;
+	struct rb_root_cached *areas = &client->mapping.i_mmap;
+	struct vm_area_struct *vma;
 
 	if (!READ_ONCE(blk->touched))
 		return;
-	unmap_mapping_pages(&client->mapping, bufpool_blk_offset(blk) >> PAGE_SHIFT,
-			    1UL << (class->shift - PAGE_SHIFT), true);
+	for (vma = map_area_iter_first(areas, first, last); vma;
+	     vma = map_area_iter_next(vma, first, last)) {
+		unsigned long from = max(first, map_first(vma));
+		unsigned long to = min(last, map_last(vma));
+
+		zap_vma_ptes(vma, vma->vm_start + ((from - map_first(vma)) << PAGE_SHIFT),
+			     (to - from + 1) << PAGE_SHIFT);
+	}
 	trace_bufpool_revoke(client, blk);
 }

@@ -1,49 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A pool: its classes, and how much memory they may hold together.
- *
- * Bytes are charged before a slab is made and uncharged after it is gone, so
- * what the pool holds never passes its limit.
+ * A pool: its classes, and what it is configured with.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
-#include <linux/nospec.h>
-#include <linux/poll.h>
 #include <linux/printk.h>
 #include "bufpool.h"
-#include "trace.h"
-
-/*
- * The largest object that a kmem_cache can be created for. Where the allocator
- * debugs itself it puts red zones around an object, and the largest sizes no
- * longer fit. To find that out by a creation that fails would leave a stack
- * trace in the log, so see what one object of a middle size occupies.
- */
-static size_t largest_object(void)
-{
-	const size_t size = KMALLOC_MAX_SIZE / 32;
-	size_t occupied = 0;
-	struct kmem_cache *cache;
-	void *object;
-
-	cache = kmem_cache_create_usercopy("bufpool-probe", size, PAGE_SIZE,
-					   SLAB_NO_MERGE, 0, size, NULL);
-	if (!cache)
-		return 0;
-	object = kmem_cache_alloc(cache, GFP_KERNEL);
-	if (object) {
-		occupied = folio_size(virt_to_folio(object));
-		kmem_cache_free(cache, object);
-	}
-	kmem_cache_destroy(cache);
-
-	if (!occupied)
-		return 0;
-	return occupied == size ? KMALLOC_MAX_SIZE : KMALLOC_MAX_SIZE / 2;
-}
 
 /*
  * Below this the allocator puts several slabs into one folio of its own, which
@@ -51,7 +16,7 @@ static size_t largest_object(void)
  */
 #define MIN_SLAB_SIZE	(PAGE_SIZE << PAGE_ALLOC_COSTLY_ORDER)
 
-static int check_power(const char *what, unsigned long value, size_t least,
+static int config_check_power(const char *what, unsigned long value, size_t least,
 		       size_t most)
 {
 	if (is_power_of_2(value) && value >= least && value <= most)
@@ -61,7 +26,7 @@ static int check_power(const char *what, unsigned long value, size_t least,
 	return -EINVAL;
 }
 
-static int check_range(const char *what, unsigned long value,
+static int config_check_range(const char *what, unsigned long value,
 		       unsigned long least, unsigned long most)
 {
 	if (value >= least && value <= most)
@@ -81,28 +46,28 @@ static int check_range(const char *what, unsigned long value,
  */
 int bufpool_config_check(const struct bufpool_config *config)
 {
-	unsigned long least = max(config->slab_size, config->max_pooled);
 	unsigned long most = totalram_pages() << PAGE_SHIFT;
 
-	return check_range("limit", config->limit, least, most) ?:
-	       check_range("quota", config->quota, PAGE_SIZE, LONG_MAX) ?:
-	       check_range("floor", config->floor, 0, most) ?:
-	       check_range("warm_blocks", config->warm_blocks, 0, U16_MAX) ?:
-	       check_range("warm_bytes", config->warm_bytes, 0, most) ?:
-	       check_range("trim_ms", config->trim_ms, 10, 3600000);
+	return config_check_range("limit", config->limit, config->slab_size, most) ?:
+	       config_check_range("quota", config->quota, PAGE_SIZE, LONG_MAX) ?:
+	       config_check_range("floor", config->floor, 0, most) ?:
+	       config_check_range("warm_blocks", config->warm_blocks, 0, U16_MAX) ?:
+	       config_check_range("warm_bytes", config->warm_bytes, 0, most) ?:
+	       config_check_range("trim_ms", config->trim_ms, 10, 3600000);
 }
 
-static int check_config(const struct bufpool_config *config, size_t largest)
+static int config_check(const struct bufpool_config *config, size_t largest)
 {
-	return check_power("slab_size", config->slab_size, MIN_SLAB_SIZE,
+	return config_check_power("slab_size", config->slab_size, MIN_SLAB_SIZE,
 			   largest) ?:
-	       check_power("max_pooled", config->max_pooled, PAGE_SIZE,
-			   largest) ?:
+	       (!config->max_pooled ? 0 :
+		config_check_power("max_pooled", config->max_pooled, PAGE_SIZE,
+				   largest)) ?:
 	       bufpool_config_check(config);
 }
 
 /* Classes from one page up, as long as slabs for them can be had. */
-static int init_classes(struct bufpool_pool *pool, size_t largest)
+static int pool_init_classes(struct bufpool_pool *pool, size_t largest)
 {
 	unsigned int wanted = ilog2(largest) - PAGE_SHIFT + 1;
 	int err = 0;
@@ -120,59 +85,35 @@ static int init_classes(struct bufpool_pool *pool, size_t largest)
 	return 0;
 }
 
-static struct bufpool_counters sum_counters(struct bufpool_pool *pool)
-{
-	struct bufpool_counters sum = {};
-	int cpu, event;
-
-	for_each_possible_cpu(cpu)
-		for (event = 0; event < BUFPOOL_NR_EVENTS; event++)
-			sum.of[event] += per_cpu_ptr(pool->counters,
-						     cpu)->of[event];
-	return sum;
-}
-
-/* Bytes in warm blocks of all clients. */
-size_t bufpool_pool_warm(struct bufpool_pool *pool)
-{
-	s64 bytes = 0;
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		bytes += READ_ONCE(per_cpu_ptr(pool->counters, cpu)->warm);
-	/* the parts are not read at one instant */
-	return max_t(s64, bytes, 0);
-}
-
 /* The last word of a pool: what it made, and that it is all gone. */
-static void account(struct bufpool_pool *pool)
+static void pool_check_balance(struct bufpool_pool *pool)
 {
-	struct bufpool_counters sum = sum_counters(pool);
+	struct bufpool_counters sum;
 
+	bufpool_counters_sum(pool->counters, &sum);
 	pr_debug("%s: %llu slabs created, %llu destroyed\n", pool->name,
 		 sum.of[BUFPOOL_SLABS_CREATED], sum.of[BUFPOOL_SLABS_DESTROYED]);
 	WARN_ON_ONCE(sum.of[BUFPOOL_SLABS_CREATED] != sum.of[BUFPOOL_SLABS_DESTROYED]);
 	WARN_ON_ONCE(sum.of[BUFPOOL_RENTS] != sum.of[BUFPOOL_RETURNS]);
-	WARN_ON_ONCE(atomic_long_read(&pool->pinned));
+	WARN_ON_ONCE(bufpool_budget_used(&pool->pinned));
 }
 
 /* Undo what there is of a pool. */
-static void destroy(struct bufpool_pool *pool)
+static void pool_free(struct bufpool_pool *pool)
 {
 	unsigned int i;
 
 	for (i = 0; i < BUFPOOL_MAX_CLASSES; i++)
-		bufpool_class_drain(&pool->classes[i]);
+		bufpool_supply_drain_class(&pool->classes[i]);
 	/* tables of slabs are freed by RCU callbacks */
 	rcu_barrier();
 	for (i = 0; i < BUFPOOL_MAX_CLASSES; i++)
 		bufpool_class_exit(&pool->classes[i]);
 	if (pool->counters)
-		account(pool);
+		pool_check_balance(pool);
 	free_percpu(pool->counters);
-	bufpool_board_destroy(pool->board);
-	mutex_destroy(&pool->drain_lock);
-	mutex_destroy(&pool->clients_lock);
+	bufpool_status_destroy(pool->status);
+	xa_destroy(&pool->users);
 	kfree(pool);
 }
 
@@ -188,9 +129,9 @@ static void destroy(struct bufpool_pool *pool)
 struct bufpool_pool *bufpool_pool_create(const char *name,
 					 const struct bufpool_config *config)
 {
-	size_t largest = largest_object();
+	size_t largest = bufpool_backing_slab_largest();
 	struct bufpool_pool *pool;
-	int err = largest ? check_config(config, largest) : -ENOMEM;
+	int err = largest ? config_check(config, largest) : -ENOMEM;
 
 	if (err)
 		return ERR_PTR(err);
@@ -200,17 +141,22 @@ struct bufpool_pool *bufpool_pool_create(const char *name,
 
 	pool->name = name;
 	pool->config = *config;
-	init_waitqueue_head(&pool->poll);
-	mutex_init(&pool->clients_lock);
-	mutex_init(&pool->drain_lock);
+	if (!config->max_pooled)
+		pool->config.max_pooled = largest;
+	spin_lock_init(&pool->poll_lock);
+	INIT_LIST_HEAD(&pool->armed[BUFPOOL_POLL_IN]);
+	INIT_LIST_HEAD(&pool->armed[BUFPOOL_POLL_PRI]);
+	spin_lock_init(&pool->clients_lock);
+	spin_lock_init(&pool->scrub_lock);
+	spin_lock_init(&pool->drain_lock);
 	INIT_LIST_HEAD(&pool->clients);
-	INIT_LIST_HEAD(&pool->users);
+	xa_init(&pool->users);
 	err = -ENOMEM;
 	pool->counters = alloc_percpu(struct bufpool_counters);
-	pool->board = bufpool_board_create();
-	if (!pool->counters || !pool->board)
+	pool->status = bufpool_status_create();
+	if (!pool->counters || !pool->status)
 		goto destroy;
-	err = init_classes(pool, largest);
+	err = pool_init_classes(pool, largest);
 	if (err)
 		goto destroy;
 	err = bufpool_reclaim_start(pool);
@@ -219,7 +165,7 @@ struct bufpool_pool *bufpool_pool_create(const char *name,
 	return pool;
 
 destroy:
-	destroy(pool);
+	pool_free(pool);
 	return ERR_PTR(err);
 }
 
@@ -230,201 +176,23 @@ destroy:
 void bufpool_pool_destroy(struct bufpool_pool *pool)
 {
 	bufpool_reclaim_stop(pool);
-	destroy(pool);
-}
-
-/**
- * bufpool_pool_find_offset - look up the block at an offset of the window
- * @pool: where
- * @offset: any number
- *
- * Under rcu_read_lock(), see bufpool_slab_find().
- *
- * Return: the block that the offset lies in, or NULL.
- */
-struct bufpool_blk *bufpool_pool_find_offset(struct bufpool_pool *pool,
-					     u64 offset)
-{
-	u64 nr = offset >> BUFPOOL_SPAN_SHIFT;
-	struct bufpool_class *class;
-
-	if (nr >= pool->nr_classes)
-		return NULL;
-	class = &pool->classes[array_index_nospec(nr, pool->nr_classes)];
-	return bufpool_slab_find(class, (offset & (BUFPOOL_SPAN - 1)) >>
-					class->shift);
-}
-
-/**
- * bufpool_pool_charge - ask for memory under the limit
- * @pool: whose limit
- * @bytes: how much
- *
- * Return: 0; -EAGAIN where others hold too much; -EDQUOT where the limit is less
- * than that.
- */
-int bufpool_pool_charge(struct bufpool_pool *pool, size_t bytes)
-{
-	long old = atomic_long_read(&pool->pinned);
-	unsigned long limit;
-
-	do {
-		limit = READ_ONCE(pool->config.limit);
-		if (bytes > limit || old > limit - bytes) {
-			trace_bufpool_limit_hit(BUFPOOL_BOUND_POOL, bytes, old,
-						limit);
-			return bytes > limit ? -EDQUOT : -EAGAIN;
-		}
-	} while (!atomic_long_try_cmpxchg(&pool->pinned, &old, old + bytes));
-	return 0;
-}
-
-/**
- * bufpool_pool_uncharge - undo bufpool_pool_charge()
- * @pool: whose limit
- * @bytes: how much
- *
- * Lets those who wait try again.
- */
-void bufpool_pool_uncharge(struct bufpool_pool *pool, size_t bytes)
-{
-	atomic_long_inc(&pool->uncharges);
-	/* pairs with look() */
-	smp_mb__after_atomic();
-	atomic_long_sub(bytes, &pool->pinned);
-	bufpool_pool_announce(pool);
-}
-
-/* Bytes in wholly free slabs. */
-size_t bufpool_pool_idle(struct bufpool_pool *pool)
-{
-	size_t bytes = 0;
-	unsigned int i;
-
-	for (i = 0; i < pool->nr_classes; i++)
-		bytes += READ_ONCE(pool->classes[i].nr_idle) *
-			 pool->classes[i].slab_size;
-	return bytes;
-}
-
-/* Bytes in blocks that are neither free nor being scrubbed. */
-static u64 bytes_out(struct bufpool_pool *pool)
-{
-	u64 bytes = 0;
-	unsigned int i;
-
-	for (i = 0; i < pool->nr_classes; i++) {
-		struct bufpool_class *class = &pool->classes[i];
-
-		spin_lock(&class->lock);
-		bytes += (u64)(class->nr_out - class->nr_scrubbing) <<
-			 class->shift;
-		spin_unlock(&class->lock);
-	}
-	return bytes;
-}
-
-/* Bytes that nobody rents; at the most so many can become idle slabs. */
-size_t bufpool_pool_unused(struct bufpool_pool *pool)
-{
-	u64 pinned = atomic_long_read(&pool->pinned);
-	u64 used = bytes_out(pool);
-
-	used -= min_t(u64, bufpool_pool_warm(pool), used);
-	return pinned > used ? pinned - used : 0;
-}
-
-/**
- * bufpool_pool_drop_some - give wholly free slabs to the system
- * @pool: whose
- * @bytes: at least so many, if there are as many
- *
- * bufpool_pool_flush() is due.
- *
- * Return: how many bytes.
- */
-size_t bufpool_pool_drop_some(struct bufpool_pool *pool, size_t bytes)
-{
-	size_t dropped = 0;
-	unsigned int i;
-
-	for (i = 0; i < pool->nr_classes && dropped < bytes; i++)
-		dropped += bufpool_class_drop_idle(&pool->classes[i],
-						   bytes - dropped);
-	return dropped;
-}
-
-/* bufpool_class_flush() for every class. */
-void bufpool_pool_flush(struct bufpool_pool *pool)
-{
-	unsigned int i;
-
-	for (i = 0; i < pool->nr_classes; i++)
-		bufpool_class_flush(&pool->classes[i]);
-}
-
-/**
- * bufpool_pool_start_draining - make room for one who waits
- * @but: for whose class; it keeps its slabs
- * @ticket: since when it waits, see wait.c; nothing is taken from who waits longer
- * @bytes: how much is missing
- */
-void bufpool_pool_start_draining(struct bufpool_class *but, u64 ticket,
-				 size_t bytes)
-{
-	struct bufpool_pool *pool = but->pool;
-	unsigned int i;
-
-	for (i = 0; i < pool->nr_classes; i++)
-		if (&pool->classes[i] != but &&
-		    !bufpool_wait_has_older(&pool->classes[i], ticket, true))
-			bytes = bufpool_class_start_draining(&pool->classes[i],
-							     bytes);
-}
-
-/* Undo bufpool_pool_start_draining(). */
-void bufpool_pool_stop_draining(struct bufpool_pool *pool)
-{
-	unsigned int i;
-
-	for (i = 0; i < pool->nr_classes; i++)
-		bufpool_class_stop_draining(&pool->classes[i]);
-}
-
-/**
- * bufpool_pool_drop_idle - give wholly free slabs to the system
- * @pool: whose
- * @bytes: so many, or none at all if there are not as many
- *
- * May sleep.
- *
- * Return: whether it did.
- */
-bool bufpool_pool_drop_idle(struct bufpool_pool *pool, size_t bytes)
-{
-	size_t dropped;
-
-	if (bufpool_pool_idle(pool) < bytes)
-		return false;
-	dropped = bufpool_pool_drop_some(pool, bytes);
-	bufpool_pool_flush(pool);
-	return dropped >= bytes;
+	pool_free(pool);
 }
 
 /* Over its limit, a pool gives back warm blocks and wholly free slabs at once. */
-static void enforce_limit(struct bufpool_pool *pool)
+static void pool_enforce_limit(struct bufpool_pool *pool)
 {
 	struct bufpool_blk *blk;
 
 	while (bufpool_pool_missing(pool, 0)) {
-		if (bufpool_pool_drop_some(pool, bufpool_pool_missing(pool, 0)))
+		if (bufpool_supply_drop(pool, bufpool_pool_missing(pool, 0)))
 			continue;
-		blk = bufpool_warm_steal(pool, NULL, NULL);
+		blk = bufpool_evict_steal(pool, NULL);
 		if (!blk)
 			break;
-		bufpool_class_put(blk);
+		bufpool_supply_put(blk);
 	}
-	bufpool_pool_flush(pool);
+	bufpool_supply_flush(pool);
 }
 
 /**
@@ -446,17 +214,10 @@ void bufpool_pool_configure(struct bufpool_pool *pool,
 	WRITE_ONCE(pool->config.warm_blocks, config->warm_blocks);
 	WRITE_ONCE(pool->config.warm_bytes, config->warm_bytes);
 	WRITE_ONCE(pool->config.trim_ms, config->trim_ms);
-	enforce_limit(pool);
+	pool_enforce_limit(pool);
 	if (new_period)
 		bufpool_reclaim_reschedule(pool);
-	bufpool_pool_announce(pool);
-}
-
-/* Whoever polls the device shall look again. */
-void bufpool_poll_wake(struct bufpool_pool *pool)
-{
-	if (wq_has_sleeper(&pool->poll))
-		wake_up_poll(&pool->poll, EPOLLIN | EPOLLRDNORM | EPOLLPRI);
+	bufpool_pool_wake_waiters(pool);
 }
 
 /* Fill in what BUFPOOL_IOC_INFO says. */
@@ -478,28 +239,29 @@ void bufpool_pool_info(struct bufpool_pool *pool, struct bufpool_info *info)
  * What is in use, and what is pinned, such that the former is part of the
  * latter: if no slab went away between the two looks it was.
  */
-static void look(struct bufpool_pool *pool, struct bufpool_stats *stats)
+static void pool_snapshot(struct bufpool_pool *pool, struct bufpool_stats *stats)
 {
 	unsigned int tries = 100;
 	long uncharges;
 	u64 out;
 
 	do {
-		/* each pairs with bufpool_pool_uncharge() */
+		/* each pairs with bufpool_budget_uncharge_pool() */
 		uncharges = atomic_long_read_acquire(&pool->uncharges);
-		out = bytes_out(pool);
-		stats->pinned = atomic_long_read_acquire(&pool->pinned);
+		out = bufpool_supply_out(pool);
+		stats->pinned = atomic_long_read_acquire(&pool->pinned.used);
 	} while (uncharges != atomic_long_read(&pool->uncharges) && --tries);
 
-	stats->warm = min_t(u64, bufpool_pool_warm(pool), out);
+	stats->warm = min_t(u64, bufpool_supply_warm(pool), out);
 	stats->in_use = min(out - stats->warm, stats->pinned);
 }
 
 /* Fill in what BUFPOOL_IOC_STATS says of the pool. */
 void bufpool_pool_stats(struct bufpool_pool *pool, struct bufpool_stats *stats)
 {
-	struct bufpool_counters sum = sum_counters(pool);
+	struct bufpool_counters sum;
 
+	bufpool_counters_sum(pool->counters, &sum);
 	stats->rents = sum.of[BUFPOOL_RENTS];
 	stats->reused = sum.of[BUFPOOL_REUSED];
 	stats->returns = sum.of[BUFPOOL_RETURNS];
@@ -510,6 +272,10 @@ void bufpool_pool_stats(struct bufpool_pool *pool, struct bufpool_stats *stats)
 	stats->waiting = bufpool_pool_waiting(pool);
 	stats->slabs_created = sum.of[BUFPOOL_SLABS_CREATED];
 	stats->slabs_destroyed = sum.of[BUFPOOL_SLABS_DESTROYED];
-	look(pool, stats);
+	stats->refused_again = sum.refused[BUFPOOL_REFUSED_AGAIN];
+	stats->refused_quota = sum.refused[BUFPOOL_REFUSED_QUOTA];
+	stats->refused_memory = sum.refused[BUFPOOL_REFUSED_MEMORY];
+	stats->timeouts = sum.refused[BUFPOOL_REFUSED_TIMEOUT];
+	pool_snapshot(pool, stats);
 	stats->limit = READ_ONCE(pool->config.limit);
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Giving memory back, and zeroing, in the background.
+ * Giving memory back, in the background.
  *
- * Three works and a shrinker belong to a pool. *trim* runs periodically and gives
+ * A pool has a workqueue and a shrinker. *trim* runs periodically and gives
  * up half of what nobody has needed for a period: idle slabs down to the floor, and
- * warm blocks that were not used for two periods. *scrub* zeroes dirty free
- * blocks, some at a time. *flush* has the slab caches let go of what was given
- * back. The shrinker gives up idle slabs at once, and then warm blocks in two
- * generations: those that were warm at the last call already, and not used since.
+ * warm blocks that were not used for two periods. *flush* has the slab caches let
+ * go of what was given back, which waits for all CPUs and so is done nowhere else but
+ * by order of root. *scrub* and *wake_pollers* are in scrub.c and poll.c. The
+ * shrinker gives up idle slabs at once, and then warm blocks in two generations:
+ * those that were warm at the last call already, and not used since.
  */
 #include <linux/jiffies.h>
 #include <linux/sizes.h>
@@ -15,100 +16,60 @@
 #include "bufpool.h"
 #include "trace.h"
 
-/* Bytes that scrubbing zeroes before it lets others run for a tick. */
-#define SCRUB_BYTES	SZ_1M
-
-static size_t scrub_one(struct bufpool_pool *pool)
-{
-	struct bufpool_blk *blk = NULL;
-	unsigned int i;
-
-	for (i = 0; !blk && i < pool->nr_classes; i++)
-		blk = bufpool_class_take_dirty(&pool->classes[i]);
-	if (!blk)
-		return 0;
-	bufpool_blk_scrub(blk);
-	bufpool_count(pool, BUFPOOL_SCRUBS);
-	trace_bufpool_scrub(blk);
-	i = bufpool_class_block_size(bufpool_blk_class(blk));
-	bufpool_class_put(blk);
-	return i;
-}
-
-static void scrub(struct work_struct *work)
-{
-	struct bufpool_pool *pool =
-		container_of(to_delayed_work(work), struct bufpool_pool, scrub);
-	size_t done = 0, bytes;
-
-	while (done < SCRUB_BYTES && (bytes = scrub_one(pool)))
-		done += bytes;
-	if (done >= SCRUB_BYTES)
-		bufpool_pool_scrub_later(pool);
-}
-
-/* Have dirty free blocks zeroed soon. */
-void bufpool_pool_scrub_later(struct bufpool_pool *pool)
-{
-	queue_delayed_work(pool->wq, &pool->scrub, 1);
-}
-
-static void flush(struct work_struct *work)
+static void reclaim_flush(struct work_struct *work)
 {
 	struct bufpool_pool *pool =
 		container_of(work, struct bufpool_pool, flush);
 
-	bufpool_pool_flush(pool);
-}
-
-/* Have the slab caches let go of what was given back, soon. */
-void bufpool_pool_flush_later(struct bufpool_pool *pool)
-{
-	queue_work(pool->wq, &pool->flush);
+	bufpool_supply_flush(pool);
 }
 
 /* Half of what nobody has needed since the last time, but not below the floor. */
-static void trim_class(struct bufpool_pool *pool, struct bufpool_class *class)
+static void reclaim_trim_class(struct bufpool_pool *pool, struct bufpool_class *class)
 {
-	unsigned long spare = DIV_ROUND_UP(bufpool_class_spare(class), 2);
-	unsigned long pinned = atomic_long_read(&pool->pinned);
+	unsigned long spare = round_up(bufpool_class_spare(class) / 2,
+				       class->slab_size);
+	unsigned long pinned = bufpool_budget_used(&pool->pinned);
 	unsigned long floor = READ_ONCE(pool->config.floor);
 	unsigned long over = pinned > floor ? pinned - floor : 0;
 
-	spare = min(spare, over / class->slab_size);
-	bufpool_class_drop_idle(class, spare * class->slab_size);
-	bufpool_class_flush(class);
+	spare = min(spare, round_down(over, class->slab_size));
+	bufpool_supply_drop_class(class, spare);
+	bufpool_supply_flush_class(class);
 }
 
-static void trim(struct work_struct *work)
+static void reclaim_trim(struct work_struct *work)
 {
 	struct bufpool_pool *pool =
 		container_of(to_delayed_work(work), struct bufpool_pool, trim);
 	unsigned long period = msecs_to_jiffies(READ_ONCE(pool->config.trim_ms));
 	unsigned int i;
 
-	/* in portions, between which others get at the clients */
-	while (bufpool_warm_age(pool, jiffies - 2 * period, SZ_1M, true) >= SZ_1M)
+	while (bufpool_evict_age(pool, jiffies - 2 * period, SZ_1M) >= SZ_1M)
 		cond_resched();
 	for (i = pool->nr_classes; i--;)
-		trim_class(pool, &pool->classes[i]);
+		reclaim_trim_class(pool, &pool->classes[i]);
 	queue_delayed_work(pool->wq, &pool->trim, period);
 }
 
-/* The system is short of memory, and programs can see it. */
-static void tell_programs(struct bufpool_pool *pool)
+/* The system is short of memory: programs can see it, and pollers are told. */
+static void reclaim_report_pressure(struct bufpool_pool *pool)
 {
-	atomic_inc(&pool->board->pressure);
+	WRITE_ONCE(pool->pressure_at, jiffies);
+	atomic_inc(&pool->status->pressure);
+	/* pairs with poll_arm() */
+	smp_mb__after_atomic();
+	bufpool_poll_kick(pool, BUFPOOL_POLL_PRI);
 }
 
 static unsigned long shrink_count(struct shrinker *shrinker,
 				  struct shrink_control *sc)
 {
 	struct bufpool_pool *pool = bufpool_shrinker_data(shrinker);
-	size_t bytes = bufpool_pool_idle(pool) + bufpool_pool_warm(pool);
+	size_t bytes = bufpool_supply_idle(pool) + bufpool_supply_warm(pool);
 
 	/* where this is nothing, programs may have what they do not need */
-	tell_programs(pool);
+	reclaim_report_pressure(pool);
 	return bytes >> PAGE_SHIFT ?: SHRINK_EMPTY;
 }
 
@@ -117,19 +78,18 @@ static unsigned long shrink_scan(struct shrinker *shrinker,
 {
 	struct bufpool_pool *pool = bufpool_shrinker_data(shrinker);
 	size_t wanted = sc->nr_to_scan << PAGE_SHIFT;
-	u32 now = jiffies;
 	size_t done;
 
-	tell_programs(pool);
-	done = bufpool_pool_drop_some(pool, wanted);
+	reclaim_report_pressure(pool);
+	done = bufpool_supply_drop(pool, wanted);
 	if (done < wanted) {
-		u32 since = READ_ONCE(pool->pressed);
+		unsigned long since = READ_ONCE(pool->pressed);
 
 		/* one pass of reclaim calls many times, and is one generation */
-		if ((s32)(now - since) >= (s32)msecs_to_jiffies(10))
-			WRITE_ONCE(pool->pressed, now);
-		done += bufpool_warm_age(pool, since, wanted - done, false);
-		done += bufpool_pool_drop_some(pool, wanted);
+		if (time_after_eq(jiffies, since + msecs_to_jiffies(10)))
+			WRITE_ONCE(pool->pressed, jiffies);
+		done += bufpool_evict_age(pool, since, wanted - done);
+		done += bufpool_supply_drop(pool, wanted);
 	}
 	if (!done)
 		return SHRINK_STOP;
@@ -152,9 +112,10 @@ int bufpool_reclaim_start(struct bufpool_pool *pool)
 				   pool->name);
 	if (!pool->wq)
 		return -ENOMEM;
-	INIT_DELAYED_WORK(&pool->trim, trim);
-	INIT_DELAYED_WORK(&pool->scrub, scrub);
-	INIT_WORK(&pool->flush, flush);
+	INIT_DELAYED_WORK(&pool->trim, reclaim_trim);
+	INIT_DELAYED_WORK(&pool->scrub, bufpool_scrub_work);
+	INIT_WORK(&pool->flush, reclaim_flush);
+	INIT_WORK(&pool->wake_pollers, bufpool_poll_work);
 	err = bufpool_shrinker_register(&pool->shrinker, pool->name,
 					shrink_count, shrink_scan, pool);
 	if (err) {
@@ -168,12 +129,10 @@ int bufpool_reclaim_start(struct bufpool_pool *pool)
 /* Give back all that nobody uses: warm blocks, and wholly free slabs. May sleep. */
 void bufpool_reclaim_all(struct bufpool_pool *pool)
 {
-	u32 since = jiffies + 1;
-
-	while (bufpool_warm_age(pool, since, SZ_1M, true) >= SZ_1M)
-		cond_resched();
-	bufpool_pool_drop_some(pool, SIZE_MAX);
-	bufpool_pool_flush(pool);
+	/* what becomes warm meanwhile stays */
+	bufpool_evict_age(pool, jiffies + 1, bufpool_supply_warm(pool));
+	bufpool_supply_drop(pool, SIZE_MAX);
+	bufpool_supply_flush(pool);
 }
 
 /* The period has changed. */
@@ -195,5 +154,6 @@ void bufpool_reclaim_stop(struct bufpool_pool *pool)
 	cancel_delayed_work_sync(&pool->trim);
 	cancel_delayed_work_sync(&pool->scrub);
 	cancel_work_sync(&pool->flush);
+	cancel_work_sync(&pool->wake_pollers);
 	destroy_workqueue(pool->wq);
 }

@@ -5,17 +5,18 @@
  * The list of free blocks runs through the table. Nothing is ever stored in a
  * free block: its memory may be zero, and has to stay so.
  */
+#include <linux/nospec.h>
 #include "bufpool.h"
 #include "trace.h"
 
 static void blk_init(struct bufpool_blk *blk, unsigned int nr)
 {
-	*blk = (struct bufpool_blk){ .nr = nr };
+	*blk = (struct bufpool_blk){ .nr = nr, .state = BUFPOOL_BLK_TRANSIT };
 	INIT_LIST_HEAD(&blk->node);
 }
 
 /* Make the slab findable. Until a block is rented, nobody finds an owner. */
-static int publish(struct bufpool_slab *slab)
+static int slab_publish(struct bufpool_slab *slab)
 {
 	struct bufpool_class *class = slab->class;
 	u32 last = (BUFPOOL_SPAN >> class->shift >> class->slab_shift) - 1;
@@ -28,66 +29,84 @@ static int publish(struct bufpool_slab *slab)
 	return err == -EBUSY ? -ENOMEM : err;
 }
 
+static struct bufpool_slab *slab_alloc_table(struct bufpool_class *class,
+					     unsigned int nr_blks)
+{
+	struct bufpool_slab *slab;
+
+	if (nr_blks == class->per_slab)
+		return kmem_cache_alloc(class->tables, GFP_KERNEL);
+	return kmalloc(struct_size(slab, blks, nr_blks), GFP_KERNEL);
+}
+
+static void slab_free_table(struct bufpool_slab *slab)
+{
+	if (slab->nr_blks == slab->class->per_slab)
+		kmem_cache_free(slab->class->tables, slab);
+	else
+		kfree(slab);
+}
+
 /**
  * bufpool_slab_create - make a slab whose blocks are all in transit
- * @class: whose blocks it shall hold; its slab_size has been charged
+ * @class: whose blocks it shall hold; they have been charged
+ * @nr_blks: how many: class->per_slab, or 1 for a small slab
  *
  * May sleep.
  *
  * Return: the slab, which the caller owns, or ERR_PTR(-ENOMEM), also where the
  * class's span of the window is full.
  */
-struct bufpool_slab *bufpool_slab_create(struct bufpool_class *class)
+struct bufpool_slab *bufpool_slab_create(struct bufpool_class *class,
+					 unsigned int nr_blks)
 {
-	struct bufpool_slab *slab;
+	struct bufpool_slab *slab = slab_alloc_table(class, nr_blks);
 	unsigned int i;
 	int err = -ENOMEM;
 
-	slab = kmem_cache_alloc(class->tables, GFP_KERNEL);
 	if (!slab)
 		return ERR_PTR(err);
 
 	*slab = (struct bufpool_slab){
 		.class = class,
+		.nr_blks = nr_blks,
 		.clean = BUFPOOL_NO_BLK,
 		.dirty = BUFPOOL_NO_BLK,
 	};
 	INIT_LIST_HEAD(&slab->node);
 	INIT_LIST_HEAD(&slab->dirty_node);
-	for (i = 0; i < class->per_slab; i++)
+	for (i = 0; i < nr_blks; i++)
 		blk_init(&slab->blks[i], i);
 
-	slab->memory = class->backing->alloc(class);
+	slab->memory = class->backing->alloc(class, bufpool_slab_is_small(slab));
 	if (!slab->memory)
 		goto free_table;
 
-	err = publish(slab);
+	err = slab_publish(slab);
 	if (err)
 		goto free_memory;
 
-	bufpool_count(class->pool, BUFPOOL_SLABS_CREATED);
+	bufpool_count(class->pool->counters, BUFPOOL_SLABS_CREATED);
 	trace_bufpool_slab_add(slab);
 	return slab;
 
 free_memory:
-	class->backing->free(class, slab->memory);
+	class->backing->free(class, slab->memory, bufpool_slab_is_small(slab));
 free_table:
-	kmem_cache_free(class->tables, slab);
+	slab_free_table(slab);
 	return ERR_PTR(err);
 }
 
-static void free_table(struct rcu_head *rcu)
+static void slab_free_rcu(struct rcu_head *rcu)
 {
-	struct bufpool_slab *slab = container_of(rcu, struct bufpool_slab, rcu);
-
-	kmem_cache_free(slab->class->tables, slab);
+	slab_free_table(container_of(rcu, struct bufpool_slab, rcu));
 }
 
 /**
  * bufpool_slab_destroy - give a slab's memory back and forget it
  * @slab: on no list, with every block free
  *
- * A block becomes free only after bufpool_map_revoke(), or when its client has
+ * A block becomes free only after bufpool_map_unmap(), or when its client has
  * neither a mapping nor a task in the fault handler any more. So no page-table
  * entry reaches the memory here, and none can come to: the fault handler inserts
  * entries only for blocks with an owner.
@@ -98,18 +117,18 @@ void bufpool_slab_destroy(struct bufpool_slab *slab)
 {
 	struct bufpool_class *class = slab->class;
 
-	WARN_ON_ONCE(slab->nr_free != class->per_slab);
+	WARN_ON_ONCE(slab->nr_free != slab->nr_blks);
 	xa_erase(&class->slabs, slab->id);
-	class->backing->free(class, slab->memory);
-	bufpool_count(class->pool, BUFPOOL_SLABS_DESTROYED);
+	class->backing->free(class, slab->memory, bufpool_slab_is_small(slab));
+	bufpool_count(class->pool->counters, BUFPOOL_SLABS_DESTROYED);
 	trace_bufpool_slab_remove(slab);
-	call_rcu(&slab->rcu, free_table);
+	call_rcu(&slab->rcu, slab_free_rcu);
 }
 
 /**
  * bufpool_slab_push - make a block free
  * @slab: the block's slab; class->lock is held
- * @blk: in transit; the depot owns it from here on
+ * @blk: in transit; it belongs to the free list from here on
  */
 void bufpool_slab_push(struct bufpool_slab *slab, struct bufpool_blk *blk)
 {
@@ -119,17 +138,20 @@ void bufpool_slab_push(struct bufpool_slab *slab, struct bufpool_blk *blk)
 	WARN_ON_ONCE(blk->owner);
 	if (blk->dirty && *head == BUFPOOL_NO_BLK)
 		list_add(&slab->dirty_node, &slab->class->dirty);
+	blk->state = BUFPOOL_BLK_FREE;
 	blk->next = *head;
 	*head = blk->nr;
 	slab->nr_free++;
 }
 
-static struct bufpool_blk *pop(struct bufpool_slab *slab, u16 *head)
+static struct bufpool_blk *slab_pop(struct bufpool_slab *slab, u16 *head)
 {
 	struct bufpool_blk *blk = &slab->blks[*head];
 
 	lockdep_assert_held(&slab->class->lock);
 	*head = blk->next;
+	blk->pins = 0;
+	blk->state = BUFPOOL_BLK_TRANSIT;
 	slab->nr_free--;
 	return blk;
 }
@@ -142,7 +164,7 @@ static struct bufpool_blk *pop(struct bufpool_slab *slab, u16 *head)
  */
 struct bufpool_blk *bufpool_slab_pop_dirty(struct bufpool_slab *slab)
 {
-	struct bufpool_blk *blk = pop(slab, &slab->dirty);
+	struct bufpool_blk *blk = slab_pop(slab, &slab->dirty);
 
 	if (slab->dirty == BUFPOOL_NO_BLK)
 		list_del_init(&slab->dirty_node);
@@ -158,7 +180,7 @@ struct bufpool_blk *bufpool_slab_pop_dirty(struct bufpool_slab *slab)
 struct bufpool_blk *bufpool_slab_pop(struct bufpool_slab *slab)
 {
 	if (slab->clean != BUFPOOL_NO_BLK)
-		return pop(slab, &slab->clean);
+		return slab_pop(slab, &slab->clean);
 	return bufpool_slab_pop_dirty(slab);
 }
 
@@ -174,11 +196,14 @@ struct bufpool_blk *bufpool_slab_pop(struct bufpool_slab *slab)
  */
 struct bufpool_blk *bufpool_slab_find(struct bufpool_class *class, u32 index)
 {
+	u32 nr = index & (class->per_slab - 1);
 	struct bufpool_slab *slab;
 
 	RCU_LOCKDEP_WARN(!rcu_read_lock_held(), "lookup without RCU");
 	slab = xa_load(&class->slabs, index >> class->slab_shift);
-	return slab ? &slab->blks[index & (class->per_slab - 1)] : NULL;
+	if (!slab || nr >= slab->nr_blks)
+		return NULL;
+	return &slab->blks[array_index_nospec(nr, slab->nr_blks)];
 }
 
 /* The block's memory, as the kernel sees it. */
@@ -189,8 +214,8 @@ void *bufpool_blk_memory(struct bufpool_blk *blk)
 	return slab->memory + ((size_t)blk->nr << slab->class->shift);
 }
 
-/* Note, of a block that has left its client, whether it may have been written. */
-void bufpool_blk_leave(struct bufpool_blk *blk)
+/* Note, of a block that has left its client, whether it may have been written to. */
+void bufpool_blk_update_dirty(struct bufpool_blk *blk)
 {
 	blk->dirty |= blk->touched;
 	blk->touched = false;

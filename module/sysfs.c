@@ -5,15 +5,13 @@
  * changed is a module parameter.
  *
  * The pool's files are attributes of the device. A class has a directory of its
- * own, a kobject below the device's. Nobody reads one of a pool that is being
- * destroyed: taking a directory away waits for those who read in it just now,
- * and whoever still has a file of it open gets ENODEV from then on. The kobject
- * may live on for as long as the system has a use for it; unloading waits until
- * it is released.
+ * own, a kobject below the device's. Nobody reads a file of a pool that is being
+ * destroyed: taking a file away waits for its readers, and a file that is still open
+ * gives ENODEV from then on. The kobjects are the kernel's own kind: they may live
+ * on without the module.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/completion.h>
 #include <linux/device.h>
 #include <linux/kobject.h>
 #include <linux/kstrtox.h>
@@ -64,6 +62,10 @@ POOL_ATTR(steals);
 POOL_ATTR(scrubs);
 POOL_ATTR(slabs_created);
 POOL_ATTR(slabs_destroyed);
+POOL_ATTR(refused_again);
+POOL_ATTR(refused_quota);
+POOL_ATTR(refused_memory);
+POOL_ATTR(timeouts);
 
 /* STATS has the caller's, which is not what everybody may hold. */
 static ssize_t quota_show(struct device *dev, struct device_attribute *attr,
@@ -107,6 +109,10 @@ static struct attribute *pool_attrs[] = {
 	&pool_attr_scrubs.attr.attr,
 	&pool_attr_slabs_created.attr.attr,
 	&pool_attr_slabs_destroyed.attr.attr,
+	&pool_attr_refused_again.attr.attr,
+	&pool_attr_refused_quota.attr.attr,
+	&pool_attr_refused_memory.attr.attr,
+	&pool_attr_timeouts.attr.attr,
 	NULL
 };
 
@@ -120,78 +126,52 @@ const struct attribute_group *bufpool_sysfs_groups[] = {
 	NULL
 };
 
-/**
- * struct class_dir - the directory of a class
- * @kobj: the directory
- * @class: the class
- * @released: nobody refers to @kobj any more
- */
-struct class_dir {
-	struct kobject kobj;
-	struct bufpool_class *class;
-	struct completion released;
+/* What a class's files are called, and which number each shows. */
+static const struct {
+	const char *name;
+	size_t offset;
+} class_files[] = {
+	{ "slabs", offsetof(struct bufpool_class_stats, slabs) },
+	{ "idle_slabs", offsetof(struct bufpool_class_stats, idle_slabs) },
+	{ "free", offsetof(struct bufpool_class_stats, free) },
+	{ "out", offsetof(struct bufpool_class_stats, out) },
+	{ "waiting", offsetof(struct bufpool_class_stats, waiting) },
 };
 
 /**
- * struct class_attr - a file that shows a number out of struct bufpool_class_stats
+ * struct class_attr - a file of a class
  * @attr: the file
- * @offset: where the number is
+ * @class: the class
+ * @offset: of its number in struct bufpool_class_stats
  */
 struct class_attr {
-	struct attribute attr;
+	struct kobj_attribute attr;
+	struct bufpool_class *class;
 	size_t offset;
 };
 
-static ssize_t class_attr_show(struct kobject *kobj, struct attribute *attr,
+/**
+ * struct class_dir - the directory of a class
+ * @kobj: the directory; NULL if it could not be made
+ * @nr: how many files there are in it
+ * @files: they
+ */
+struct class_dir {
+	struct kobject *kobj;
+	unsigned int nr;
+	struct class_attr files[ARRAY_SIZE(class_files)];
+};
+
+static ssize_t class_attr_show(struct kobject *kobj, struct kobj_attribute *attr,
 			       char *buf)
 {
 	struct class_attr *shown = container_of(attr, struct class_attr, attr);
-	struct class_dir *dir = container_of(kobj, struct class_dir, kobj);
 	struct bufpool_class_stats stats;
 
-	bufpool_class_stats(dir->class, &stats);
+	bufpool_class_stats(shown->class, &stats);
 	return sysfs_emit(buf, "%llu\n",
 			  *(u64 *)((void *)&stats + shown->offset));
 }
-
-#define CLASS_ATTR(_name)						\
-static struct class_attr class_attr_##_name = {				\
-	.attr = { .name = __stringify(_name), .mode = 0444 },		\
-	.offset = offsetof(struct bufpool_class_stats, _name),		\
-}
-
-CLASS_ATTR(slabs);
-CLASS_ATTR(idle_slabs);
-CLASS_ATTR(free);
-CLASS_ATTR(out);
-CLASS_ATTR(waiting);
-
-static struct attribute *class_attrs[] = {
-	&class_attr_slabs.attr,
-	&class_attr_idle_slabs.attr,
-	&class_attr_free.attr,
-	&class_attr_out.attr,
-	&class_attr_waiting.attr,
-	NULL
-};
-ATTRIBUTE_GROUPS(class);
-
-static void class_dir_release(struct kobject *kobj)
-{
-	struct class_dir *dir = container_of(kobj, struct class_dir, kobj);
-
-	complete(&dir->released);
-}
-
-static const struct sysfs_ops class_sysfs_ops = {
-	.show = class_attr_show,
-};
-
-static const struct kobj_type class_ktype = {
-	.release = class_dir_release,
-	.sysfs_ops = &class_sysfs_ops,
-	.default_groups = class_groups,
-};
 
 /**
  * struct bufpool_sysfs - the directories of a pool's classes
@@ -205,14 +185,44 @@ struct bufpool_sysfs {
 	struct class_dir dirs[];
 };
 
+static int add_file(struct class_dir *dir, struct bufpool_class *class)
+{
+	struct class_attr *file = &dir->files[dir->nr];
+	int err;
+
+	sysfs_attr_init(&file->attr.attr);
+	file->attr.attr.name = class_files[dir->nr].name;
+	file->attr.attr.mode = 0444;
+	file->attr.show = class_attr_show;
+	file->class = class;
+	file->offset = class_files[dir->nr].offset;
+	err = sysfs_create_file(dir->kobj, &file->attr.attr);
+	if (!err)
+		dir->nr++;
+	return err;
+}
+
 static int add_class(struct bufpool_sysfs *sysfs, struct bufpool_class *class)
 {
 	struct class_dir *dir = &sysfs->dirs[sysfs->nr++];
+	char name[32];
+	int err = 0;
 
-	dir->class = class;
-	init_completion(&dir->released);
-	return kobject_init_and_add(&dir->kobj, &class_ktype, sysfs->classes,
-				    "%zu", bufpool_class_block_size(class));
+	snprintf(name, sizeof(name), "%zu", bufpool_class_block_size(class));
+	dir->kobj = kobject_create_and_add(name, sysfs->classes);
+	if (!dir->kobj)
+		return -ENOMEM;
+	while (!err && dir->nr < ARRAY_SIZE(class_files))
+		err = add_file(dir, class);
+	return err;
+}
+
+/* Waits for readers. */
+static void remove_class(struct class_dir *dir)
+{
+	while (dir->nr)
+		sysfs_remove_file(dir->kobj, &dir->files[--dir->nr].attr.attr);
+	kobject_put(dir->kobj);
 }
 
 static int add_classes(struct bufpool_sysfs *sysfs, struct bufpool_pool *pool,
@@ -255,20 +265,14 @@ struct bufpool_sysfs *bufpool_sysfs_create(struct bufpool_pool *pool,
  * bufpool_sysfs_destroy - undo bufpool_sysfs_create()
  * @sysfs: what that returned; may be NULL, or half made
  *
- * The device is there still. Waits until nobody refers to the directories.
+ * The device is there still. Waits for readers.
  */
 void bufpool_sysfs_destroy(struct bufpool_sysfs *sysfs)
 {
-	unsigned int i;
-
 	if (!sysfs)
 		return;
-	/* the last reference takes the directory away before its release */
-	for (i = 0; i < sysfs->nr; i++)
-		kobject_put(&sysfs->dirs[i].kobj);
-	for (i = 0; i < sysfs->nr; i++)
-		wait_for_completion(&sysfs->dirs[i].released);
-	kobject_del(sysfs->classes);
+	while (sysfs->nr)
+		remove_class(&sysfs->dirs[--sysfs->nr]);
 	kobject_put(sysfs->classes);
 	kfree(sysfs);
 }

@@ -1,88 +1,115 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A user: all clients that were opened under one user id, and their quota.
+ * A user: all clients that were opened under one user id.
  *
- * What counts is what a user keeps from others: blocks that are rented, and
- * blocks that are warm. So a rental of a warm block changes nothing here.
+ * Users are found by their number in pool->users, whose lock is held for a few
+ * steps only.
  */
-#include <linux/capability.h>
 #include <linux/cred.h>
+#include <linux/slab.h>
 #include "bufpool.h"
-#include "trace.h"
 
-/* Return: the user, or NULL; pool->clients_lock is held. */
-static struct bufpool_user *find(struct bufpool_pool *pool, kuid_t uid)
+static void user_free(struct bufpool_user *user)
+{
+	free_percpu(user->warm);
+	kfree_rcu(user, rcu);
+}
+
+static struct bufpool_user *user_create(kuid_t uid)
+{
+	struct bufpool_user *user = kzalloc(sizeof(*user), GFP_KERNEL_ACCOUNT);
+
+	if (!user)
+		return NULL;
+	user->uid = uid;
+	user->held.bound = BUFPOOL_BOUND_QUOTA;
+	bufpool_lru_init(&user->lru);
+	user->warm = alloc_percpu_gfp(s64, GFP_KERNEL_ACCOUNT);
+	if (!user->warm) {
+		kfree(user);
+		return NULL;
+	}
+	return user;
+}
+
+static struct bufpool_user *user_find(struct bufpool_pool *pool, kuid_t uid)
 {
 	struct bufpool_user *user;
 
-	lockdep_assert_held(&pool->clients_lock);
-	list_for_each_entry(user, &pool->users, node)
-		if (uid_eq(user->uid, uid))
-			return user;
-	return NULL;
+	xa_lock(&pool->users);
+	user = xa_load(&pool->users, __kuid_val(uid));
+	if (user)
+		user->clients++;
+	xa_unlock(&pool->users);
+	return user;
+}
+
+/* Publish a user with one client, or get the one that was published meanwhile. */
+static struct bufpool_user *user_publish(struct bufpool_pool *pool,
+					 struct bufpool_user *user)
+{
+	struct bufpool_user *old;
+
+	user->clients = 1;
+	xa_lock(&pool->users);
+	old = __xa_cmpxchg(&pool->users, __kuid_val(user->uid), NULL, user,
+			   GFP_KERNEL_ACCOUNT);
+	if (old && !xa_is_err(old))
+		old->clients++;
+	xa_unlock(&pool->users);
+	if (!old)
+		return user;
+	user_free(user);
+	return xa_is_err(old) ? NULL : old;
 }
 
 /**
- * bufpool_user_get - the user that a task acts as, for a new client
- * @pool: where; its clients_lock is held
+ * bufpool_user_get - the user that the current task acts as, for a new client
+ * @pool: where
+ *
+ * May sleep.
  *
  * Return: the user, with a reference, or NULL where there is no memory.
  */
 struct bufpool_user *bufpool_user_get(struct bufpool_pool *pool)
 {
-	struct bufpool_user *user = find(pool, current_euid());
+	struct bufpool_user *user = user_find(pool, current_euid());
 
-	if (!user) {
-		user = kzalloc(sizeof(*user), GFP_KERNEL);
-		if (!user)
-			return NULL;
-		user->uid = current_euid();
-		list_add(&user->node, &pool->users);
-	}
-	user->clients++;
-	return user;
+	if (user)
+		return user;
+	user = user_create(current_euid());
+	return user ? user_publish(pool, user) : NULL;
 }
 
 /**
  * bufpool_user_put - undo bufpool_user_get()
- * @pool: where; its clients_lock is held
+ * @pool: where
  * @user: whose client is gone, and has given everything back
  */
 void bufpool_user_put(struct bufpool_pool *pool, struct bufpool_user *user)
 {
-	lockdep_assert_held(&pool->clients_lock);
-	if (--user->clients)
+	bool last;
+
+	xa_lock(&pool->users);
+	last = !--user->clients;
+	if (last)
+		__xa_erase(&pool->users, __kuid_val(user->uid));
+	xa_unlock(&pool->users);
+	if (!last)
 		return;
-	WARN_ON_ONCE(atomic_long_read(&user->held));
-	list_del(&user->node);
-	kfree(user);
+	WARN_ON_ONCE(bufpool_budget_used(&user->held));
+	WARN_ON_ONCE(bufpool_user_warm(user));
+	user_free(user);
 }
 
-/**
- * bufpool_user_charge - count bytes against the quota of a client's user
- * @client: whose
- * @bytes: how many
- *
- * Return: whether they are within it.
- */
-bool bufpool_user_charge(struct bufpool_client *client, size_t bytes)
+/* Bytes in warm blocks of all clients of a user. */
+u64 bufpool_user_warm(const struct bufpool_user *user)
 {
-	unsigned long quota = bufpool_user_quota(client);
-	long old = atomic_long_read(&client->user->held);
+	s64 bytes = 0;
+	int cpu;
 
-	do {
-		if (bytes > quota || old > quota - bytes) {
-			trace_bufpool_limit_hit(BUFPOOL_BOUND_QUOTA, bytes, old,
-						quota);
-			return false;
-		}
-	} while (!atomic_long_try_cmpxchg(&client->user->held, &old,
-					  old + bytes));
-	return true;
-}
-
-/* Undo bufpool_user_charge(). */
-void bufpool_user_uncharge(struct bufpool_client *client, size_t bytes)
-{
-	atomic_long_sub(bytes, &client->user->held);
+	for_each_possible_cpu(cpu)
+		bytes += READ_ONCE(*per_cpu_ptr(user->warm, cpu));
+	/* the parts are not read at one instant */
+	return max_t(s64, bytes, 0);
 }

@@ -3,28 +3,173 @@
  * Warm blocks: returned, but still kept and mapped for the client that had them.
  *
  * A warm block keeps its owner and its page-table entries. What tells it from a
- * rented one is blk->warm: it has no valid handle, and is not mapped anew. Its
- * client rents it again under its own lock alone. It leaves the client in
- * one of three ways, each of which revokes first: the client gives it up
- * (trim, release), another renter needs it (steal), or it has not been used for
- * long (age).
+ * rented one is its state: it has no valid handle, and is not mapped anew. Its
+ * client rents it again under its own lock alone. How it leaves the client is in
+ * evict.c.
  *
- * A client's list is in the order of use, the latest first, so the longest
- * unused block of all is the oldest of the lists' last ones.
+ * Each client has a stack of warm blocks for each class, in the order of use, the
+ * longest unused at the bottom. The stacks of a class, and those of a user, are
+ * in an order by their bottom block, see lru.h: a thief finds the longest unused
+ * block at once, and a client that rents and returns pays nothing for that. A stack
+ * stays in the order when it becomes empty, until a thief finds it so.
  *
- * Nothing is kept warm while somebody waits. Whoever begins to wait just then
+ * Nothing is kept warm while a renter waits. A renter that begins to wait just then
  * is told when the block is warm, and takes it away again.
  */
-#include <linux/jiffies.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
 #include "bufpool.h"
-#include "trace.h"
 
-static struct bufpool_blk *oldest(struct bufpool_client *client, unsigned int nr)
+/* Let others find a stack, which is not empty. */
+void bufpool_warm_link(struct bufpool_warm *warm)
 {
-	lockdep_assert_held(&client->lock);
-	if (list_empty(&client->warm[nr].blks))
+	unsigned long since = bufpool_warm_since(bufpool_warm_bottom(warm));
+
+	bufpool_lru_add(&warm->class->warm, &warm->by_class, since);
+	bufpool_lru_add(&warm->client->user->lru, &warm->by_user, since);
+	warm->is_linked = true;
+}
+
+void bufpool_warm_unlink(struct bufpool_warm *warm)
+{
+	lockdep_assert_held(&warm->client->lock);
+	if (!warm->is_linked)
+		return;
+	bufpool_lru_remove(&warm->class->warm, &warm->by_class);
+	bufpool_lru_remove(&warm->client->user->lru, &warm->by_user);
+	warm->is_linked = false;
+}
+
+/* Put a stack where it belongs in the orders, as not used since a time. */
+void bufpool_warm_update(struct bufpool_warm *warm, unsigned long since)
+{
+	lockdep_assert_held(&warm->client->lock);
+	if (!warm->is_linked)
+		return;
+	bufpool_lru_update(&warm->class->warm, &warm->by_class, since);
+	bufpool_lru_update(&warm->client->user->lru, &warm->by_user, since);
+}
+
+/* How many blocks of a class a client may keep warm, as it is configured now. */
+static unsigned long warm_most(const struct bufpool_pool *pool,
+			       const struct bufpool_class *class)
+{
+	return min(READ_ONCE(pool->config.warm_blocks),
+		   READ_ONCE(pool->config.warm_bytes) >> class->shift);
+}
+
+static struct bufpool_warm *warm_create(struct bufpool_client *client,
+					struct bufpool_class *class)
+{
+	struct bufpool_warm *warm = kzalloc(sizeof(*warm), GFP_KERNEL_ACCOUNT);
+
+	if (!warm)
 		return NULL;
-	return list_last_entry(&client->warm[nr].blks, struct bufpool_blk, node);
+	warm->client = client;
+	warm->class = class;
+	spin_lock(&client->lock);
+	if (client->warm[class->nr])
+		kfree(warm);
+	else
+		client->warm[class->nr] = warm;
+	warm = client->warm[class->nr];
+	spin_unlock(&client->lock);
+	return warm;
+}
+
+/* Give a stack a longer ring. Return: the one that is to be freed. */
+static struct bufpool_blk **warm_replace_ring(struct bufpool_warm *warm,
+					      struct bufpool_blk **blks, u32 length)
+{
+	struct bufpool_blk **old = warm->blks;
+	u32 at;
+
+	lockdep_assert_held(&warm->client->lock);
+	/* several tasks of one client may come here at once */
+	if (old && warm->mask >= length - 1)
+		return blks;
+	for (at = warm->bottom; at != warm->top; at++)
+		blks[at & (length - 1)] = old[at & warm->mask];
+	warm->mask = length - 1;
+	warm->blks = blks;
+	return old;
+}
+
+/**
+ * bufpool_warm_prepare - make room for a client to keep blocks of a class warm
+ * @client: which
+ * @class: of which it is about to rent a block
+ *
+ * May sleep.
+ *
+ * Return: 0 or -ENOMEM: what the client returns then goes to the free list.
+ */
+int bufpool_warm_prepare(struct bufpool_client *client,
+			 struct bufpool_class *class)
+{
+	struct bufpool_warm *warm = READ_ONCE(client->warm[class->nr]);
+	unsigned long most = warm_most(client->pool, class);
+	struct bufpool_blk **blks;
+	u32 length;
+
+	if (!class->pooled || !most ||
+	    (warm && READ_ONCE(warm->blks) && most <= READ_ONCE(warm->mask) + 1))
+		return 0;
+	if (!warm)
+		warm = warm_create(client, class);
+	if (!warm)
+		return -ENOMEM;
+	length = roundup_pow_of_two(most);
+	blks = kvcalloc(length, sizeof(*blks), GFP_KERNEL_ACCOUNT);
+	if (!blks)
+		return -ENOMEM;
+	spin_lock(&client->lock);
+	blks = warm_replace_ring(warm, blks, length);
+	spin_unlock(&client->lock);
+	kvfree(blks);
+	return 0;
+}
+
+/* Undo bufpool_warm_prepare() for all classes of a client that has no block. */
+void bufpool_warm_destroy(struct bufpool_client *client)
+{
+	unsigned int nr;
+
+	for (nr = 0; nr < BUFPOOL_MAX_CLASSES; nr++) {
+		struct bufpool_warm *warm = client->warm[nr];
+
+		if (!warm)
+			continue;
+		WARN_ON_ONCE(bufpool_warm_nr(warm) || warm->is_linked);
+		kvfree(warm->blks);
+		kfree(warm);
+	}
+}
+
+/* Forget which blocks of a client that is about to go are warm; it owns them still. */
+void bufpool_warm_drop_all(struct bufpool_client *client)
+{
+	unsigned int nr;
+
+	spin_lock(&client->lock);
+	for (nr = 0; nr < BUFPOOL_MAX_CLASSES; nr++) {
+		struct bufpool_warm *warm = client->warm[nr];
+
+		if (!warm)
+			continue;
+		bufpool_warm_unlink(warm);
+		bufpool_warm_count(warm, -(int)bufpool_warm_nr(warm));
+		warm->bottom = warm->top;
+	}
+	spin_unlock(&client->lock);
+}
+
+static bool warm_is_within_bounds(struct bufpool_client *client)
+{
+	return bufpool_budget_used(&client->held) <=
+	       bufpool_client_ceiling(client) &&
+	       bufpool_budget_used(&client->user->held) <=
+	       bufpool_user_quota(client);
 }
 
 /**
@@ -35,311 +180,47 @@ static struct bufpool_blk *oldest(struct bufpool_client *client, unsigned int nr
 unsigned int bufpool_warm_room(struct bufpool_client *client,
 			       struct bufpool_class *class)
 {
+	struct bufpool_warm *warm = client->warm[class->nr];
 	struct bufpool_pool *pool = client->pool;
-	unsigned int nr = client->warm[class->nr].nr;
 	unsigned long most;
+	unsigned int nr;
 
 	lockdep_assert_held(&client->lock);
-	if (!class->pooled || bufpool_pool_waiting(pool) ||
-	    atomic_long_read(&client->user->held) >
-	    (long)bufpool_user_quota(client) ||
-	    bufpool_pool_missing(pool, 0))
+	if (!warm || !warm->blks || bufpool_pool_waiting(pool) ||
+	    !warm_is_within_bounds(client) || bufpool_pool_missing(pool, 0))
 		return 0;
-	most = min(READ_ONCE(pool->config.warm_blocks),
-		   READ_ONCE(pool->config.warm_bytes) >> class->shift);
+	nr = bufpool_warm_nr(warm);
+	most = min_t(unsigned long, warm_most(pool, class), warm->mask + 1);
 	return most > nr ? most - nr : 0;
 }
 
-/**
- * bufpool_warm_keep - keep a returned block warm, if that is within bounds
- * @client: the owner; its lock is held
- * @class: the block's
- * @blk: on a list, which it leaves
- *
- * Return: whether it is kept.
- */
-bool bufpool_warm_keep(struct bufpool_client *client, struct bufpool_class *class,
-		       struct bufpool_blk *blk)
+/* Take the bottom block from its client; it is in transit then. */
+struct bufpool_blk *bufpool_warm_claim(struct bufpool_warm *warm)
 {
-	if (!bufpool_warm_room(client, class))
-		return false;
-	bufpool_warm_add(client, class, blk);
-	bufpool_warm_count(client, class, 1);
-	return true;
+	struct bufpool_blk *blk = bufpool_warm_bottom(warm);
+
+	warm->bottom++;
+	bufpool_warm_count(warm, -1);
+	list_del_init(&blk->node);
+	bufpool_client_disown(warm->client, blk);
+	return blk;
 }
 
-/**
- * bufpool_warm_take - take the client's own warm blocks, the latest used first
- * @client: whose lock is held
- * @class: of which size
- * @wanted: at most so many
- * @batch: an empty list, gets them; they stay warm until they are published
- *
- * Return: how many.
- */
-unsigned int bufpool_warm_take(struct bufpool_client *client,
-			       struct bufpool_class *class, unsigned int wanted,
-			       struct list_head *batch)
+/* Bytes in the warm blocks of a client, whose lock is held, and how many they are. */
+u64 bufpool_warm_of_client(struct bufpool_client *client, u64 *blocks)
 {
-	struct bufpool_warm *warm = &client->warm[class->nr];
-	unsigned int done = min(wanted, warm->nr), i;
-	struct list_head *last = &warm->blks;
+	u64 bytes = 0;
+	unsigned int nr;
 
 	lockdep_assert_held(&client->lock);
-	if (!done)
-		return 0;
-	if (done == warm->nr) {
-		list_splice_init(&warm->blks, batch);
-	} else {
-		for (i = 0; i < done; i++)
-			last = last->next;
-		list_cut_position(batch, &warm->blks, last);
-	}
-	bufpool_warm_count(client, class, -(int)done);
-	return done;
-}
+	*blocks = 0;
+	for (nr = 0; nr < BUFPOOL_MAX_CLASSES; nr++) {
+		struct bufpool_warm *warm = client->warm[nr];
 
-/* Take a client's oldest block of a class out of it; it is in transit then. */
-static struct bufpool_blk *claim_oldest(struct bufpool_client *client,
-					unsigned int nr)
-{
-	struct bufpool_blk *blk;
-
-	spin_lock(&client->lock);
-	blk = oldest(client, nr);
-	if (blk) {
-		bufpool_warm_count(client, bufpool_blk_class(blk), -1);
-		list_del_init(&blk->node);
-		bufpool_client_lose(client, blk);
-		WRITE_ONCE(blk->warm, false);
-	}
-	spin_unlock(&client->lock);
-	return blk;
-}
-
-/* Unmap a block that was claimed, after a fence. Return: its bytes. */
-static size_t part(struct bufpool_client *client, struct bufpool_blk *blk)
-{
-	size_t size = bufpool_class_block_size(bufpool_blk_class(blk));
-
-	bufpool_map_unmap(client, blk);
-	bufpool_blk_leave(blk);
-	bufpool_user_uncharge(client, size);
-	return size;
-}
-
-/**
- * bufpool_warm_trim - give a client's warm blocks to the depot
- * @client: whose
- * @min_size: only blocks of at least so many bytes
- *
- * May sleep.
- *
- * Return: how many bytes.
- */
-u64 bufpool_warm_trim(struct bufpool_client *client, u64 min_size)
-{
-	struct bufpool_pool *pool = client->pool;
-	u64 bytes = 0, left = READ_ONCE(client->nr_warm);
-	struct bufpool_blk *blk;
-	unsigned int nr;
-
-	for (nr = 0; nr < pool->nr_classes; nr++) {
-		if (bufpool_class_block_size(&pool->classes[nr]) < min_size)
+		if (!warm)
 			continue;
-		/* others may keep blocks warm meanwhile, without an end */
-		while (left && (blk = claim_oldest(client, nr))) {
-			left--;
-			bufpool_map_fence(client);
-			bytes += part(client, blk);
-			bufpool_class_put(blk);
-			cond_resched();
-		}
+		*blocks += bufpool_warm_nr(warm);
+		bytes += (u64)bufpool_warm_nr(warm) << warm->class->shift;
 	}
 	return bytes;
-}
-
-/* What a search for the longest unused warm block looks at, and finds. */
-struct search {
-	struct bufpool_class *class;	/* NULL: any */
-	struct bufpool_user *user;	/* NULL: anybody's */
-	struct bufpool_client *client;	/* whose it is */
-	unsigned int nr;		/* of which class */
-	u32 since;			/* unused since then, in jiffies */
-};
-
-static void look_at_class(struct search *search, struct bufpool_client *client,
-			  unsigned int nr)
-{
-	struct bufpool_blk *blk = oldest(client, nr);
-
-	if (!blk || (search->client && (s32)(blk->since - search->since) >= 0))
-		return;
-	search->client = client;
-	search->nr = nr;
-	search->since = blk->since;
-}
-
-static void look_at_client(struct search *search, struct bufpool_client *client)
-{
-	unsigned int nr;
-
-	if (!READ_ONCE(client->nr_warm) ||
-	    (search->user && search->user != client->user))
-		return;
-	spin_lock(&client->lock);
-	if (search->class)
-		look_at_class(search, client, search->class->nr);
-	else
-		for (nr = 0; nr < client->pool->nr_classes; nr++)
-			look_at_class(search, client, nr);
-	spin_unlock(&client->lock);
-}
-
-/* Return: whether there is one; search->client has a reference then. */
-static bool look_at_all(struct search *search, struct bufpool_pool *pool)
-{
-	struct bufpool_client *client;
-
-	search->client = NULL;
-	mutex_lock(&pool->clients_lock);
-	list_for_each_entry(client, &pool->clients, node)
-		look_at_client(search, client);
-	if (search->client)
-		kref_get(&search->client->ref);
-	mutex_unlock(&pool->clients_lock);
-	return search->client;
-}
-
-/**
- * bufpool_warm_steal - take the longest unused warm block from whoever has it
- * @pool: where
- * @class: of this size; NULL is any
- * @user: from this user's clients; NULL is anybody's
- *
- * May sleep; the caller holds no client's lock or map_sem.
- *
- * Return: the block, in transit and maybe dirty, or NULL if there is none.
- */
-struct bufpool_blk *bufpool_warm_steal(struct bufpool_pool *pool,
-				       struct bufpool_class *class,
-				       struct bufpool_user *user)
-{
-	struct search search = { .class = class, .user = user };
-	struct bufpool_blk *blk = NULL;
-
-	/* between finding and claiming, its client may have used it */
-	while (!blk && look_at_all(&search, pool)) {
-		blk = claim_oldest(search.client, search.nr);
-		if (blk) {
-			bufpool_map_fence(search.client);
-			part(search.client, blk);
-			trace_bufpool_steal(search.client, blk);
-		}
-		bufpool_client_put(search.client);
-	}
-	if (blk)
-		bufpool_count(pool, BUFPOOL_STEALS);
-	return blk;
-}
-
-/* Whether anybody has a warm block of a class. May sleep. */
-bool bufpool_warm_any(struct bufpool_pool *pool, struct bufpool_class *class)
-{
-	struct search search = { .class = class };
-
-	if (!look_at_all(&search, pool))
-		return false;
-	bufpool_client_put(search.client);
-	return true;
-}
-
-/* Bytes in warm blocks of all clients of a user. May sleep. */
-u64 bufpool_warm_of_user(struct bufpool_pool *pool,
-			 const struct bufpool_user *user)
-{
-	struct bufpool_client *client;
-	u64 bytes = 0;
-
-	mutex_lock(&pool->clients_lock);
-	list_for_each_entry(client, &pool->clients, node)
-		if (client->user == user)
-			bytes += READ_ONCE(client->warm_bytes);
-	mutex_unlock(&pool->clients_lock);
-	return bytes;
-}
-
-static bool is_older(struct bufpool_client *client, unsigned int nr, u32 since)
-{
-	struct bufpool_blk *blk;
-	bool ret;
-
-	spin_lock(&client->lock);
-	blk = oldest(client, nr);
-	ret = blk && (s32)(blk->since - since) < 0;
-	spin_unlock(&client->lock);
-	return ret;
-}
-
-/* Give blocks of one client up; never waits for a fault in progress. */
-static size_t age_client(struct bufpool_client *client, u32 since, size_t bytes)
-{
-	struct bufpool_pool *pool = client->pool;
-	struct bufpool_blk *blk;
-	size_t done = 0;
-	unsigned int nr;
-
-	for (nr = 0; nr < pool->nr_classes; nr++) {
-		while (done < bytes && is_older(client, nr, since)) {
-			/* a fence that does not wait, see map.c */
-			if (!down_write_trylock(&client->map_sem))
-				return done;
-			blk = claim_oldest(client, nr);
-			up_write(&client->map_sem);
-			if (!blk)
-				break;
-			done += part(client, blk);
-			bufpool_class_put(blk);
-		}
-	}
-	return done;
-}
-
-static bool lock_clients(struct bufpool_pool *pool, bool may_wait)
-{
-	if (!may_wait)
-		return mutex_trylock(&pool->clients_lock);
-	mutex_lock(&pool->clients_lock);
-	return true;
-}
-
-/**
- * bufpool_warm_age - give up warm blocks that have not been used for long
- * @pool: whose
- * @since: those unused since before then, in jiffies
- * @bytes: about so many
- * @may_wait: for who looks through the clients just now; not so in reclaim, since
- *	that may be an allocation under clients_lock
- *
- * Does not wait for faults, of which one may be the caller's: clients in the
- * middle of one are passed over.
- *
- * Return: how many bytes.
- */
-size_t bufpool_warm_age(struct bufpool_pool *pool, u32 since, size_t bytes,
-			bool may_wait)
-{
-	struct bufpool_client *client;
-	size_t done = 0;
-
-	if (!lock_clients(pool, may_wait))
-		return 0;
-	list_for_each_entry(client, &pool->clients, node) {
-		if (done >= bytes)
-			break;
-		if (READ_ONCE(client->nr_warm))
-			done += age_client(client, since, bytes - done);
-	}
-	mutex_unlock(&pool->clients_lock);
-	return done;
 }

@@ -3,7 +3,7 @@
  * Budgets: what may be written, the pool's limit, a client's ceiling, and counters
  * that never say anything else.
  */
-#include "bufpool_test.h"
+#include "effort.h"
 
 #include <sched.h>
 
@@ -12,7 +12,6 @@
 #define MOST	64		/* blocks within the limit */
 #define ALICE	4711
 #define BOB	4712
-#define A_DAY	(24 * 3600)
 
 FIXTURE(budget)
 {
@@ -175,7 +174,7 @@ TEST_F(budget, lower_limit_shrinks_as_blocks_come_back)
 	EXPECT_EQ(0, rent(self->fd, BLOCK, &self->rent));
 }
 
-/* Warm blocks are given back at once, from whoever has them. */
+/* Warm blocks of all clients are given back at once. */
 TEST_F(budget, lower_limit_takes_warm_blocks)
 {
 	struct bufpool_stats now;
@@ -300,7 +299,7 @@ static int lower_and_raise(void *arg)
 	return 0;
 }
 
-/* A launcher sets it for whom it hands the descriptor to. */
+/* A launcher sets it for the program that it hands the descriptor to. */
 TEST_F(budget, ceiling_is_raised_by_the_privileged)
 {
 	ASSERT_EQ(0, set_ceiling(self->fd, 2 * BLOCK));
@@ -442,17 +441,29 @@ static int keep_sampling(void *arg)
 	return 0;
 }
 
-static unsigned int storm_seconds(void)
+/* What all have done, each of them anything at all. */
+static __u64 actions_of(const struct storm *storm)
 {
-	const char *given = getenv("BUFPOOL_STRESS_SECONDS");
-	unsigned int seconds = given ? atoi(given) : 10;
+	__u64 actions = 0;
+	int i;
 
-	return seconds < 4 ? 1 : seconds / 4;
+	for (i = 0; i < STORMERS; i++) {
+		if (!word_get(&storm->actions[i]))
+			return 0;
+		actions += word_get(&storm->actions[i]);
+	}
+	return actions;
+}
+
+static struct effort begin_storm(void)
+{
+	return effort_begin(often(100000), 4);
 }
 
 TEST_F_TIMEOUT(budget, counters_never_drift, A_DAY)
 {
 	struct storm *storm = shared_alloc(sizeof(*storm));
+	struct effort effort = begin_storm();
 	pid_t pids[STORMERS], sampler;
 	struct bufpool_stats after;
 	__u64 seed = random_seed();
@@ -471,7 +482,9 @@ TEST_F_TIMEOUT(budget, counters_never_drift, A_DAY)
 		pids[i] = spawn(be_stormy, &stormer);
 	}
 	sampler = spawn(keep_sampling, storm);
-	sleep_ms(storm_seconds() * 1000);
+	while (effort_goes_on(&effort, actions_of(storm)) &&
+	       !child_has_ended())
+		sleep_ms(1);
 	word_set(&storm->stop, 1);
 	EXPECT_EQ(0, reap(sampler));
 	for (i = 0; i < STORMERS; i++) {
@@ -496,7 +509,7 @@ TEST_F_TIMEOUT(budget, counters_never_drift, A_DAY)
 TEST_F_TIMEOUT(budget, counters_under_a_moving_limit, A_DAY)
 {
 	struct storm *storm = shared_alloc(sizeof(*storm));
-	__u64 end = now_ms() + storm_seconds() * 1000;
+	struct effort effort = begin_storm();
 	__u64 seed = random_seed();
 	struct bufpool_stats now;
 	pid_t pids[STORMERS];
@@ -513,7 +526,8 @@ TEST_F_TIMEOUT(budget, counters_under_a_moving_limit, A_DAY)
 		storm->seeds[i] = next_random(&seed);
 		pids[i] = spawn(be_stormy, &stormer);
 	}
-	while (now_ms() < end) {
+	while (effort_goes_on(&effort, actions_of(storm)) &&
+	       !child_has_ended()) {
 		ASSERT_EQ(0, limit_write((1 + next_random(&seed) % 4) * MIB));
 		for (i = 0; i < 50; i++) {
 			now = stats_of(self->fd);

@@ -290,7 +290,7 @@ counts() {
 repeats() {
 	ctl 0 --tab stat 0.1 3 || return
 	same "lines" "$(wc -l <"$work/out")" 4 || return
-	same "fields" "$(awk -F '\t' '{ print NF }' "$work/out" | sort -u)" 13 || return
+	same "fields" "$(awk -F '\t' '{ print NF }' "$work/out" | sort -u)" 18 || return
 	ctl 0 stat 0.02 21 || return
 	same "headers" "$(grep -c pinned "$work/out")" 2 || return
 	ctl 0 --json stat 0.1 3 || return
@@ -382,7 +382,7 @@ says_what_is_wrong() {
 	return $result
 }
 
-# Blocks that come back go to the one who waits.
+# Blocks that come back go to the waiter.
 waits() {
 	parameter limit
 	before=$got
@@ -587,7 +587,7 @@ as_nobody() {
 			echo "# bufpoolctl $arguments: exit status $status: $said"
 			exit 1
 		done' </dev/null || return
-	# reading them is for everybody
+	# every user may read them
 	parameter limit
 	same limit "$(su -s /bin/sh nobody -c "PATH=$PATH bufpoolctl --tab limit")" "limit$tab$got"
 }
@@ -641,7 +641,7 @@ test_case "rent until a signal" ends_by_signal
 test_case "rent until the time is over" ends_by_time
 test_case "rent says what is wrong" says_what_is_wrong
 test_case "rent waits, and says so" waits
-test_case "top lists who holds most, first" lists_clients
+test_case "top lists the largest holder first" lists_clients
 test_case "top and names of processes" copes_with_names
 test_case "top without a terminal" is_batch_without_terminal
 test_case "top leaves the terminal as it was: q" on_terminal quits_raw

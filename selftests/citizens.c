@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
  * Citizens: three users with different appetites on a pool that is too small for
- * them, dying and coming back all the time; and others who behave as one hopes
- * that nobody does.
+ * them, whose processes die and are replaced all the time; and users that rent
+ * everything there is.
  *
- * BUFPOOL_STRESS_SECONDS is how long it lasts (10); BUFPOOL_SEED repeats what
- * can be repeated.
+ * BUFPOOL_STRESS_SECONDS is how long it lasts; BUFPOOL_SEED repeats what can be
+ * repeated.
  */
+#include "effort.h"
 #include "pressure.h"
 
 #include <poll.h>
@@ -23,16 +24,11 @@
 #define KILL_MS		50
 #define QUEUE_MS	400
 #define GRAVES		64
-#define A_DAY		(24 * 3600)
 #define TRACING		"/sys/kernel/tracing/"
 #define EVENTS		TRACING "events/bufpool/"
 
-static unsigned int stress_seconds(void)
-{
-	const char *given = getenv("BUFPOOL_STRESS_SECONDS");
-
-	return given && atoi(given) > 0 ? atoi(given) : 10;
-}
+/* How many die, one every KILL_MS. */
+#define DEATHS		150
 
 /* What a user is like. */
 struct appetite {
@@ -40,9 +36,9 @@ struct appetite {
 	unsigned int citizens;
 	__u64 smallest;
 	unsigned int doublings;		/* sizes from the smallest on */
-	unsigned int holds;		/* so many blocks at a time, at most */
+	unsigned int holds;		/* most blocks at a time */
 	__s64 patience_ns;		/* 0: does not wait */
-	unsigned int naps;		/* one action in so many is a sleep */
+	unsigned int naps;		/* actions for each sleep */
 };
 
 static const struct appetite appetites[USERS] = {
@@ -74,7 +70,7 @@ struct citizen {
 
 /* Stamps ----------------------------------------------------------------------- */
 
-/* On every page, who has written it for which rental. */
+/* On every page, the process that wrote it, and for which rental. */
 struct stamp {
 	__u64 owner;
 	__u64 handle;
@@ -172,7 +168,6 @@ static int live(void *arg)
 	struct possession held[HELD] = { 0 };
 	int fd;
 
-	CHECK(!setpriority(PRIO_PROCESS, 0, 0));
 	CHECK(become(appetite->uid, ONLY_OPEN));
 	fd = pool_open();
 	CHECK(fd >= 0);
@@ -190,7 +185,7 @@ static int live(void *arg)
 	return 0;
 }
 
-/* Nobody's quota is passed, at any sample, nor the pool's limit. */
+/* No sample shows more than a user's quota or the pool's limit. */
 static int watch(void *arg)
 {
 	const struct citizen *watcher = arg;
@@ -198,7 +193,6 @@ static int watch(void *arg)
 	unsigned int user = watcher->number;
 	int fd;
 
-	CHECK(!setpriority(PRIO_PROCESS, 0, 0));
 	CHECK(become(appetites[user].uid, ONLY_OPEN));
 	fd = pool_open();
 	CHECK(fd >= 0);
@@ -228,16 +222,16 @@ static int stand_in_line(void *arg)
 
 	CHECK(fd >= 0);
 	word_set(&town->ready[self->number], 1);
-	CHECK(!rent_with(fd, BLOCK, 0, 3 * SOON_MS * NSEC_PER_MSEC, &rented));
+	CHECK(!rent_with(fd, BLOCK, 0, 0, &rented));
 	__atomic_fetch_add(&town->served, 1, __ATOMIC_ACQ_REL);
 	CHECK(!give(fd, rented.handle));
 	return 0;
 }
 
 /*
- * Who got a block before another may be told later, as processors have it. The
- * tracer tells in which order they got them: who waited when served, and who had
- * not to wait when that was so.
+ * A process that got its block first may run last. The tracer has the order in
+ * which blocks were handed out: to waiters when they are served, to others when
+ * they rent.
  */
 static void trace_serving(bool on)
 {
@@ -257,7 +251,7 @@ static void forget_trace(void)
 }
 
 /* The process that a line of the trace says has got a block, or 0. */
-static pid_t who_got_one(const char *line)
+static pid_t served_process(const char *line)
 {
 	const char *name = " task=", *found;
 
@@ -277,7 +271,7 @@ static bool got_in_order(const pid_t *pids, unsigned int count)
 
 	CHECK(trace);
 	while (ok && fgets(line, sizeof(line), trace)) {
-		for (i = 0; i < count && pids[i] != who_got_one(line); i++)
+		for (i = 0; i < count && pids[i] != served_process(line); i++)
 			;
 		if (i == count || i < next)
 			continue;
@@ -311,17 +305,8 @@ static bool is_in_line(pid_t pid)
 static bool stands_or_is_served(struct town *town, unsigned int number,
 				pid_t pid)
 {
-	__u64 end = now_ms() + SOON_MS;
-
-	if (!word_reaches(&town->ready[number], 1))
-		return false;
-	while (now_ms() < end) {
-		if (__atomic_load_n(&town->served, __ATOMIC_ACQUIRE) > number ||
-		    is_in_line(pid))
-			return true;
-		sleep_ms(1);
-	}
-	return false;
+	return word_reaches(&town->ready[number], 1) &&
+	       BECOMES(word_get(&town->served) > number || is_in_line(pid));
 }
 
 /*
@@ -479,16 +464,25 @@ static void report(struct __test_metadata *_metadata, const struct town *town)
 	EXPECT_LT(0, town->queues);
 }
 
+/* All have rented, and lines have been served in between. */
+static bool has_lived(const struct town *town)
+{
+	unsigned int i;
+
+	for (i = 0; i < CITIZENS; i++) {
+		if (!word_get(&town->rentals[i]))
+			return false;
+	}
+	return word_get(&town->queues);
+}
+
 TEST_F_TIMEOUT(town, goes_on, A_DAY)
 {
 	struct graveyard graves = { .count = 0 };
-	__u64 start, next, now;
+	struct effort effort = effort_begin(DEATHS, 1);
 	struct bufpool_stats after;
 	unsigned int i;
 	pid_t usher;
-
-	/* Whoever kills must not have to wait for the others' processors. */
-	ASSERT_EQ(0, setpriority(PRIO_PROCESS, 0, -20));
 
 	for (i = 0; i < USERS; i++) {
 		struct citizen watcher = { .town = self->town, .number = i };
@@ -503,19 +497,13 @@ TEST_F_TIMEOUT(town, goes_on, A_DAY)
 	}
 	usher = spawn(hold_queues, self->town);
 	ASSERT_LT(0, usher);
-	start = now_ms();
-	next = start + KILL_MS;
-	while ((now = now_ms()) < start + stress_seconds() * 1000ULL) {
-		if (now < next)
-			sleep_ms(next - now);
-		/* What has held the killer up is made up for. */
-		next += KILL_MS;
+	while (effort_goes_on(&effort, graves.kills) || !has_lived(self->town)) {
+		sleep_ms(KILL_MS);
 		i = next_random(&self->seed) % CITIZENS;
 		ASSERT_TRUE(replace(&graves, &self->pids[i],
 				    &self->citizens[i],
 				    next_random(&self->seed)));
 	}
-	now = now_ms();
 	word_set(&self->town->stop, 1);
 	EXPECT_EQ(0, reap(usher));
 	for (i = 0; i < CITIZENS; i++)
@@ -525,9 +513,8 @@ TEST_F_TIMEOUT(town, goes_on, A_DAY)
 	EXPECT_TRUE(bury(&graves, 0));
 	report(_metadata, self->town);
 	after = stats_of(self->fd);
-	TH_LOG("%u kills in %llu ms, %u queues in order, %llu waits, %llu steals",
-	       graves.kills, now - start, self->town->queues, after.waits,
-	       after.steals);
+	TH_LOG("%u kills, %u queues in order, %llu waits, %llu steals",
+	       graves.kills, self->town->queues, after.waits, after.steals);
 	EXPECT_LT(0, after.waits);
 	EXPECT_TRUE(in_use_becomes(self->fd, 0));
 	after = stats_of(self->fd);
@@ -584,7 +571,7 @@ TEST_F(town, has_a_crowd)
 	EXPECT_EQ(1, stats_of(self->fd).clients);
 }
 
-/* One who rents everything and sleeps ---------------------------------------------- */
+/* A hoarder rents everything and sleeps ------------------------------------------- */
 
 struct hoard {
 	unsigned int ready;
@@ -617,7 +604,7 @@ static int hoard(void *arg)
 	return 0;
 }
 
-/* Without a quota he has it all, until he is killed; who waits has it then. */
+/* Without a quota it has everything until it is killed; then the waiters are served. */
 TEST_F(town, suffers_a_hoarder)
 {
 	struct hoard *all = shared_alloc(sizeof(*all));
@@ -634,10 +621,9 @@ TEST_F(town, suffers_a_hoarder)
 					20 * NSEC_PER_MSEC, &rented));
 	EXPECT_EQ(0, poll(&polled, 1, 0));
 	kill(pid, SIGKILL);
-	EXPECT_EQ(1, poll(&polled, 1, SOON_MS));
+	EXPECT_EQ(1, poll(&polled, 1, -1));
 	EXPECT_EQ(-SIGKILL, reap(pid));
-	EXPECT_EQ(0, rent_with(self->fd, LIMIT / 4, 0, SOON_MS * NSEC_PER_MSEC,
-			       &rented));
+	EXPECT_EQ(0, rent_with(self->fd, LIMIT / 4, 0, 0, &rented));
 	EXPECT_TRUE(in_use_becomes(self->fd, LIMIT / 4));
 }
 
@@ -659,8 +645,7 @@ TEST_F(town, bounds_a_hoarder)
 	EXPECT_EQ(-EAGAIN, rent(self->fd, BLOCK, &rented));
 	kill(pid, SIGKILL);
 	EXPECT_EQ(-SIGKILL, reap(pid));
-	EXPECT_EQ(0, rent_with(self->fd, QUOTA / 2, 0, SOON_MS * NSEC_PER_MSEC,
-			       &rented));
+	EXPECT_EQ(0, rent_with(self->fd, QUOTA / 2, 0, 0, &rented));
 }
 
 TEST_HARNESS_MAIN

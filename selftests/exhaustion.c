@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Exhaustion: how much the pool gives, who waits for what, and in which order
+ * Exhaustion: how much the pool gives, what waiters wait for, and in which order
  * they get it.
  */
 #include "bufpool_test.h"
@@ -13,7 +13,7 @@
 struct queue {
 	unsigned int ready;
 	unsigned int served;		/* waiters that have got something */
-	unsigned int order[16];		/* who was served, in that order */
+	unsigned int order[16];		/* waiters, as they were served */
 	unsigned int go[16];		/* this one may go */
 	int answer[16];
 };
@@ -488,7 +488,7 @@ TEST_F(pool, rent_many_waits_for_one)
 
 #define WAITERS	8
 
-/* Blocks come back one at a time: to whom, is the order of asking. */
+/* Blocks that come back one at a time are handed out in the order of asking. */
 TEST_F(pool, first_come_first_served)
 {
 	pid_t pids[WAITERS];
@@ -513,8 +513,8 @@ TEST_F(pool, first_come_first_served)
 	}
 }
 
-/* Who comes later may not help himself before those who wait. */
-TEST_F(pool, nobody_overtakes)
+/* A latecomer gets no block before the waiters do. */
+TEST_F(pool, latecomer_does_not_overtake)
 {
 	struct bufpool_rent mine;
 	pid_t pid;

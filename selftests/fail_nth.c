@@ -319,7 +319,7 @@ static unsigned int sweep_rent(struct __test_metadata *_metadata, int nth,
 	return hits;
 }
 
-TEST_F(rent_nth, from_the_depot)
+TEST_F(rent_nth, from_the_free_list)
 {
 	self->renting.size = BLOCK;
 	ASSERT_EQ(0, run_rent(-1, &self->renting));

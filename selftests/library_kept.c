@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * libbufpool: what it keeps for the next rent, and whom it gives that to.
+ * libbufpool: what it keeps for the next rent.
  */
 #include "library_test.h"
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <signal.h>
-#include <sys/time.h>
 
 #define PAIRS		1000
 
@@ -23,13 +21,6 @@ static __u64 rents_of(struct bufpool *pool)
 	return bufpool_stats(pool, &stats) ? ~0ULL : stats.client_rents;
 }
 
-static int rented_of(struct bufpool *pool)
-{
-	struct bufpool_stats stats;
-
-	return bufpool_stats(pool, &stats) ? -1 : (int)stats.client_blocks;
-}
-
 static void *rent_and_return(void *argument)
 {
 	struct bufpool *pool = argument;
@@ -38,24 +29,7 @@ static void *rent_and_return(void *argument)
 	return block && !bufpool_return(pool, block, 0) ? block : NULL;
 }
 
-static void *return_it(void *argument)
-{
-	void **job = argument;
-
-	return (void *)(intptr_t)bufpool_return(job[0], job[1], 0);
-}
-
-static void *in_thread(void *(*body)(void *), void *argument)
-{
-	pthread_t thread;
-	void *result = NULL;
-
-	if (!pthread_create(&thread, NULL, body, argument))
-		pthread_join(thread, &result);
-	return result;
-}
-
-TEST_F(library, a_pair_asks_nobody)
+TEST_F(library, a_pair_makes_no_call)
 {
 	size_t size;
 	void *block;
@@ -75,7 +49,7 @@ TEST_F(library, a_pair_asks_nobody)
 	}
 }
 
-TEST_F(library, zeroes_are_had_from_what_is_kept)
+TEST_F(library, kept_block_is_zeroed_on_demand)
 {
 	char *block = bufpool_rent(self->pool, 5000, 0);
 
@@ -86,7 +60,7 @@ TEST_F(library, zeroes_are_had_from_what_is_kept)
 	EXPECT_TRUE(filled(block, 0, 8192));
 }
 
-TEST_F(library, what_is_too_large_to_be_kept_is_not)
+TEST_F(library, oversize_block_is_not_kept)
 {
 	void *block = bufpool_rent(self->pool, self->info.max_pooled + 1, 0);
 
@@ -97,7 +71,7 @@ TEST_F(library, what_is_too_large_to_be_kept_is_not)
 }
 
 /* What one thread has too many of serves another; the rest goes back. */
-TEST_F(library, what_is_kept_is_bounded)
+TEST_F(library, kept_blocks_are_bounded)
 {
 	static void *blocks[MANY];
 	int i;
@@ -112,7 +86,7 @@ TEST_F(library, what_is_kept_is_bounded)
 	EXPECT_LT(0, rented_of(self->pool));
 }
 
-TEST_F(library, trim_keeps_what_is_smaller)
+TEST_F(library, trim_keeps_smaller_blocks)
 {
 	void *small = bufpool_rent(self->pool, 4096, 0);
 	int kept = rented_of(self->pool);
@@ -132,8 +106,8 @@ TEST_F(library, trim_keeps_what_is_smaller)
 	EXPECT_EQ(-ESTALE, bufpool_return(self->pool, small, 0));
 }
 
-/* Blocks that come with others in one call, and that nobody has asked for yet */
-TEST_F(library, what_was_never_handed_out_is_enoent)
+/* Blocks that come with others in one call, and that were not asked for yet */
+TEST_F(library, block_never_handed_out_is_enoent)
 {
 	char *blocks[4], *next;
 	int i;
@@ -153,7 +127,7 @@ TEST_F(library, what_was_never_handed_out_is_enoent)
 }
 
 /* Of two that were returned, one comes again with the other. */
-TEST_F(library, what_was_handed_out_once_stays_estale)
+TEST_F(library, block_handed_out_once_stays_estale)
 {
 	void *a = bufpool_rent(self->pool, 4096, 0);
 	void *b = bufpool_rent(self->pool, 4096, 0);
@@ -173,13 +147,13 @@ TEST_F(library, what_was_handed_out_once_stays_estale)
 }
 
 /* What is on its way between threads is not counted, either. */
-TEST_F(library, trim_counts_only_what_is_as_large)
+TEST_F(library, trim_counts_only_large_blocks)
 {
 	void *block = bufpool_rent(self->pool, 4096, 0);
 	__u64 trimmed = 1;
 
 	ASSERT_NE(NULL, block);
-	ASSERT_EQ(NULL, in_thread(return_it, (void *[]){ self->pool, block }));
+	ASSERT_EQ(0, return_elsewhere(self->pool, block));
 	EXPECT_EQ(0, bufpool_trim(self->pool, MIB, &trimmed));
 	EXPECT_EQ(0, trimmed);
 	EXPECT_EQ(-ESTALE, bufpool_return(self->pool, block, 0));
@@ -202,7 +176,7 @@ static __u64 offset_of(struct bufpool *pool, const void *block)
 }
 
 /* Kept, on its way, or never handed out: it is the pool's to rent. */
-TEST_F(library, what_is_kept_is_not_adopted)
+TEST_F(library, kept_block_is_not_adopted)
 {
 	char *kept = bufpool_rent(self->pool, 4096, 0);
 	char *sent = bufpool_rent(self->pool, 4096, 0);
@@ -223,20 +197,21 @@ TEST_F(library, what_is_kept_is_not_adopted)
 	} while (bufpool_state_kind(rental->state) != BUFPOOL_FRESH);
 
 	ASSERT_EQ(0, bufpool_return(self->pool, kept, 0));
-	ASSERT_EQ(NULL, in_thread(return_it, (void *[]){ self->pool, sent }));
+	ASSERT_EQ(0, return_elsewhere(self->pool, sent));
 	EXPECT_EQ(-ESTALE, adopt_error(self->pool, kept_handle, kept_offset));
 	EXPECT_EQ(-ESTALE, adopt_error(self->pool, kept_handle + 1, kept_offset));
 	EXPECT_EQ(-ESTALE, adopt_error(self->pool, sent_handle, sent_offset));
 	EXPECT_EQ(-ESTALE, adopt_error(self->pool, sent_handle + 1, sent_offset));
 	EXPECT_EQ(-ESTALE,
 		  adopt_error(self->pool,
-			      bufpool_place_handle(&fresh) | rental->generation,
+			      bufpool_window_handle(&self->pool->window, &fresh,
+						    rental->generation),
 			      bufpool_window_offset(&self->pool->window, &fresh)));
 	EXPECT_EQ(0, bufpool_return(self->pool, last, 0));
 	EXPECT_EQ(0, held(self->pool));
 }
 
-TEST_F(library, what_an_ended_thread_kept_serves_others)
+TEST_F(library, blocks_of_an_ended_thread_serve_others)
 {
 	void *block = in_thread(rent_and_return, self->pool);
 	__u64 rents = rents_of(self->pool);
@@ -272,7 +247,7 @@ static void *return_what_comes(void *argument)
 	return NULL;
 }
 
-TEST_F(library, blocks_flow_back_to_who_rents_them)
+TEST_F(library, blocks_flow_back_to_the_renter)
 {
 	struct flow flow = { .pool = self->pool };
 	pthread_t thread;
@@ -294,219 +269,6 @@ TEST_F(library, blocks_flow_back_to_who_rents_them)
 	EXPECT_EQ(0, held(self->pool));
 }
 
-/* Who waits ------------------------------------------------------------------- */
-
-struct idler {
-	struct bufpool *pool;
-	size_t size;
-	void *block;
-	pthread_barrier_t barrier;
-};
-
-/* Return a block, and use the library no more. */
-static void *return_and_idle(void *argument)
-{
-	struct idler *idler = argument;
-	int ret = bufpool_return(idler->pool, idler->block, 0);
-
-	pthread_barrier_wait(&idler->barrier);
-	pthread_barrier_wait(&idler->barrier);
-	return (void *)(intptr_t)ret;
-}
-
-TEST(a_rent_gets_what_an_idle_thread_keeps)
-{
-	struct idler idler = { .size = MIB };
-	void *last = NULL, *block, *result;
-	pthread_t thread;
-
-	ASSERT_EQ(0, small_limit());
-	idler.pool = bufpool_open(NULL, 0);
-	ASSERT_NE(NULL, idler.pool);
-	while ((block = bufpool_rent(idler.pool, idler.size,
-				     BUFPOOL_RENT_NONBLOCK))) {
-		idler.block = last;
-		last = block;
-	}
-	ASSERT_EQ(EAGAIN, errno);
-	ASSERT_NE(NULL, idler.block);
-	ASSERT_EQ(0, pthread_barrier_init(&idler.barrier, NULL, 2));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, return_and_idle, &idler));
-	pthread_barrier_wait(&idler.barrier);
-
-	EXPECT_NE(NULL, bufpool_rent(idler.pool, idler.size,
-				     BUFPOOL_RENT_NONBLOCK));
-	pthread_barrier_wait(&idler.barrier);
-	ASSERT_EQ(0, pthread_join(thread, &result));
-	EXPECT_EQ(NULL, result);
-	EXPECT_EQ(0, bufpool_close(idler.pool));
-	if (!private_chosen())
-		limit_restore();
-}
-
-/*
- * A pool whose status the test writes: another process waits when it says so. For
- * threads that use the pool from now on.
- */
-FIXTURE(shortage)
-{
-	struct bufpool *pool;
-	const struct bufpool_status *true_status;
-	struct bufpool_status status __attribute__((aligned(8)));
-	struct idler idler;
-	pthread_t thread;
-};
-
-/* Each time: let a thread return a block that it rented itself, or was given. */
-static void *return_when_told(void *argument)
-{
-	struct idler *idler = argument;
-	void *block;
-
-	for (;;) {
-		pthread_barrier_wait(&idler->barrier);
-		if (!idler->pool)
-			return NULL;
-		block = idler->block ? idler->block :
-				       bufpool_rent(idler->pool, idler->size, 0);
-		if (!block || bufpool_return(idler->pool, block, 0))
-			idler->size = 0;
-		pthread_barrier_wait(&idler->barrier);
-	}
-}
-
-FIXTURE_SETUP(shortage)
-{
-	self->pool = bufpool_open(NULL, 0);
-	ASSERT_NE(NULL, self->pool);
-	self->true_status = self->pool->provider.status;
-	self->pool->provider.status = &self->status;
-	self->idler = (struct idler){ .pool = self->pool, .size = MIB };
-	ASSERT_EQ(0, pthread_barrier_init(&self->idler.barrier, NULL, 2));
-	ASSERT_EQ(0, pthread_create(&self->thread, NULL, return_when_told,
-				    &self->idler));
-}
-
-FIXTURE_TEARDOWN(shortage)
-{
-	EXPECT_EQ(MIB, self->idler.size);
-	self->idler.pool = NULL;
-	pthread_barrier_wait(&self->idler.barrier);
-	ASSERT_EQ(0, pthread_join(self->thread, NULL));
-	self->pool->provider.status = self->true_status;
-	EXPECT_EQ(0, bufpool_close(self->pool));
-}
-
-static void let_return(struct idler *idler, void *block)
-{
-	idler->block = block;
-	pthread_barrier_wait(&idler->barrier);
-	pthread_barrier_wait(&idler->barrier);
-}
-
-static void set_waiting(struct bufpool_status *status, unsigned int count)
-{
-	__atomic_store_n(&status->waiting, count, __ATOMIC_RELAXED);
-}
-
-#define SHORTAGES	50
-
-/* However soon after the last time */
-TEST_F(shortage, a_return_gives_what_an_idle_thread_keeps)
-{
-	void *block;
-	int i;
-
-	for (i = 0; i < SHORTAGES; i++) {
-		block = bufpool_rent(self->pool, 1, 0);
-		ASSERT_NE(NULL, block);
-		let_return(&self->idler, NULL);
-		ASSERT_LT(1, rented_of(self->pool));
-		set_waiting(&self->status, 1);
-		ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
-		ASSERT_EQ(0, rented_of(self->pool));
-		set_waiting(&self->status, 0);
-	}
-}
-
-/* Though all threads have just been searched, in vain */
-TEST_F(shortage, what_another_thread_rented_is_given_at_once)
-{
-	void *block, *own;
-	int i;
-
-	set_waiting(&self->status, 1);
-	for (i = 0; i < SHORTAGES; i++) {
-		block = bufpool_rent(self->pool, MIB, 0);
-		own = bufpool_rent(self->pool, MIB, 0);
-		ASSERT_NE(NULL, block);
-		ASSERT_NE(NULL, own);
-		ASSERT_EQ(0, bufpool_return(self->pool, own, 0));
-		let_return(&self->idler, block);
-		ASSERT_EQ(0, rented_of(self->pool));
-	}
-}
-
-/* A block that came from elsewhere */
-static void *adopt_one(struct bufpool *pool)
-{
-	struct bufpool_provider *provider = &pool->provider;
-	struct bufpool_block got;
-
-	if (provider->ops->rent_many(provider, 1, BUFPOOL_RENT_NONBLOCK, 0, &got,
-				     1) != 1)
-		return NULL;
-	return bufpool_adopt(pool, got.handle, got.offset);
-}
-
-/* What is kept goes with a block that is not. */
-static void return_with_kept(struct __test_metadata *_metadata,
-			     struct bufpool *pool, struct bufpool_status *status,
-			     void *block, unsigned int flags)
-{
-	void *kept = bufpool_rent(pool, MIB, 0);
-
-	ASSERT_NE(NULL, kept);
-	ASSERT_NE(NULL, block);
-	ASSERT_EQ(0, bufpool_return(pool, kept, 0));
-	set_waiting(status, 1);
-	ASSERT_EQ(0, bufpool_return(pool, block, flags));
-	EXPECT_EQ(0, rented_of(pool));
-	set_waiting(status, 0);
-}
-
-TEST_F(shortage, every_return_looks_who_waits)
-{
-	struct bufpool *pool = self->pool;
-
-	return_with_kept(_metadata, pool, &self->status,
-			 bufpool_rent(pool, 1, 0), BUFPOOL_RETURN_CLEAR);
-	return_with_kept(_metadata, pool, &self->status,
-			 bufpool_rent(pool, 1, 0), BUFPOOL_RETURN_REVOKE);
-	return_with_kept(_metadata, pool, &self->status,
-			 bufpool_rent(pool, 2 * MIB, 0), 0);
-	return_with_kept(_metadata, pool, &self->status, adopt_one(pool), 0);
-}
-
-/* Of memory, and not again before it is short once more */
-TEST_F(shortage, pressure_is_answered_once)
-{
-	void *block = bufpool_rent(self->pool, 1, 0);
-
-	ASSERT_NE(NULL, block);
-	let_return(&self->idler, NULL);
-	self->status.pressure++;
-	ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
-	EXPECT_EQ(0, rented_of(self->pool));
-	block = bufpool_rent(self->pool, 1, 0);
-	ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
-	EXPECT_LT(0, rented_of(self->pool));
-	let_return(&self->idler, NULL);
-	self->status.pressure++;
-	ASSERT_EQ(0, bufpool_return(self->pool, bufpool_rent(self->pool, 1, 0), 0));
-	EXPECT_EQ(0, rented_of(self->pool));
-}
-
 /* A sandbox ------------------------------------------------------------------- */
 
 /* As a program does it that restricts itself after it has opened its pools */
@@ -525,7 +287,7 @@ static int forbid_membarrier(void)
 	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
-TEST_F(library, without_membarrier_nothing_is_kept_any_more)
+TEST_F(library, nothing_is_kept_without_membarrier)
 {
 	void *mine = bufpool_rent(self->pool, 1, 0);
 	void *block = bufpool_rent(self->pool, 1, 0);
@@ -539,234 +301,8 @@ TEST_F(library, without_membarrier_nothing_is_kept_any_more)
 	EXPECT_NE(NULL, in_thread(rent_and_return, self->pool));
 	EXPECT_NE(NULL, rent_and_return(self->pool));
 	EXPECT_EQ(1, rented_of(self->pool));
-	EXPECT_EQ(NULL, in_thread(return_it, (void *[]){ self->pool, mine }));
+	EXPECT_EQ(0, return_elsewhere(self->pool, mine));
 	EXPECT_EQ(0, rented_of(self->pool));
-}
-
-/* Signals --------------------------------------------------------------------- */
-
-static struct bufpool *handlers_pool;
-static unsigned int handled, refused, wrong;
-
-/* Each call either works or is refused, whatever it interrupts. */
-static void rent_in_handler(int signal)
-{
-	int saved = errno;
-	void *block;
-
-	(void)signal;
-	handled++;
-	block = bufpool_rent(handlers_pool, 1, BUFPOOL_RENT_NONBLOCK);
-	if (!block)
-		errno == EDEADLK ? refused++ : wrong++;
-	else if (bufpool_return(handlers_pool, block, 0))
-		wrong++;
-	errno = saved;
-}
-
-TEST_F(library, a_signal_handler_is_served_or_refused)
-{
-	struct itimerval often = { { 0, 200 }, { 0, 200 } }, never = { 0 };
-	void *blocks[100];
-	__u64 end = now_ms() + RACE_MS;
-	unsigned int i, rounds = 0, failures = 0;
-
-	handlers_pool = self->pool;
-	ASSERT_NE(SIG_ERR, signal(SIGALRM, rent_in_handler));
-	ASSERT_EQ(0, setitimer(ITIMER_REAL, &often, NULL));
-	while (now_ms() < end) {
-		for (i = 0; i < 100; i++)
-			blocks[i] = bufpool_rent(self->pool, 1, 0);
-		for (i = 0; i < 100; i++)
-			if (!blocks[i] || bufpool_return(self->pool, blocks[i], 0))
-				failures++;
-		if (++rounds % 1000 == 0 && bufpool_trim(self->pool, 0, NULL))
-			failures++;
-	}
-	ASSERT_EQ(0, setitimer(ITIMER_REAL, &never, NULL));
-	TH_LOG("%u signals, %u refused", handled, refused);
-	EXPECT_EQ(0, failures);
-	EXPECT_EQ(0, wrong);
-	EXPECT_EQ(0, held(self->pool));
-}
-
-static struct middle {
-	struct bufpool *pool;
-	unsigned int there, trimmed, left;
-	bool early;
-} middle;
-
-/* Once it has interrupted its thread in the middle of a call, it stays a while. */
-static void stay_in_the_middle(int signal)
-{
-	int saved = errno;
-	void *block;
-
-	(void)signal;
-	block = bufpool_rent(middle.pool, 1, 0);
-	if (block) {
-		bufpool_return(middle.pool, block, 0);
-	} else if (errno == EDEADLK && !middle.there) {
-		word_set(&middle.there, 1);
-		sleep_ms(50);
-		middle.early = word_get(&middle.trimmed);
-		word_set(&middle.left, 1);
-	}
-	errno = saved;
-}
-
-static void *trim_meanwhile(void *unused)
-{
-	sigset_t alarms;
-
-	(void)unused;
-	sigemptyset(&alarms);
-	sigaddset(&alarms, SIGALRM);
-	pthread_sigmask(SIG_BLOCK, &alarms, NULL);
-	if (!word_reaches(&middle.there, 1))
-		return "nobody was in the middle of a call";
-	if (bufpool_trim(middle.pool, 0, NULL))
-		return "trim failed";
-	word_set(&middle.trimmed, 1);
-	return NULL;
-}
-
-/* Whoever empties all caches waits until a thread has done with its own. */
-TEST_F(library, who_is_in_the_middle_is_waited_for)
-{
-	struct itimerval often = { { 0, 200 }, { 0, 200 } }, never = { 0 };
-	__u64 end = now_ms() + SOON_MS;
-	pthread_t thread;
-	void *block, *said;
-
-	memset(&middle, 0, sizeof(middle));
-	middle.pool = self->pool;
-	block = bufpool_rent(self->pool, 1, 0);
-	ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, trim_meanwhile, NULL));
-	ASSERT_NE(SIG_ERR, signal(SIGALRM, stay_in_the_middle));
-	ASSERT_EQ(0, setitimer(ITIMER_REAL, &often, NULL));
-	while (!word_get(&middle.left) && now_ms() < end) {
-		block = bufpool_rent(self->pool, 1, 0);
-		ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
-	}
-	ASSERT_EQ(0, setitimer(ITIMER_REAL, &never, NULL));
-	ASSERT_EQ(0, pthread_join(thread, &said));
-	EXPECT_EQ(NULL, said);
-	EXPECT_TRUE(middle.left);
-	EXPECT_FALSE(middle.early);
-}
-
-/* Operations of a pool's provider that a signal comes in the middle of */
-static const struct bufpool_provider_ops *true_ops;
-static struct bufpool_provider_ops interrupted_ops;
-
-static int interrupted_return(struct bufpool_provider *provider,
-			      const __u64 *handles, unsigned int count,
-			      unsigned int flags)
-{
-	raise(SIGUSR1);
-	return true_ops->return_many(provider, handles, count, flags);
-}
-
-static int interrupted_stats(struct bufpool_provider *provider,
-			     struct bufpool_stats *stats)
-{
-	raise(SIGUSR1);
-	return true_ops->stats(provider, stats);
-}
-
-static void interrupted_close(struct bufpool_provider *provider)
-{
-	raise(SIGUSR1);
-	true_ops->close(provider);
-}
-
-static void interrupt(struct bufpool *pool)
-{
-	true_ops = pool->provider.ops;
-	interrupted_ops = *true_ops;
-	interrupted_ops.return_many = interrupted_return;
-	interrupted_ops.stats = interrupted_stats;
-	interrupted_ops.close = interrupted_close;
-	pool->provider.ops = &interrupted_ops;
-	refused = 0;
-	wrong = 0;
-}
-
-/* In the middle of what has locks, each call is refused. */
-static void be_refused(int signal)
-{
-	struct bufpool_stats stats;
-	void *block;
-
-	(void)signal;
-	if (rent_error(handlers_pool, MIB, BUFPOOL_RENT_NONBLOCK) == -EDEADLK &&
-	    bufpool_rent_many(handlers_pool, MIB, BUFPOOL_RENT_NONBLOCK, &block,
-			      1) == -EDEADLK &&
-	    bufpool_trim(handlers_pool, 0, NULL) == -EDEADLK &&
-	    bufpool_stats(handlers_pool, &stats) == -EDEADLK &&
-	    bufpool_close(handlers_pool) == -EDEADLK)
-		refused++;
-	else
-		wrong++;
-}
-
-TEST(a_signal_handler_is_refused_in_stats_and_close)
-{
-	struct bufpool *pool = bufpool_open(NULL, 0);
-	struct bufpool *other = bufpool_open(NULL, 0);
-	struct bufpool_stats stats;
-
-	ASSERT_NE(NULL, pool);
-	ASSERT_NE(NULL, other);
-	ASSERT_NE(SIG_ERR, signal(SIGUSR1, be_refused));
-	handlers_pool = other;
-	interrupt(pool);
-	EXPECT_EQ(0, bufpool_stats(pool, &stats));
-	EXPECT_EQ(1, refused);
-	EXPECT_EQ(0, bufpool_close(pool));
-	EXPECT_EQ(2, refused);
-	EXPECT_EQ(0, wrong);
-	EXPECT_EQ(0, bufpool_close(other));
-}
-
-/* Fill the magazine between two barriers, and end. */
-static void *keep_and_end(void *argument)
-{
-	struct idler *idler = argument;
-	void *blocks[2];
-	intptr_t ret;
-
-	ret = bufpool_rent_many(idler->pool, idler->size, 0, blocks, 2);
-	pthread_barrier_wait(&idler->barrier);
-	pthread_barrier_wait(&idler->barrier);
-	ret -= bufpool_return_many(idler->pool, blocks, 2, 0);
-	return (void *)ret;
-}
-
-/* The depot is full, so the thread gives what it has kept to the provider. */
-TEST_F(library, a_signal_handler_is_refused_when_its_thread_ends)
-{
-	struct idler idler = { .pool = self->pool, .size = MIB };
-	void *blocks[8], *result;
-	pthread_t thread;
-
-	ASSERT_NE(SIG_ERR, signal(SIGUSR1, be_refused));
-	ASSERT_EQ(0, pthread_barrier_init(&idler.barrier, NULL, 2));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, keep_and_end, &idler));
-	pthread_barrier_wait(&idler.barrier);
-	ASSERT_EQ(8, bufpool_rent_many(self->pool, MIB, 0, blocks, 8));
-	ASSERT_EQ(8, bufpool_return_many(self->pool, blocks, 8, 0));
-	handlers_pool = self->pool;
-	interrupt(self->pool);
-	pthread_barrier_wait(&idler.barrier);
-	ASSERT_EQ(0, pthread_join(thread, &result));
-	self->pool->provider.ops = true_ops;
-	EXPECT_EQ(NULL, result);
-	EXPECT_EQ(1, refused);
-	EXPECT_EQ(0, wrong);
-	EXPECT_EQ(0, held(self->pool));
 }
 
 /* Strictness ------------------------------------------------------------------ */

@@ -66,7 +66,7 @@ TEST_F_TIMEOUT(scattered, revoking_beyond_the_map_count_loses_nothing,
 	ASSERT_EQ(0, return_every_second(self->pool, self->blocks,
 					 BUFPOOL_RETURN_REVOKE));
 	EXPECT_EQ(SCATTERED / 2, held(self->pool));
-	/* Who does what is forbidden does not get away with it always. */
+	/* A write after return may go unnoticed, or fault. */
 	poke(self->blocks[SCATTERED - 2], 1);
 	for (i = 0; i < SCATTERED; i += 2) {
 		self->blocks[i] = bufpool_rent(self->pool, 1,

@@ -214,7 +214,7 @@ TEST_F(private, handles_are_told_apart)
 	ASSERT_EQ(0, bufpool_offset(self->pool, second, &offset));
 	EXPECT_EQ(2U << 27, first_handle >> 32);
 	EXPECT_EQ((2U << 27) + 1, handle >> 32);
-	EXPECT_EQ(2 * self->pool->window.span + 4 * self->page, offset);
+	EXPECT_EQ(self->pool->classes.of[2].offset + 4 * self->page, offset);
 
 	EXPECT_EQ(-ENOENT, return_handle(self->pool, handle + 1));
 	EXPECT_EQ(-ENOENT, return_handle(self->pool, handle & ~0U << 31 << 1));
@@ -238,7 +238,7 @@ TEST_F(private, what_was_never_rented_is_not_there)
 	EXPECT_EQ(SIGSEGV, peek(block + 1000 * self->page, &byte));
 	EXPECT_EQ(SIGSEGV, poke(block + 1000 * self->page, 1));
 	EXPECT_EQ(SIGSEGV, peek(self->pool->window.base +
-				self->pool->window.span, &byte));
+				self->pool->classes.span, &byte));
 }
 
 TEST_F(private, a_revoked_block_is_gone_and_comes_back_zero)
@@ -409,7 +409,7 @@ struct doomed {
 	bool survived;
 };
 
-/* Whoever cancels this thread has done so already. */
+/* This thread has been cancelled already. */
 static void *return_doomed(void *argument)
 {
 	struct doomed *doomed = argument;
@@ -471,7 +471,7 @@ struct turn {
 	struct bufpool *pool;
 	size_t size;
 	int64_t timeout_ns;
-	unsigned int *order;	/* of who was served */
+	unsigned int *order;	/* in which waiters were served */
 	unsigned int mine;	/* which was this one; 0 is none */
 	int error;
 	void *block;
@@ -499,14 +499,7 @@ static bool waiting_is(struct bufpool *pool, unsigned int count)
 
 static bool waiting_becomes(struct bufpool *pool, unsigned int count)
 {
-	__u64 end = now_ms() + SOON_MS;
-
-	while (!waiting_is(pool, count)) {
-		if (now_ms() > end)
-			return false;
-		sleep_ms(1);
-	}
-	return true;
+	return BECOMES(waiting_is(pool, count));
 }
 
 /* The thread waits when this returns, behind those that do already. */
@@ -516,7 +509,7 @@ static bool start_waiting(struct turn *turn, unsigned int count)
 	       waiting_becomes(turn->pool, count);
 }
 
-TEST_F(exhausted, who_waits_is_served_in_order)
+TEST_F(exhausted, waiters_are_served_in_order)
 {
 	struct turn turns[WAITERS];
 	unsigned int order = 0, i;
@@ -539,7 +532,7 @@ TEST_F(exhausted, who_waits_is_served_in_order)
 	}
 }
 
-TEST_F(exhausted, who_gives_up_leaves_no_hole)
+TEST_F(exhausted, timed_out_waiter_leaves_no_hole)
 {
 	struct turn first = {
 		.pool = self->pool, .size = self->size,
@@ -560,8 +553,8 @@ TEST_F(exhausted, who_gives_up_leaves_no_hole)
 	EXPECT_EQ(1, second.mine);
 }
 
-/* Room for a small block is there, but not before somebody gives way. */
-TEST_F(exhausted, who_gives_up_lets_the_next_one_go_on)
+/* Room for a small block is there, but not before the large waiter gives up. */
+TEST_F(exhausted, timed_out_waiter_lets_the_next_one_go_on)
 {
 	struct turn large = {
 		.pool = self->pool, .size = self->size,
@@ -601,7 +594,7 @@ TEST_F(exhausted, a_waiter_is_not_cancelled)
 }
 
 /*
- * Small blocks come back one by one, and each time somebody waits for just that
+ * Small blocks come back one by one, and each time a waiter wants just that
  * size; a large one needs the room of four.
  */
 TEST_F(private, a_large_block_comes_among_small_ones)

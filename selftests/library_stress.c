@@ -4,10 +4,11 @@
  * to each other, and end while others still have their blocks. Every page of a
  * block has its renter's stamp, so a block that two have shows.
  *
- * BUFPOOL_STRESS_SECONDS is how long it lasts (4); BUFPOOL_SEED repeats what
+ * BUFPOOL_STRESS_SECONDS is how long it lasts; BUFPOOL_SEED repeats what
  * each thread does, though not when.
  */
 #include "library_test.h"
+#include "effort.h"
 
 #define WORKERS		8
 #define HOLDS		24	/* blocks that a thread has at most */
@@ -22,7 +23,7 @@ struct item {
 	uint64_t stamp;
 };
 
-/* Blocks on their way to whoever has this number. */
+/* Blocks on their way to the worker with this number. */
 struct lane {
 	pthread_mutex_t lock;
 	unsigned int count;
@@ -34,7 +35,7 @@ struct stress {
 	size_t page;
 	unsigned int nr_classes;
 	__u64 seed;
-	__u64 end;			/* in ms */
+	struct effort effort;
 	unsigned long serial;		/* atomic: of stamps and of seeds */
 	unsigned long rented;		/* atomic */
 	unsigned long handed;		/* atomic */
@@ -170,7 +171,7 @@ static void give_item(struct worker *worker, const struct item *item)
 	};
 	struct stress *stress = worker->stress;
 
-	expect(stress, has_stamps(item), "nobody else wrote into the block");
+	expect(stress, has_stamps(item), "no other thread wrote into the block");
 	expect(stress,
 	       !bufpool_return(stress->pool, item->block,
 			       flags[next_random(&worker->random) % 16]),
@@ -192,7 +193,7 @@ static void give_some(struct worker *worker)
 
 	for (i = 0; i < count; i++) {
 		expect(stress, has_stamps(&worker->items[i]),
-		       "nobody else wrote into the blocks");
+		       "no other thread wrote into the blocks");
 		blocks[i] = worker->items[i].block;
 	}
 	worker->count = 0;
@@ -245,7 +246,7 @@ static void empty_lane(struct worker *worker)
 		give_item(worker, &item);
 }
 
-/* Whoever likes may do this at any time. */
+/* Any thread may do this at any time. */
 static void trim_and_look(struct worker *worker)
 {
 	struct stress *stress = worker->stress;
@@ -279,13 +280,21 @@ static void step(struct worker *worker)
 		give_any(worker);
 }
 
-/* At the end others have what the thread rented, or nobody. */
+/* Until enough blocks have been rented. */
+static bool stress_goes_on(struct stress *stress)
+{
+	return effort_goes_on(&stress->effort,
+			      __atomic_load_n(&stress->rented,
+					      __ATOMIC_RELAXED));
+}
+
+/* At the end other threads have what this one rented, or it was returned. */
 static void *work(void *argument)
 {
 	struct worker *worker = argument;
 	unsigned int steps = next_random(&worker->random) % LIFE;
 
-	while (steps-- && now_ms() < worker->stress->end)
+	while (steps-- && stress_goes_on(worker->stress))
 		step(worker);
 	while (worker->count)
 		hand_on(worker);
@@ -316,7 +325,7 @@ static void supervise(struct stress *stress, struct worker *workers)
 {
 	unsigned int i;
 
-	while (now_ms() < stress->end) {
+	while (stress_goes_on(stress)) {
 		for (i = 0; i < WORKERS; i++) {
 			if (!__atomic_load_n(&workers[i].over, __ATOMIC_ACQUIRE))
 				continue;
@@ -329,14 +338,6 @@ static void supervise(struct stress *stress, struct worker *workers)
 		stop(&workers[i]);
 	for (i = 0; i < WORKERS; i++)
 		empty_lane(&workers[i]);
-}
-
-static unsigned int stress_ms(void)
-{
-	const char *given = getenv("BUFPOOL_STRESS_SECONDS");
-	unsigned int seconds = given ? strtoul(given, NULL, 10) : 0;
-
-	return (seconds ? seconds : 4) * 1000;
 }
 
 FIXTURE(stress)
@@ -389,11 +390,11 @@ FIXTURE_TEARDOWN(stress)
 }
 
 /* The two share the time that there is. */
-TEST_F_TIMEOUT(stress, blocks_have_one_owner, 3600)
+TEST_F_TIMEOUT(stress, blocks_have_one_owner, A_DAY)
 {
 	struct stress *stress = &self->stress;
 
-	stress->end = now_ms() + stress_ms() / 2;
+	stress->effort = effort_begin(native(5000), 2);
 	supervise(stress, self->workers);
 	TH_LOG("%lu threads, %lu blocks, %lu handed on, %lu rents refused",
 	       stress->threads, stress->rented, stress->handed, stress->refused);

@@ -15,7 +15,7 @@
 #include <bufpool.h>
 #include <dirent.h>
 #include <pthread.h>
-#include <pool.h>
+#include <thread.h>
 
 /* Not one of the bits of this version */
 #define BAD_FLAG	0x80000000U
@@ -24,15 +24,27 @@
 #define SMALL_LIMIT	(16 * MIB)
 #define SMALL_LIMIT_TEXT	"16M"
 
-/* How long races last, unless there is more time. */
-#define RACE_MS		700
-
 /* Sanitizers have memory of their own, which grows. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED	1
 #else
 #define SANITIZED	0
 #endif
+
+/*
+ * How often to do what takes a call in a virtual machine: without those, more
+ * often is as quick.
+ */
+static inline unsigned int native(unsigned int times)
+{
+	return private_chosen() ? times * (SANITIZED ? 5 : 20) : times;
+}
+
+/* Whether a thread that stops all caches has shut this thread's. */
+static inline bool cache_is_shut(void)
+{
+	return !__atomic_load_n(&bufpool_cache_mine->max_kept, __ATOMIC_ACQUIRE);
+}
 
 /* What a touch of a block raises that is not there any more. */
 static inline int gone_signal(void)
@@ -167,6 +179,48 @@ static inline long status_kib(const char *name)
 		fclose(file);
 	return value;
 }
+
+/* How many blocks the provider has rented to the pool, with what is kept. */
+static inline int rented_of(struct bufpool *pool)
+{
+	struct bufpool_stats stats;
+
+	return bufpool_stats(pool, &stats) ? -1 : (int)stats.client_blocks;
+}
+
+static inline void *in_thread(void *(*body)(void *), void *argument)
+{
+	pthread_t thread;
+	void *result = NULL;
+
+	if (!pthread_create(&thread, NULL, body, argument))
+		pthread_join(thread, &result);
+	return result;
+}
+
+static inline void *return_job(void *argument)
+{
+	void **job = argument;
+
+	job[2] = (void *)(intptr_t)bufpool_return(job[0], job[1], 0);
+	return job;
+}
+
+/* What a thread of its own says of returning @block. */
+static inline int return_elsewhere(struct bufpool *pool, void *block)
+{
+	void *job[3] = { pool, block };
+
+	return in_thread(return_job, job) ? (intptr_t)job[2] : -EIO;
+}
+
+/* A thread that does something between two barriers. */
+struct idler {
+	struct bufpool *pool;
+	size_t size;
+	void *block;
+	pthread_barrier_t barrier;
+};
 
 FIXTURE(library)
 {

@@ -11,32 +11,53 @@
 
 #define PLACES	16
 
-/* What the processes of a test share: what each of them has come to, */
+#define BLOCK	(1 * MIB)
+#define SMALL	(64 * KIB)
+#define ALL	4			/* large blocks within the limit */
+#define LIMIT	(ALL * BLOCK)
+#define MOST	2048
+
+/* What the processes of a test share: the state of each waiter, */
 struct place {
 	unsigned int ready;
 	unsigned int go;
-	int answer;
+	pid_t pid;
+	int answer;		/* 1 until there is one */
 	__u64 offset;
 	__u64 length;
 };
 
-/* and who of them was served when. */
+/* and the order in which waiters were served. */
 struct line {
 	unsigned int served;
 	unsigned int order[PLACES];
 	struct place places[PLACES];
-	/* of those who rent and return small blocks all the time */
+	/* of the churners, which rent and return small blocks all the time */
 	unsigned int stop;
 	unsigned int small;
 	unsigned int small_when_served;
 };
+
+/* A pool of LIMIT bytes, a client of it, and an empty line. */
+static inline bool line_begin(int *fd, struct line **line)
+{
+	*fd = pool_open();
+	*line = shared_alloc(sizeof(**line));
+	return *fd >= 0 && *line && !limit_write(LIMIT);
+}
+
+static inline void line_end(int fd)
+{
+	close(fd);
+	parameters_restore();
+}
 
 static inline void ignore_signal(int sig)
 {
 	(void)sig;
 }
 
-/* Its first three say who it is; what is 0 of the others is as usual. */
+/* The first three are always given; what is 0 of the others is as usual. */
 struct waiter {
 	struct line *line;
 	unsigned int number;
@@ -45,7 +66,7 @@ struct waiter {
 	int sa_flags;
 	uid_t uid;
 	__u64 ceiling;
-	__u32 count;		/* not one block, but up to so many */
+	__u32 count;		/* not one block, but up to this many */
 };
 
 /* Where several were asked for, what is said is said of the first. */
@@ -92,6 +113,7 @@ static inline int wait_in_line(void *arg)
 	CHECK(fd >= 0);
 	CHECK(!waiter->ceiling || !set_ceiling(fd, waiter->ceiling));
 	CHECK(!sigaction(SIGUSR1, &action, NULL));
+	place->pid = getpid();
 	word_set(&place->ready, 1);
 	place->answer = rent_as(waiter, fd, &rented);
 	if (place->answer)

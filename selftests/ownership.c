@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Ownership: who may give back what, and that no two own the same.
+ * Ownership: which client may return which block, and that no two own the same.
  */
 #include "bufpool_test.h"
 
@@ -216,7 +216,7 @@ TEST_F(owners, closed_descriptor_is_ebadf)
 	EXPECT_EQ(-EBADF, give(fd, self->rent.handle));
 }
 
-/* The blocks of a client that is gone are nobody's. */
+/* The blocks of a client that is gone have no owner. */
 TEST_F(owners, handle_of_a_closed_client_is_enoent)
 {
 	ASSERT_EQ(0, close(self->one));
@@ -339,7 +339,7 @@ TEST_F(owners, descriptor_on_its_way_keeps_the_blocks)
 	EXPECT_EQ(0, give(self->one, self->rent.handle));
 }
 
-/* And when nobody ever receives it, they come back. */
+/* When it is never received, they come back. */
 TEST_F(owners, descriptor_lost_on_its_way_gives_the_blocks_back)
 {
 	int ends[2];

@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Polling: POLLIN is room, POLLPRI is somebody who waits, and whoever sleeps until
- * then is woken up.
+ * Polling: POLLIN is room, POLLPRI is a waiter, and a poller that sleeps until then is
+ * woken up.
  */
 #include "line.h"
 
 #include <poll.h>
 #include <sys/epoll.h>
-
-#define BLOCK	(1 * MIB)
-#define SMALL	(64 * KIB)
-#define ALL	4			/* large blocks within the limit */
-#define LIMIT	(ALL * BLOCK)
-#define MOST	2048
 
 FIXTURE(polling)
 {
@@ -24,19 +18,14 @@ FIXTURE(polling)
 
 FIXTURE_SETUP(polling)
 {
-	self->fd = pool_open();
-	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, limit_write(LIMIT));
+	ASSERT_TRUE(line_begin(&self->fd, &self->line));
 	self->blocks = calloc(MOST, sizeof(*self->blocks));
 	ASSERT_NE(NULL, self->blocks);
-	self->line = shared_alloc(sizeof(*self->line));
-	ASSERT_NE(NULL, self->line);
 }
 
 FIXTURE_TEARDOWN(polling)
 {
-	close(self->fd);
-	parameters_restore();
+	line_end(self->fd);
 }
 
 static int poll_now(int fd)
@@ -50,7 +39,7 @@ static int poll_soon(int fd, int events)
 {
 	struct pollfd pollfd = { .fd = fd, .events = events };
 
-	return poll(&pollfd, 1, SOON_MS) < 0 ? -errno : pollfd.revents;
+	return poll(&pollfd, 1, -1) < 0 ? -errno : pollfd.revents;
 }
 
 TEST_F(polling, pollin_is_room)
@@ -76,8 +65,8 @@ TEST_F(polling, pollin_is_room)
 	close(poller);
 }
 
-/* Without a call, and for whoever looks. */
-TEST_F(polling, status_says_who_waits)
+/* Without a call, and for any client. */
+TEST_F(polling, status_counts_waiters)
 {
 	struct bufpool_status *status = map_status(self->fd);
 	pid_t pids[3];
@@ -101,7 +90,7 @@ TEST_F(polling, status_says_who_waits)
 	munmap(status, sysconf(_SC_PAGESIZE));
 }
 
-TEST_F(polling, pollpri_is_somebody_waiting)
+TEST_F(polling, pollpri_is_a_waiter)
 {
 	pid_t pid;
 
@@ -207,7 +196,7 @@ static int poll_in_child(void *arg)
 	CHECK(!epoll_ctl(epoll, EPOLL_CTL_ADD, polling->fd, &event));
 	CHECK(!epoll_wait(epoll, &event, 1, 0));
 	word_set(&polling->ready, 1);
-	CHECK(epoll_wait(epoll, &event, 1, SOON_MS) == 1);
+	CHECK(epoll_wait(epoll, &event, 1, -1) == 1);
 	polling->woken = event.events;
 	/* At an edge it is said once, else as long as it is so. */
 	CHECK(epoll_wait(epoll, &event, 1, 0) == !polling->edge);
@@ -252,7 +241,7 @@ TEST_F(poller, wakes_up)
 
 /*
  * Poll for one event, without end: poll() looks once more when its time is over, so
- * with one it would answer the same to who was not woken.
+ * with one it would answer the same to a poller that was not woken.
  */
 static int poll_for_ever(void *arg)
 {
@@ -291,7 +280,7 @@ TEST_F(polling, pollrdnorm_alone_wakes_up)
 	EXPECT_TRUE(is_woken(polling, pid));
 }
 
-/* Be awake for a while, so that nobody gets this processor. */
+/* Be awake for a while, so that no other task gets this processor. */
 static void stay_awake(void)
 {
 	__u64 end = now_ms() + 50;
@@ -314,7 +303,7 @@ TEST_F(polling, last_waiter_leaves_in_haste)
 	int left = 0;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		SKIP(return, "this needs a processor for who is not slow");
+		SKIP(return, "this needs a second processor");
 	ASSERT_NE(NULL, polling);
 	polling->fd = self->fd;
 	polling->events = POLLIN;
@@ -357,7 +346,7 @@ TEST_F(polling, every_return_is_an_edge)
 		;
 	for (i = 0; i < ALL; i++) {
 		ASSERT_EQ(0, give_with(self->fd, self->blocks[i].handle, i % 4));
-		EXPECT_EQ(1, epoll_wait(epoll, &event, 1, SOON_MS));
+		EXPECT_EQ(1, epoll_wait(epoll, &event, 1, -1));
 		EXPECT_EQ(EPOLLIN, event.events);
 		EXPECT_EQ(0, epoll_wait(epoll, &event, 1, 0));
 	}
@@ -413,8 +402,8 @@ TEST_F(polling, pollin_tells_the_truth)
 		close(fds[i]);
 }
 
-/* The same while somebody waits for more than there is. */
-TEST_F(polling, pollin_tells_the_truth_while_somebody_waits)
+/* The same while a waiter wants more than there is. */
+TEST_F(polling, pollin_tells_the_truth_beside_a_waiter)
 {
 	int count, i, ready, ret;
 	struct bufpool_info info;

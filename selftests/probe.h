@@ -6,7 +6,7 @@
 #ifndef PROBE_H
 #define PROBE_H
 
-#include "bufpool_test.h"
+#include "kmod.h"
 
 #include "probe/bufpool_probe.h"
 
@@ -18,24 +18,16 @@ static inline int load_probe(void)
 	const char *pool = getenv("BUFPOOL_KO");
 	char path[PATH_MAX] = "./bufpool_probe.ko";
 	const char *slash = pool ? strrchr(pool, '/') : NULL;
-	int fd, ret;
 
 	if (slash)
 		snprintf(path, sizeof(path), "%.*s/bufpool_probe.ko",
 			 (int)(slash - pool), pool);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	ret = syscall(SYS_finit_module, fd, "", 0);
-	if (ret < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
+	return module_insert(path, "");
 }
 
 static inline void unload_probe(void)
 {
-	syscall(SYS_delete_module, "bufpool_probe", O_NONBLOCK);
+	module_remove("bufpool_probe");
 }
 
 /* Before the tests, so that what they load goes again when all are done. */

@@ -58,7 +58,7 @@ static bool copy(int from, int to)
 	return length > 0 && write(to, buf, length) == length;
 }
 
-/* Until nobody has the terminal open any more. */
+/* Until no process has the terminal open any more. */
 static void relay(int master)
 {
 	struct pollfd fds[] = {

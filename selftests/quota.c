@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * A user's quota: what it counts, whom it binds, and what gives way to it.
+ * A user's quota: what it counts, which users it binds, and what gives way to it.
  */
 #include "bufpool_test.h"
 
@@ -165,7 +165,7 @@ TEST_F(quota, each_user_has_his_own)
 	EXPECT_EQ(0, reap(pid));
 }
 
-/* It is who opened it that counts, not who calls. */
+/* A client is charged to the user that opened it, whichever calls. */
 static int inherit(void *arg)
 {
 	int fd = *(int *)arg;
@@ -178,13 +178,13 @@ static int inherit(void *arg)
 	return 0;
 }
 
-TEST_F(quota, quota_is_of_who_opened)
+TEST_F(quota, quota_is_the_openers)
 {
 	ASSERT_EQ(0, parameter_write("quota", QUOTA * BLOCK));
 	EXPECT_EQ(0, in_child(inherit, &self->fd));
 }
 
-/* Whoever is exempt, is by the capability, and only who opens with it. */
+/* Only a client that was opened with the capability is exempt. */
 static int be_exempt(void)
 {
 	struct bufpool_block blocks[MOST];
@@ -291,7 +291,7 @@ TEST_F(quota, warm_blocks_give_way_to_the_quota)
 	ASSERT_EQ(0, give(self->fd, mine.handle));
 	ASSERT_EQ(0, parameter_write("quota", QUOTA * BLOCK));
 	EXPECT_EQ(0, as_user(ALICE, have_warm_blocks_give_way));
-	/* But nobody else's. */
+	/* But no other user's. */
 	EXPECT_EQ(1, stats_of(self->fd).client_warm_blocks);
 }
 
@@ -329,7 +329,7 @@ TEST_F(quota, warm_blocks_do_not_give_way_in_vain)
 
 /*
  * The pool is full. Free are blocks of twice the size alone, in a slab that is in
- * use; and root, who is exempt, has a warm block of the size itself.
+ * use; and root, which is exempt, has a warm block of the size itself.
  */
 #define SMALL	(16 * KIB)
 #define SMALLS	48		/* in the six slabs that are left */

@@ -1,30 +1,21 @@
 // SPDX-License-Identifier: MIT
 /*
  * Races: processes and threads that rent, return, touch and die in no order.
- * Every page of every block says whose it is, and is looked at before the block
- * goes; what comes must be zero.
+ * Every page of every block names its owner, and is looked at before the block goes;
+ * what comes must be zero.
  *
- * BUFPOOL_STRESS_SECONDS is how long it lasts (10); BUFPOOL_SEED repeats what
- * can be repeated.
+ * BUFPOOL_STRESS_SECONDS is how long it lasts; BUFPOOL_SEED repeats what can be
+ * repeated.
  */
-#include "bufpool_test.h"
+#include "effort.h"
 
 #include <pthread.h>
 #include <sched.h>
 
-#define TESTS		3
+#define TESTS		3	/* that share the seconds */
 #define LIMIT		(16 * MIB)
 #define HELD		24
 #define WORKERS		4
-#define A_DAY		(24 * 3600)
-
-static unsigned int seconds_per_test(void)
-{
-	const char *given = getenv("BUFPOOL_STRESS_SECONDS");
-	unsigned int seconds = given ? atoi(given) : 10;
-
-	return seconds < TESTS ? 1 : seconds / TESTS;
-}
 
 /* What stands at the beginning and at the end of each page of a block. */
 struct stamp {
@@ -43,7 +34,7 @@ struct worker {
 	unsigned int rounds;
 	__u64 id;		/* not that of any client before */
 	int fd;
-	bool alone;		/* nobody else is the same client */
+	bool alone;		/* no other process is the same client */
 	struct holding held[HELD];
 };
 
@@ -276,7 +267,7 @@ static void do_check(struct worker *worker)
 	check_holding(worker, random_holding(worker));
 }
 
-/* Somebody else's handles, or nobody's. */
+/* Handles of another client, or of none. */
 static void do_bad_return(struct worker *worker)
 {
 	int ret = give(worker->fd, next_random(&worker->seed));
@@ -371,11 +362,20 @@ static int work(void *arg)
 	return 0;
 }
 
+static unsigned int rounds_of(const struct worker *workers, unsigned int count)
+{
+	unsigned int rounds = 0;
+
+	while (count--)
+		rounds += word_get(&workers[count].rounds);
+	return rounds;
+}
+
 /* Processes, one of which is killed and replaced now and then. */
 TEST_F_TIMEOUT(race, processes, A_DAY)
 {
-	__u64 end = now_ms() + seconds_per_test() * 1000ULL;
-	unsigned int i, rounds = 0, kills = 0;
+	struct effort effort = effort_begin(often(48), TESTS);
+	unsigned int i, rounds, kills = 0;
 	pid_t pids[WORKERS];
 
 	for (i = 0; i < WORKERS; i++) {
@@ -383,7 +383,7 @@ TEST_F_TIMEOUT(race, processes, A_DAY)
 		pids[i] = spawn(work, &self->workers[i]);
 		ASSERT_LT(0, pids[i]);
 	}
-	while (now_ms() < end) {
+	while (effort_goes_on(&effort, kills) && !child_has_ended()) {
 		sleep_ms(next_random(&self->seed) % 100);
 		i = next_random(&self->seed) % WORKERS;
 		kill(pids[i], SIGKILL);
@@ -395,10 +395,9 @@ TEST_F_TIMEOUT(race, processes, A_DAY)
 	}
 	for (i = 0; i < WORKERS; i++)
 		word_set(&self->workers[i].stop, 1);
-	for (i = 0; i < WORKERS; i++) {
+	for (i = 0; i < WORKERS; i++)
 		EXPECT_EQ(0, reap(pids[i]));
-		rounds += self->workers[i].rounds;
-	}
+	rounds = rounds_of(self->workers, WORKERS);
 	TH_LOG("%u actions, %u kills", rounds, kills);
 	EXPECT_LT(0, rounds);
 	EXPECT_TRUE(in_use_becomes(self->observer, self->before));
@@ -440,18 +439,20 @@ static int work_in_threads(void *arg)
 
 TEST_F_TIMEOUT(race, threads, A_DAY)
 {
-	unsigned int i, rounds = 0;
+	struct effort effort = effort_begin(often(4000), TESTS);
+	unsigned int i, rounds;
 	pid_t pid;
 
 	for (i = 0; i < WORKERS; i++)
 		self->workers[i].seed = next_random(&self->seed);
 	pid = spawn(work_in_threads, self->workers);
-	sleep_ms(seconds_per_test() * 1000);
+	do {
+		sleep_ms(1);
+		rounds = rounds_of(self->workers, WORKERS);
+	} while (effort_goes_on(&effort, rounds) && !child_has_ended());
 	for (i = 0; i < WORKERS; i++)
 		word_set(&self->workers[i].stop, 1);
 	EXPECT_EQ(0, reap(pid));
-	for (i = 0; i < WORKERS; i++)
-		rounds += self->workers[i].rounds;
 	TH_LOG("%u actions", rounds);
 	EXPECT_LT(0, rounds);
 	EXPECT_TRUE(in_use_becomes(self->observer, self->before));
@@ -508,7 +509,7 @@ static void *touch_what_is_rented(void *arg)
 	return NULL;
 }
 
-/* No byte is anybody else's; no two marks have a bit in common. */
+/* No byte is another worker's; no two marks have a bit in common. */
 static bool is_own(const char *at, unsigned char mark)
 {
 	const __u64 others = ~(mark * 0x0101010101010101ULL);
@@ -583,6 +584,7 @@ static int rent_under_a_toucher(void *arg)
 
 TEST_F_TIMEOUT(race, touch_against_return, A_DAY)
 {
+	struct effort effort = effort_begin(often(1200), TESTS);
 	pid_t pids[2];
 	int i;
 
@@ -591,7 +593,9 @@ TEST_F_TIMEOUT(race, touch_against_return, A_DAY)
 		self->workers[i].id = i ? 0xf0 : 0x0f;
 		pids[i] = spawn(rent_under_a_toucher, &self->workers[i]);
 	}
-	sleep_ms(seconds_per_test() * 1000);
+	while (effort_goes_on(&effort, rounds_of(self->workers, 2)) &&
+	       !child_has_ended())
+		sleep_ms(1);
 	for (i = 0; i < 2; i++)
 		word_set(&self->workers[i].stop, 1);
 	for (i = 0; i < 2; i++) {

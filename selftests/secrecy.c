@@ -15,7 +15,7 @@ enum way {
 
 struct secret {
 	enum way way;
-	__u64 smallest, largest;	/* so many blocks of each size */
+	__u64 smallest, largest;	/* blocks of each size */
 	int count;
 };
 

@@ -8,7 +8,7 @@
 #include "device.h"
 #include "out.h"
 
-/* What the module has where there is no quota. */
+/* The value of the parameter where there is no quota */
 #define NO_QUOTA	((__u64)INT64_MAX)
 
 static void show(const char *name, __u64 bytes)

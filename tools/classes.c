@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* How each block size does. */
+/* Slabs and blocks of each class. */
 #include <dirent.h>
-#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 
@@ -9,6 +8,7 @@
 #include "commands.h"
 #include "device.h"
 #include "out.h"
+#include "paths.h"
 
 #define CLASSES_PATH	CLASS_PATH "/classes"
 
@@ -33,48 +33,50 @@ static const struct column columns[] = {
 	COLUMN(KIND_COUNT, waiting, "waiting"),
 };
 
-static __u64 read_one(__u64 block_size, const char *name)
+static __u64 read_one(const char *directory, const char *name)
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), CLASSES_PATH "/%llu/%s",
-		 block_size, name);
+	snprintf(path, sizeof(path), CLASSES_PATH "/%s/%s", directory, name);
 	return attribute_read(path);
 }
 
-static void fill(struct class *class, __u64 block_size)
+/* The name of a directory begins with the bytes in a block. */
+static __u64 block_size_of(const char *directory)
 {
-	class->block_size = block_size;
-	class->slabs = read_one(block_size, "slabs");
-	class->idle_slabs = read_one(block_size, "idle_slabs");
-	class->free = read_one(block_size, "free");
-	class->out = read_one(block_size, "out");
-	class->waiting = read_one(block_size, "waiting");
+	return strtoull(directory, NULL, 10);
 }
 
-static int compare(const void *a, const void *b)
+static void fill(struct class *class, const char *directory)
 {
-	__u64 left = *(const __u64 *)a, right = *(const __u64 *)b;
+	class->block_size = block_size_of(directory);
+	class->slabs = read_one(directory, "slabs");
+	class->idle_slabs = read_one(directory, "idle_slabs");
+	class->free = read_one(directory, "free");
+	class->out = read_one(directory, "out");
+	class->waiting = read_one(directory, "waiting");
+}
+
+static int is_class(const struct dirent *entry)
+{
+	return block_size_of(entry->d_name) != 0;
+}
+
+static int compare(const struct dirent **a, const struct dirent **b)
+{
+	__u64 left = block_size_of((*a)->d_name);
+	__u64 right = block_size_of((*b)->d_name);
 
 	return left < right ? -1 : left > right;
 }
 
-static void find_sizes(struct sizes *sizes)
+static void print_class(struct list *list, struct dirent *entry)
 {
-	DIR *dir = opendir(CLASSES_PATH);
-	struct dirent *entry;
-	__u64 bytes;
+	struct class class;
 
-	if (!dir)
-		fail_access(CLASSES_PATH);
-	sizes->count = 0;
-	while ((entry = readdir(dir)) != NULL) {
-		bytes = strtoull(entry->d_name, NULL, 10);
-		if (bytes && sizes->count < ARRAY_SIZE(sizes->bytes))
-			sizes->bytes[sizes->count++] = bytes;
-	}
-	closedir(dir);
-	qsort(sizes->bytes, sizes->count, sizeof(sizes->bytes[0]), compare);
+	fill(&class, entry->d_name);
+	out_list_row(list, &class);
+	free(entry);
 }
 
 void classes_run(int argc, char **argv)
@@ -85,17 +87,17 @@ void classes_run(int argc, char **argv)
 		.count = ARRAY_SIZE(columns),
 		.width = 7,
 	};
-	struct sizes sizes;
-	struct class class;
-	unsigned int i;
+	struct dirent **entries;
+	int count, i;
 
 	cli_option(argc, argv, "");
 	cli_arguments(argc, 0);
-	find_sizes(&sizes);
+	count = scandir(CLASSES_PATH, &entries, is_class, compare);
+	if (count < 0)
+		fail_access(CLASSES_PATH);
 	out_list_begin(&list);
-	for (i = 0; i < sizes.count; i++) {
-		fill(&class, sizes.bytes[i]);
-		out_list_row(&list, &class);
-	}
+	for (i = 0; i < count; i++)
+		print_class(&list, entries[i]);
 	out_list_end(&list);
+	free(entries);
 }

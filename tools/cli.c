@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "cli.h"
-#include "device.h"
 #include "out.h"
+#include "paths.h"
 
 /* Longer waits than this, about thirty years, are mistakes. */
 #define MAX_SECONDS	1000000000ULL
@@ -22,6 +22,9 @@ enum {
 };
 
 const struct command *cli_command;
+
+/* All commands, for --help; the list ends with an empty one. */
+static const struct command *commands;
 
 static const struct option long_options[] = {
 	{ "json", no_argument, NULL, OPTION_JSON },
@@ -132,6 +135,23 @@ static void print_command_help(void)
 	printf("%s\n", cli_command->help);
 }
 
+static void print_help(void)
+{
+	const struct command *command;
+
+	printf("usage: bufpoolctl [--json | --tab] COMMAND [ARGUMENT...]\n\n");
+	for (command = commands; command->name; command++)
+		printf("  %-8s %s\n", command->name, command->help);
+	printf("\n"
+	       "  --json     output as JSON, one object per line\n"
+	       "  --tab      output as tab-separated text\n"
+	       "  --help     this, or after a command, what may follow it\n"
+	       "  --version  the version\n"
+	       "\n"
+	       "Exit status: 0 done, 1 failed, 2 wrong usage, 3 no module or device,\n"
+	       "4 no permission.\n");
+}
+
 static void refuse_option(char **argv, int option)
 {
 	const char *text = argv[optind - 1];
@@ -157,7 +177,7 @@ static bool run_common(int option)
 		if (cli_command)
 			print_command_help();
 		else
-			cli_help();
+			print_help();
 		exit(STATUS_OK);
 	case OPTION_VERSION:
 		printf("bufpoolctl %s\n", BUFPOOL_VERSION);
@@ -183,6 +203,31 @@ int cli_option(int argc, char **argv, const char *letters)
 	if (option != -1 && !strchr(letters, option))
 		fail_usage("there is no option --%s", long_options[index].name);
 	return option;
+}
+
+static const struct command *find_command(const char *name)
+{
+	const struct command *command;
+
+	for (command = commands; command->name; command++)
+		if (!strcmp(command->name, name))
+			return command;
+	fail_usage("there is no command '%s'", name);
+}
+
+int cli_find_command(const struct command *all, int argc, char **argv)
+{
+	int first;
+
+	commands = all;
+	cli_option(argc, argv, "");
+	if (optind == argc)
+		fail_usage("which command?");
+	first = optind;
+	cli_command = find_command(argv[first]);
+	/* getopt() begins anew */
+	optind = 0;
+	return first;
 }
 
 void cli_arguments(int argc, int most)

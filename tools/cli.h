@@ -2,9 +2,8 @@
 /*
  * The command line: options, values, and the ways to end.
  *
- * Whatever goes wrong ends the program at once with a message and one of these
- * exit statuses; what has to be undone before, such as the terminal's state, is
- * left to atexit(3).
+ * Every failure ends the program at once with a message and one of these exit
+ * statuses; atexit(3) undoes what must not stay, such as the terminal's state.
  */
 #ifndef BUFPOOLCTL_CLI_H
 #define BUFPOOLCTL_CLI_H
@@ -44,8 +43,11 @@ struct command {
 /* The command that runs, for messages; NULL before it is known. */
 extern const struct command *cli_command;
 
-/* Prints what --help does for the whole program. */
-void cli_help(void);
+/*
+ * Find out which of the commands, whose list ends with an empty one, is asked for.
+ * Return: where its arguments begin, with its name.
+ */
+int cli_find_command(const struct command *all, int argc, char **argv);
 
 /*
  * The next option that is one of @letters, as getopt(3) has them, or -1. The
@@ -53,7 +55,7 @@ void cli_help(void);
  */
 int cli_option(int argc, char **argv, const char *letters);
 
-/* End the program unless as many arguments as may be are left. */
+/* End the program where more than @most arguments are left. */
 void cli_arguments(int argc, int most);
 
 /* What @text says; a value that is not acceptable ends the program. */

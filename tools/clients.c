@@ -6,10 +6,10 @@
 
 #include "cli.h"
 #include "clients.h"
-#include "device.h"
+#include "paths.h"
 #include "text.h"
 
-/* Columns of the module's table that may come to be. */
+/* The most columns of the module's table that are read */
 #define MAX_FIELDS	32
 #define BLANKS		" \t\n"
 
@@ -29,7 +29,7 @@ const struct column client_columns[CLIENT_COLUMNS] = {
 	COLUMN(KIND_TEXT, comm, "command"),
 };
 
-/* Which column each field of a line is; NULL is one we do not know. */
+/* The column of each field of a line; NULL is an unknown one. */
 struct layout {
 	const struct column *fields[MAX_FIELDS];
 	size_t count;
@@ -54,7 +54,7 @@ static void read_layout(struct layout *layout, char *line)
 		layout->fields[layout->count++] = find_column(name);
 }
 
-/* Anything but a number is the absence of one. */
+/* NO_LIMIT for anything but a number */
 static __u64 parse_number(const char *text)
 {
 	__u64 number;

@@ -22,7 +22,7 @@ struct client {
 
 extern const struct column client_columns[CLIENT_COLUMNS];
 
-/* All but this process itself, those who hold most first. */
+/* All but this process itself, those that hold most first. */
 struct clients {
 	struct client *list;
 	size_t count;

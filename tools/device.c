@@ -10,6 +10,7 @@
 
 #include "cli.h"
 #include "device.h"
+#include "paths.h"
 
 int device_open(void)
 {
@@ -25,6 +26,29 @@ void device_info(int fd, struct bufpool_info *info)
 	*info = (struct bufpool_info){ .size = sizeof(*info) };
 	if (ioctl(fd, BUFPOOL_IOC_INFO, info))
 		fail_access(DEVICE_PATH);
+}
+
+/* A class of an older module, which does not describe its classes. */
+static void class_by_number(const struct bufpool_info *info,
+			    struct bufpool_class_info *class)
+{
+	class->backing = BUFPOOL_BACKING_SLAB;
+	class->block_size = (__u64)info->page_size << class->nr;
+	class->offset = class->nr * info->span;
+	class->span = info->span;
+	class->properties = class->block_size <= info->max_pooled ?
+			    BUFPOOL_CLASS_POOLED : 0;
+}
+
+void device_class(int fd, const struct bufpool_info *info, __u32 nr,
+		  struct bufpool_class_info *class)
+{
+	*class = (struct bufpool_class_info){ .size = sizeof(*class), .nr = nr };
+	if (!ioctl(fd, BUFPOOL_IOC_CLASS, class))
+		return;
+	if (errno != ENOTTY)
+		fail_access(DEVICE_PATH);
+	class_by_number(info, class);
 }
 
 void device_stats(int fd, struct bufpool_stats *stats)

@@ -2,7 +2,8 @@
 /*
  * The module as programs meet it: the device and the files in /sys.
  *
- * What cannot be had ends the program with a message that says what to do.
+ * Where the module, the device or a file is missing or may not be used, the program
+ * ends with a message that says what to do.
  */
 #ifndef BUFPOOLCTL_DEVICE_H
 #define BUFPOOLCTL_DEVICE_H
@@ -11,16 +12,14 @@
 #include <stdint.h>
 #include <linux/bufpool.h>
 
-#define DEVICE_PATH	"/dev/bufpool"
-#define MODULE_PATH	"/sys/module/bufpool"
-#define CLASS_PATH	"/sys/class/misc/bufpool"
-#define CLIENTS_PATH	"/sys/kernel/debug/bufpool/clients"
-
 int device_open(void);
 void device_info(int fd, struct bufpool_info *info);
+/* The class with number @nr, of a module that has told @info. */
+void device_class(int fd, const struct bufpool_info *info, __u32 nr,
+		  struct bufpool_class_info *class);
 /* The pool's numbers, without the client that @fd itself is. */
 void device_stats(int fd, struct bufpool_stats *stats);
-/* Bytes that the client @fd gave to the depot. */
+/* Bytes that the client @fd gave to the pool. */
 __u64 device_trim(int fd, __u64 min_size);
 /*
  * Rent up to @count blocks into @blocks; @timeout_ms of 0 is not to wait, and

@@ -39,21 +39,34 @@ static const struct column columns[] = {
 	COLUMN(KIND_COUNT, trim_ms),
 };
 
-static void fill_device(struct info *info, const struct bufpool_info *from)
+/* The block sizes of the backing that rents are served from */
+static void fill_sizes(struct sizes *sizes, int fd,
+		       const struct bufpool_info *from)
 {
-	struct sizes *sizes = &info->block_sizes;
+	struct bufpool_class_info class;
+	__u32 nr;
 
-	info->abi_version = from->abi_version;
-	info->page_size = from->page_size;
-	info->slab_size = from->slab_size;
-	info->max_pooled = from->max_pooled;
-	info->max_rent = from->max_rent;
-	info->limit = from->limit;
-	while (sizes->count < from->nr_classes &&
-	       sizes->count < ARRAY_SIZE(sizes->bytes)) {
-		sizes->bytes[sizes->count] = info->page_size << sizes->count;
-		sizes->count++;
+	for (nr = 0; nr < from->nr_classes; nr++) {
+		device_class(fd, from, nr, &class);
+		if (class.backing == BUFPOOL_BACKING_SLAB &&
+		    sizes->count < ARRAY_SIZE(sizes->bytes))
+			sizes->bytes[sizes->count++] = class.block_size;
 	}
+}
+
+static void fill_device(struct info *info)
+{
+	struct bufpool_info from;
+	int fd = device_open();
+
+	device_info(fd, &from);
+	info->abi_version = from.abi_version;
+	info->page_size = from.page_size;
+	info->slab_size = from.slab_size;
+	info->max_pooled = from.max_pooled;
+	info->max_rent = from.max_rent;
+	info->limit = from.limit;
+	fill_sizes(&info->block_sizes, fd, &from);
 }
 
 static void fill_parameters(struct info *info)
@@ -67,13 +80,11 @@ static void fill_parameters(struct info *info)
 
 void info_run(int argc, char **argv)
 {
-	struct bufpool_info from;
 	struct info info = { };
 
 	cli_option(argc, argv, "");
 	cli_arguments(argc, 0);
-	device_info(device_open(), &from);
-	fill_device(&info, &from);
+	fill_device(&info);
 	fill_parameters(&info);
 	out_record(columns, ARRAY_SIZE(columns), &info);
 }

@@ -38,7 +38,7 @@ static struct short_text plain(__u64 number)
 	return out;
 }
 
-/* With a letter for what it was divided by, and one digit if it is short. */
+/* Divided, with a letter for the divisor, and one digit if it is short */
 static struct short_text shorten(__u64 value, unsigned int unit,
 				 const char *letters)
 {
@@ -226,6 +226,11 @@ static int width_of(const struct list *list, const struct column *column)
 	return width > list->width ? width : list->width;
 }
 
+static bool is_printed(const struct column *column)
+{
+	return out_format != FORMAT_PEOPLE || column->label;
+}
+
 /* Text is the last column, and to the left. */
 static void print_cell(const struct list *list, size_t nr, const void *from)
 {
@@ -260,7 +265,8 @@ void out_list_header(const struct list *list)
 	if (out_format == FORMAT_JSON)
 		return;
 	for (i = 0; i < list->count; i++)
-		print_title(list, i);
+		if (is_printed(&list->columns[i]))
+			print_title(list, i);
 	fputc('\n', out_file);
 }
 
@@ -283,7 +289,8 @@ void out_list_row(struct list *list, const void *from)
 		print_json(list->columns, list->count, from);
 	} else {
 		for (i = 0; i < list->count; i++)
-			print_cell(list, i, from);
+			if (is_printed(&list->columns[i]))
+				print_cell(list, i, from);
 	}
 	if (out_format != FORMAT_JSON || !list->name)
 		fputc('\n', out_file);

@@ -39,7 +39,7 @@ struct sizes {
 /**
  * struct column - one member of a structure
  * @name: for scripts; people see it in a record, with spaces
- * @label: for people, above a list
+ * @label: for people, above a list; NULL: people do not see it there
  * @kind: what it is
  * @offset: where it is
  */
@@ -67,7 +67,7 @@ struct list {
 };
 
 extern enum format out_format;
-/* Where output goes: standard output, or what a frame is made in. */
+/* Where output goes: standard output, or the buffer of a frame */
 extern FILE *out_file;
 
 /* One structure: a line for each member, or one JSON object. */

@@ -53,7 +53,7 @@ static const char *reason(int err)
 	}
 }
 
-/* Wait for a block, and say so, since nothing else will. */
+/* Wait for a block, and tell the user that this is a wait. */
 static int rent_waiting(int fd, const struct wish *wish, __u32 count,
 			struct bufpool_block *blocks)
 {
@@ -65,7 +65,7 @@ static int rent_waiting(int fd, const struct wish *wish, __u32 count,
 		left = wish->wait_ms == FOR_EVER ? FOR_EVER : clock_left(end);
 		ret = left ? device_rent(fd, wish->size, count, left, blocks) :
 			     -ETIMEDOUT;
-		/* stopped, and continued */
+		/* stopped and continued, under a module that lets a stop interrupt */
 	} while (ret == -EINTR);
 	return ret;
 }

@@ -29,6 +29,10 @@ static const struct column once_columns[] = {
 	MEMBER(KIND_COUNT, scrubs),
 	MEMBER(KIND_COUNT, slabs_created),
 	MEMBER(KIND_COUNT, slabs_destroyed),
+	MEMBER(KIND_COUNT, refused_again),
+	MEMBER(KIND_COUNT, refused_quota),
+	MEMBER(KIND_COUNT, refused_memory),
+	MEMBER(KIND_COUNT, timeouts),
 	MEMBER(KIND_BYTES, user_held),
 	MEMBER(KIND_BYTES, user_quota),
 };
@@ -37,10 +41,12 @@ static const struct column once_columns[] = {
  * struct sample - one line of many
  * @level: how it is at its end
  * @rate: of what only grows: thousandths per second, since the line before
+ * @failed: the rate of rents that were refused or timed out
  */
 struct sample {
 	struct bufpool_stats level;
 	struct bufpool_stats rate;
+	__u64 failed;
 };
 
 #define LEVEL(_kind, _name, _label)	\
@@ -48,6 +54,7 @@ struct sample {
 #define RATE(_name, _label)	\
 	{ #_name, _label, KIND_RATE, offsetof(struct sample, rate._name) }
 
+/* Without a label it is for scripts only: a line is to fit on a terminal. */
 static const char group_header[] =
 	"------- bytes -------- clients ------------------ per second ------------------\n";
 
@@ -62,14 +69,36 @@ static const struct column sample_columns[] = {
 	RATE(returns, "back"),
 	RATE(waits, "wait"),
 	RATE(steals, "steal"),
-	RATE(scrubs, "scrub"),
+	RATE(scrubs, NULL),
 	RATE(slabs_created, "slab+"),
 	RATE(slabs_destroyed, "slab-"),
+	RATE(refused_again, NULL),
+	RATE(refused_quota, NULL),
+	RATE(refused_memory, NULL),
+	RATE(timeouts, NULL),
+	{ "failed", "fail", KIND_RATE, offsetof(struct sample, failed) },
 };
 
 static __u64 per_second(__u64 before, __u64 after, __u64 ms)
 {
 	return (after - before) * 1000000 / ms;
+}
+
+static void measure_refusals(struct sample *sample,
+			     const struct bufpool_stats *before, __u64 ms)
+{
+	const struct bufpool_stats *after = &sample->level;
+	struct bufpool_stats *rate = &sample->rate;
+
+	rate->refused_again = per_second(before->refused_again,
+					 after->refused_again, ms);
+	rate->refused_quota = per_second(before->refused_quota,
+					 after->refused_quota, ms);
+	rate->refused_memory = per_second(before->refused_memory,
+					  after->refused_memory, ms);
+	rate->timeouts = per_second(before->timeouts, after->timeouts, ms);
+	sample->failed = rate->refused_again + rate->refused_quota +
+			 rate->refused_memory + rate->timeouts;
 }
 
 static void measure(struct sample *sample, const struct bufpool_stats *before,
@@ -88,6 +117,7 @@ static void measure(struct sample *sample, const struct bufpool_stats *before,
 					 after->slabs_created, ms);
 	rate->slabs_destroyed = per_second(before->slabs_destroyed,
 					   after->slabs_destroyed, ms);
+	measure_refusals(sample, before, ms);
 }
 
 static void print_header(struct list *list)

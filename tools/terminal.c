@@ -91,7 +91,7 @@ static struct winsize size(void)
 {
 	struct winsize size;
 
-	/* a serial line does not know */
+	/* a serial line does not know its size */
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || !size.ws_row ||
 	    !size.ws_col) {
 		size.ws_row = 24;
@@ -134,7 +134,7 @@ static enum terminal_event read_key(void)
 {
 	char key;
 
-	/* nothing is what a terminal says that is gone */
+	/* a terminal that is gone reads as the end of a file */
 	if (read(STDIN_FILENO, &key, 1) != 1 || key == 'q' || key == 'Q')
 		return TERMINAL_QUIT;
 	return TERMINAL_REDRAW;

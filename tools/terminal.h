@@ -3,8 +3,8 @@
  * The terminal, while one program has all of its screen.
  *
  * However the program ends, by exit(3) or by a signal that can be caught, the
- * terminal is left as it was found. Signals are not delivered but read, so
- * nothing happens between two instructions.
+ * terminal is left as it was found. Signals are read from a descriptor, so no
+ * handler interrupts the drawing.
  */
 #ifndef BUFPOOLCTL_TERMINAL_H
 #define BUFPOOLCTL_TERMINAL_H
@@ -27,7 +27,7 @@ void terminal_close(void);
 /* Show a text of lines; what does not fit is cut off. */
 void terminal_draw(const char *frame);
 
-/* Until clock_now() is @when, or something happens. */
+/* Wait until clock_now() is @when, a key or a signal comes. */
 enum terminal_event terminal_wait(__u64 when);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Text that somebody else chose, such as the name of a process.
+ * Text that other users chose, such as the name of a process.
  */
 #ifndef BUFPOOLCTL_TEXT_H
 #define BUFPOOLCTL_TEXT_H
@@ -9,8 +9,8 @@
 #include <stdio.h>
 
 /*
- * How many bytes the UTF-8 character at @text has; 0 where it is not one, or
- * where a terminal would obey it instead of showing it.
+ * How many bytes the UTF-8 character at @text has; 0 where there is none, or only
+ * one that controls a terminal.
  */
 size_t text_character(const char *text);
 

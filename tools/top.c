@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Who holds how much, again and again. */
+/* The clients and what they hold, again and again. */
 #include <getopt.h>
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Give back what nobody needs: one client's warm blocks, or all of the pool's. */
+/* Give back what is not in use: one client's warm blocks, or all of the pool's. */
 #include <getopt.h>
 #include <limits.h>
 
@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "device.h"
 #include "out.h"
+#include "paths.h"
 
 #define TRIM_PATH	CLASS_PATH "/trim"
 

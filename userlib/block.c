@@ -3,8 +3,8 @@
 
 #include "call.h"
 
-static int find(struct bufpool *pool, const void *block,
-		struct bufpool_place *place)
+static int find_held(struct bufpool *pool, const void *block,
+		     struct bufpool_place *place)
 {
 	int ret = bufpool_pool_check(pool);
 
@@ -16,7 +16,7 @@ static int find(struct bufpool *pool, const void *block,
 size_t bufpool_block_size(struct bufpool *pool, const void *block)
 {
 	struct bufpool_place place;
-	int ret = find(pool, block, &place);
+	int ret = find_held(pool, block, &place);
 
 	if (ret) {
 		bufpool_call_fail(ret);
@@ -28,7 +28,7 @@ size_t bufpool_block_size(struct bufpool *pool, const void *block)
 int bufpool_handle(struct bufpool *pool, const void *block, __u64 *handle)
 {
 	struct bufpool_place place;
-	int ret = find(pool, block, &place);
+	int ret = find_held(pool, block, &place);
 
 	if (ret)
 		return ret;
@@ -41,7 +41,7 @@ int bufpool_handle(struct bufpool *pool, const void *block, __u64 *handle)
 int bufpool_offset(struct bufpool *pool, const void *block, __u64 *offset)
 {
 	struct bufpool_place place;
-	int ret = find(pool, block, &place);
+	int ret = find_held(pool, block, &place);
 
 	if (ret)
 		return ret;
@@ -62,7 +62,8 @@ void *bufpool_adopt(struct bufpool *pool, __u64 handle, __u64 offset)
 	ret = bufpool_window_find_offset(&pool->window, offset, &place);
 	if (ret)
 		return bufpool_call_fail(ret);
-	if (bufpool_place_handle(&place) != (handle & ~0ULL << 32))
+	if (bufpool_window_handle(&pool->window, &place,
+				  bufpool_handle_generation(handle)) != handle)
 		return bufpool_call_fail(-EINVAL);
 	ret = bufpool_rentals_adopt(&pool->rentals, &place, handle);
 	if (ret)

@@ -56,9 +56,9 @@
  *   next return of any of its threads, when another process waits or the system is
  *   short of memory: the block itself, what its thread keeps and what all threads
  *   keep, unless they have been found to keep nothing in the last 10 ms. A process
- *   that returns nothing gives nothing. Nor is it seen who does not wait: a rent of
- *   another process that has BUFPOOL_RENT_NONBLOCK, or is over its ceiling or
- *   quota, fails though blocks are kept here.
+ *   that returns nothing gives nothing. A rent of another process that does not
+ *   wait, as it has BUFPOOL_RENT_NONBLOCK or is over its ceiling or quota, fails
+ *   though blocks are kept here.
  *
  *   Nothing is kept where membarrier(2) cannot be used; nor after a seccomp(2) filter
  *   that came later has refused it.
@@ -109,10 +109,11 @@ struct bufpool;
  * size in each class.
  *
  * Return: the pool, to be given to bufpool_close(); or NULL and errno:
- * EINVAL (a flag, or the environment says nonsense), ENOTTY (not this device),
- * ENOMEM (memory or address space), or what open(2) says, as ENOENT where the
- * module is not loaded and EACCES where the user may not use it; or, for a private
- * pool, EFBIG (larger than RLIMIT_FSIZE) or what memfd_create(2) says.
+ * EINVAL (a flag, or the environment says nonsense), ENOTTY (not this device, or
+ * it has no class of a backing that this library knows), ENOMEM (memory or address
+ * space), or what open(2) says, as ENOENT where the module is not loaded and EACCES
+ * where the user may not use it; or, for a private pool, EFBIG (larger than
+ * RLIMIT_FSIZE) or what memfd_create(2) says.
  */
 struct bufpool *bufpool_open(const char *device, unsigned int flags);
 
@@ -155,8 +156,9 @@ int bufpool_close(struct bufpool *pool);
  * Return: the block, to be given to bufpool_return(); or NULL and errno:
  * EINVAL (a flag, or @min_size is 0), EMSGSIZE (larger than any block), EAGAIN
  * (nothing is free, with BUFPOOL_RENT_NONBLOCK or O_NONBLOCK), EINTR, EDQUOT (over
- * the client's ceiling), ENOMEM (the kernel has no memory, or the block is
- * beyond the address space that bufpool_open() could take), ECHILD.
+ * the client's ceiling, the user's quota or the pool's limit, where waiting cannot
+ * help), ENOMEM (the kernel has no memory, or the block is beyond the address space
+ * that bufpool_open() could take), ECHILD.
  */
 void *bufpool_rent(struct bufpool *pool, size_t min_size, unsigned int flags);
 
@@ -225,9 +227,9 @@ int bufpool_return_many(struct bufpool *pool, void *const *blocks,
  * @min_size: only blocks of at least so many bytes; 0 is all
  * @trimmed: (out) bytes given in such blocks, at least; may be NULL
  *
- * What the library keeps for any thread, and what is warm, goes to the depot; of
+ * What the library keeps for any thread, and what is warm, goes to the pool; of
  * what is kept, blocks of any size that are on their way from one thread to
- * another. What was kept may become warm, or go to who waits: @trimmed is the
+ * another. What was kept may become warm, or go to a waiter: @trimmed is the
  * larger number of the bytes that were kept and those that were warm then. A
  * program that is going to be idle does well to call it, and so does one that
  * finds EPOLLPRI on bufpool_fd().
@@ -242,7 +244,9 @@ int bufpool_trim(struct bufpool *pool, size_t min_size, __u64 *trimmed);
  * @stats: (out) all of it
  *
  * To the kernel a block that the library keeps for the next rent is rented, so
- * rents and returns that the kernel has not seen are not counted.
+ * rents and returns that the kernel has not seen are not counted. A rent for which
+ * nothing is kept asks without waiting before it waits, so it may be counted in
+ * refused_again and yet succeed.
  *
  * Return: 0, or -ECHILD, -EINVAL.
  */
@@ -287,7 +291,7 @@ int bufpool_offset(struct bufpool *pool, const void *block, __u64 *offset);
  *
  * For blocks that the same client has rented by ioctl or in another process:
  * from now on the block is this pool's, as if it had been rented here, but that
- * it goes back to the kernel at once when it is returned. Whoever rented it must
+ * it goes back to the kernel at once when it is returned. Its first renter must
  * not return it. The kernel is not asked; a handle that is not
  * valid shows when the block is touched (SIGBUS) and returned (ENOENT, ESTALE).
  *

@@ -13,8 +13,8 @@
  *     the thread of that cache takes it from there, and only while it still is
  *     SENT. So a block that two threads return at the very same instant is
  *     kept once, though both may be told that they have returned it.
- *   - A cache is touched by its thread while it has *entered* it, and by others
- *     while all caches of the pool are *stopped*. To enter, a thread takes away
+ *   - Its thread uses a cache while it has *entered* it, other threads while all
+ *     caches of the pool are *stopped*. To enter, a thread takes away
  *     cache->vacant and then looks whether the cache is open. To stop, a thread
  *     shuts all caches, has every CPU pass a memory barrier (membarrier(2)) and
  *     waits until all caches are vacant. The barrier stands for the one that
@@ -28,9 +28,9 @@
  * Caches outlive their threads, and are used again for others: so the number in
  * a state stays good for as long as the pool is open.
  *
- * Locks, outermost first: the registry (who has which cache), caches->lock, and
- * then one of inbox->lock and depot->lock. A thread that has entered its cache
- * takes only the last two.
+ * Locks, outermost first: the registry of thread.c, caches->lock, and then one of
+ * inbox->lock and depot->lock. A thread that has entered its cache takes only the
+ * last two.
  */
 #ifndef BUFPOOL_CACHE_H
 #define BUFPOOL_CACHE_H
@@ -40,6 +40,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "magazine.h"
 #include "provider.h"
 #include "rentals.h"
 
@@ -51,53 +52,6 @@ struct bufpool;
  */
 #define likely(condition)	__builtin_expect(!!(condition), 1)
 #define unlikely(condition)	__builtin_expect(!!(condition), 0)
-
-/* No handle and no window has room for more classes. */
-#define BUFPOOL_CLASSES_MAX	32
-
-/* Blocks that move at once between a magazine and what is behind it, at most */
-#define BUFPOOL_HALF_MAX	64
-/* and bytes in them, but for at least one block */
-#define BUFPOOL_HALF_BYTES	(256UL << 10)
-
-/*
- * Blocks to ask the provider for at first, more each time. As many as have their
- * entries in one line of cache: or threads that get neighbours would have the line
- * go to and fro between their processors.
- */
-#define BUFPOOL_WANT_FIRST	8
-
-/*
- * A magazine has two halves: a program that sits on the edge does not go to
- * what is behind on every operation.
- */
-struct bufpool_magazine {
-	void **top;			/* the blocks are from bottom up to here */
-	void **bottom;
-	void **limit;			/* two halves; none for what is not kept */
-	size_t smallest;		/* bytes; what is rented from this class */
-	size_t sizes;			/* so many, from there on; 0 when shut; atomic */
-	uintptr_t first;		/* address of the class's first block */
-	size_t known;			/* blocks from there on that may be kept here */
-	struct bufpool_rental *rentals;	/* the class's */
-	unsigned char shift;		/* log2 of the block size */
-	unsigned char half;
-	unsigned char want;		/* to ask the provider for, when empty */
-};
-
-static inline unsigned int
-bufpool_magazine_count(const struct bufpool_magazine *magazine)
-{
-	return magazine->top - magazine->bottom;
-}
-
-/* Forget the blocks. */
-static inline void bufpool_magazine_clear(struct bufpool_magazine *magazine)
-{
-	magazine->top = magazine->bottom;
-	magazine->want = magazine->half < BUFPOOL_WANT_FIRST ?
-			 magazine->half : BUFPOOL_WANT_FIRST;
-}
 
 /* Blocks of one other cache, on their way there */
 #define BUFPOOL_OUTBOX_MAX	32
@@ -132,7 +86,7 @@ struct bufpool_cache {
 	uintptr_t vacant;		/* its pool's key, or 0: entered; atomic */
 	size_t max_kept;		/* as the pool has it; 0 when shut; atomic */
 	struct bufpool_magazine *recent; /* what was rented from last */
-	unsigned long half_page_shift;	/* log2 of half a page */
+	struct bufpool *home;		/* atomic; NULL: the pool is closed */
 	__u32 held;			/* state of what is rented here */
 	unsigned int nr;
 	const struct bufpool_status *status;
@@ -140,7 +94,8 @@ struct bufpool_cache {
 	__u64 answered;			/* what calm is when open; caches->lock */
 	struct bufpool_magazine magazines[BUFPOOL_CLASSES_MAX];
 
-	struct bufpool *home;		/* atomic; NULL: the pool is closed */
+	/* of the class for blocks of 1 << order bytes, up to max_pooled */
+	struct bufpool_magazine *for_order[BUFPOOL_ORDERS];
 	struct bufpool_cache *next;	/* of the same thread; its own */
 	struct bufpool_cache *unused;	/* next without a thread */
 	struct bufpool_outbox outboxes[BUFPOOL_NR_OUTBOXES];
@@ -157,14 +112,12 @@ struct bufpool_caches {
 	unsigned int nr;
 	struct bufpool_cache *unused;	/* those without a thread */
 	struct bufpool_cache **all;	/* atomic; by number, from 1 on; or NULL */
+
+	/* constant: what each cache is of */
+	struct bufpool *home;
+	const struct bufpool_rentals *rentals;
+	const struct bufpool_provider *provider;
 };
-
-/* This thread's, the latest used first; or bufpool_cache_none */
-extern __thread struct bufpool_cache *bufpool_cache_mine
-	__attribute__((tls_model("initial-exec")));
-
-/* All zero: no pool's */
-extern struct bufpool_cache bufpool_cache_none;
 
 /* Not 0, which is what erased memory has */
 static inline uintptr_t bufpool_cache_key(const struct bufpool *pool)
@@ -213,7 +166,7 @@ static inline bool bufpool_cache_is_entered(const struct bufpool_cache *cache)
 	return __atomic_load_n(&cache->home, __ATOMIC_RELAXED) && !cache->vacant;
 }
 
-/* Others are in need of what is kept here and have not got it; or it is shut. */
+/* Others need what is kept here and have not got it; or the cache is shut. */
 static inline bool bufpool_cache_is_short(const struct bufpool_cache *cache)
 {
 	return bufpool_status_read(cache->status) !=
@@ -226,26 +179,48 @@ bufpool_cache_at(const struct bufpool_caches *caches, unsigned int nr)
 	return __atomic_load_n(&caches->all[nr], __ATOMIC_ACQUIRE);
 }
 
-/* This thread's cache in a pool, or NULL where it has none and gets none. */
-struct bufpool_cache *bufpool_cache_get(struct bufpool *pool);
+static inline struct bufpool *
+bufpool_cache_home(const struct bufpool_cache *cache)
+{
+	return __atomic_load_n(&cache->home, __ATOMIC_ACQUIRE);
+}
 
-/* 0 or -errno. A pool without caches (@usable is false) works as well. */
+/*
+ * With home, rentals and provider set, and all else zero. 0 or -errno. A pool
+ * without caches (@usable is false) works as well.
+ */
 int bufpool_caches_init(struct bufpool_caches *caches, bool usable);
 
-/* No thread uses the pool any more. In a child of fork() call forget instead. */
+/*
+ * No thread uses the pool any more. A cache that still has a thread is freed by that
+ * thread. In a child of fork() call forget instead.
+ */
 void bufpool_caches_destroy(struct bufpool_caches *caches);
 void bufpool_caches_forget(struct bufpool_caches *caches);
+
+/* A cache for the caller's thread, or NULL */
+struct bufpool_cache *bufpool_cache_attach(struct bufpool_caches *caches);
+
+/* Its thread ends: nothing comes into its inbox any more. */
+void bufpool_cache_unattend(struct bufpool_cache *cache);
+
+/* It is empty, and another thread may get it. caches->lock is held. */
+void bufpool_cache_detach(struct bufpool_caches *caches,
+			  struct bufpool_cache *cache);
+
+/* Called by its thread, once the pool is closed. */
+void bufpool_cache_free(struct bufpool_cache *cache);
 
 /*
  * Keep every thread out of its cache, until as many starts; may be nested. Not
  * to be called by a thread that has entered its own.
  */
 void bufpool_caches_stop(struct bufpool_caches *caches);
-void bufpool_caches_start(struct bufpool *pool);
+void bufpool_caches_start(struct bufpool_caches *caches);
 
 /*
- * What others have asked for up to now, they get before the caches start, which are
- * stopped.
+ * The caches are stopped, and what others have asked for up to now goes to them
+ * before the caches start: open caches do not look at it again.
  */
 void bufpool_caches_answer(struct bufpool_caches *caches);
 

@@ -3,7 +3,7 @@
  * What must not be cut short where a thread is cancelled
  *
  * Nothing that the library calls with a lock held, or in the middle of a change, may
- * be a cancellation point: who is cancelled there never comes back.
+ * be a cancellation point: a thread that is cancelled there leaves both behind.
  */
 #ifndef BUFPOOL_CANCEL_H
 #define BUFPOOL_CANCEL_H

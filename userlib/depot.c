@@ -5,29 +5,17 @@
 
 #include "depot.h"
 
-unsigned int bufpool_half(size_t block_size, size_t max_kept)
-{
-	if (block_size > max_kept)
-		return 0;
-	if (block_size > BUFPOOL_HALF_BYTES)
-		return 1;
-	if (block_size < BUFPOOL_HALF_BYTES / BUFPOOL_HALF_MAX)
-		return BUFPOOL_HALF_MAX;
-	return BUFPOOL_HALF_BYTES / block_size;
-}
-
 int bufpool_depot_init(struct bufpool_depot *depot,
-		       const struct bufpool_info *info)
+		       const struct bufpool_classes *classes)
 {
 	unsigned int class;
 
-	depot->shelves = calloc(info->nr_classes, sizeof(*depot->shelves));
+	depot->shelves = calloc(classes->count, sizeof(*depot->shelves));
 	if (!depot->shelves)
 		return -ENOMEM;
-	for (class = 0; class < info->nr_classes; class++)
+	for (class = 0; class < classes->count; class++)
 		depot->shelves[class].room = BUFPOOL_DEPOT_HALVES *
-			bufpool_half((size_t)info->page_size << class,
-				     info->max_pooled);
+			bufpool_magazine_half(&classes->of[class]);
 	pthread_mutex_init(&depot->lock, NULL);
 	return 0;
 }

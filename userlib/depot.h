@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-#include "cache.h"
+#include "magazine.h"
 
 /* For each class, so many halves of a magazine */
 #define BUFPOOL_DEPOT_HALVES	4
@@ -24,12 +24,9 @@ struct bufpool_depot {
 	struct bufpool_shelf *shelves;	/* by class */
 };
 
-/* Blocks of a class that move at once; 0 for a class that is not kept */
-unsigned int bufpool_half(size_t block_size, size_t max_kept);
-
 /* 0 or -errno */
 int bufpool_depot_init(struct bufpool_depot *depot,
-		       const struct bufpool_info *info);
+		       const struct bufpool_classes *classes);
 
 /* In a child of fork(), too. */
 void bufpool_depot_destroy(struct bufpool_depot *depot);

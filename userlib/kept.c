@@ -3,7 +3,7 @@
 
 #include "kept.h"
 
-/* Blocks on their way to the provider, so many in one call */
+/* Blocks on their way to the provider, many in one call */
 struct gift {
 	struct bufpool *pool;
 	size_t min_size;		/* of the blocks that are counted */
@@ -12,7 +12,7 @@ struct gift {
 	__u64 handles[BUFPOOL_MANY_MAX];
 };
 
-static void begin(struct gift *gift, struct bufpool *pool, size_t min_size)
+static void gift_begin(struct gift *gift, struct bufpool *pool, size_t min_size)
 {
 	gift->pool = pool;
 	gift->min_size = min_size;
@@ -20,7 +20,7 @@ static void begin(struct gift *gift, struct bufpool *pool, size_t min_size)
 	gift->count = 0;
 }
 
-static void hand_over(struct gift *gift)
+static void gift_send(struct gift *gift)
 {
 	bufpool_provider_give(&gift->pool->provider, gift->handles, gift->count);
 	gift->count = 0;
@@ -35,8 +35,8 @@ static struct bufpool_rental *rental_of(const struct bufpool *pool,
 	return bufpool_rentals_at(&pool->rentals, &place);
 }
 
-/* A block that is FREE or FRESH, and in no place any more */
-static void give(struct gift *gift, void *block)
+/* Add a block that is FREE or FRESH, and in no place any more. */
+static void gift_add(struct gift *gift, void *block)
 {
 	struct bufpool *pool = gift->pool;
 	struct bufpool_place place = bufpool_window_place(&pool->window, block);
@@ -45,7 +45,7 @@ static void give(struct gift *gift, void *block)
 	enum bufpool_kind kind;
 
 	kind = bufpool_state_kind(bufpool_rental_state(rental));
-	/* Before the provider has it: it may come back in another thread. */
+	/* Before the provider has it, which may rent it to another thread. */
 	gift->handles[gift->count++] =
 		bufpool_rentals_handle(&pool->rentals, &place);
 	bufpool_rental_set(rental, bufpool_state(kind == BUFPOOL_FRESH ?
@@ -54,44 +54,45 @@ static void give(struct gift *gift, void *block)
 	if (size >= gift->min_size)
 		gift->bytes += size;
 	if (gift->count == BUFPOOL_MANY_MAX)
-		hand_over(gift);
+		gift_send(gift);
 }
 
-static void give_all(struct gift *gift, void *const *blocks, unsigned int count)
+static void gift_add_all(struct gift *gift, void *const *blocks,
+			 unsigned int count)
 {
 	while (count--)
-		give(gift, *blocks++);
+		gift_add(gift, *blocks++);
 }
 
-/* Whether a block that was sent to a cache has come; it is FREE then. */
-static bool accept(const struct bufpool *pool, unsigned int nr, void *block)
+/* A block that was sent to a cache becomes FREE. Return: whether it was still SENT */
+static bool accept_sent(const struct bufpool *pool, unsigned int nr, void *block)
 {
 	return bufpool_rental_change(rental_of(pool, block),
 				     bufpool_state(BUFPOOL_SENT, nr),
 				     bufpool_state(BUFPOOL_FREE, 0));
 }
 
-/* To the depot, and what that has no room for to the provider */
-static void stow(struct gift *gift, unsigned int class, void *const *blocks,
-		 unsigned int count)
+/* Put blocks into the depot, and give to the provider what has no room there. */
+static void stow_blocks(struct gift *gift, unsigned int class,
+			void *const *blocks, unsigned int count)
 {
 	unsigned int done = bufpool_depot_put(&gift->pool->depot, class, blocks,
 					      count);
 
-	give_all(gift, blocks + done, count - done);
+	gift_add_all(gift, blocks + done, count - done);
 }
 
-/* The half that has not been used for longer leaves the magazine. */
-static void spill(struct bufpool *pool, struct bufpool_cache *cache,
-		  unsigned int class)
+/* The half that was used less recently leaves the magazine. */
+static void spill_half(struct bufpool *pool, struct bufpool_cache *cache,
+		       unsigned int class)
 {
 	struct bufpool_magazine *magazine = &cache->magazines[class];
 	void **blocks = magazine->bottom;
 	struct gift gift;
 
-	begin(&gift, pool, 0);
-	stow(&gift, class, blocks, magazine->half);
-	hand_over(&gift);
+	gift_begin(&gift, pool, 0);
+	stow_blocks(&gift, class, blocks, magazine->half);
+	gift_send(&gift);
 	magazine->top -= magazine->half;
 	memmove(blocks, blocks + magazine->half,
 		bufpool_magazine_count(magazine) * sizeof(*blocks));
@@ -101,9 +102,9 @@ static void give_one(struct bufpool *pool, void *block)
 {
 	struct gift gift;
 
-	begin(&gift, pool, 0);
-	give(&gift, block);
-	hand_over(&gift);
+	gift_begin(&gift, pool, 0);
+	gift_add(&gift, block);
+	gift_send(&gift);
 }
 
 void bufpool_kept_add(struct bufpool *pool, struct bufpool_cache *cache,
@@ -117,25 +118,25 @@ void bufpool_kept_add(struct bufpool *pool, struct bufpool_cache *cache,
 		return;
 	}
 	if (magazine->top == magazine->limit)
-		spill(pool, cache, class);
+		spill_half(pool, cache, class);
 	*magazine->top++ = block;
 	/* the block has an entry by now, and may be rented and returned here */
 	magazine->known = bufpool_rentals_ready(&pool->rentals, class);
 }
 
-/* Take up to @most out; how many. */
+/* Take up to @most blocks out. Return: how many */
 static unsigned int take_in(struct bufpool_inbox *inbox, void **blocks,
 			    unsigned int most)
 {
 	unsigned int count, left;
 
-	/* What comes in just now is found the next time. */
+	/* A block that comes in just now is found the next time. */
 	if (!__atomic_load_n(&inbox->count, __ATOMIC_RELAXED))
 		return 0;
 	pthread_mutex_lock(&inbox->lock);
 	count = inbox->count < most ? inbox->count : most;
 	left = inbox->count - count;
-	/* as many as that may have been of those that are left */
+	/* the share of the deliveries that is left, rounded up */
 	if (count)
 		inbox->deliveries = (inbox->deliveries * left +
 				     inbox->count - 1) / inbox->count;
@@ -153,14 +154,14 @@ void bufpool_kept_add_all(struct bufpool *pool, struct bufpool_cache *cache,
 		bufpool_kept_add(pool, cache, blocks[count]);
 }
 
-/* Of @count blocks that were sent, those that have come are moved to the front. */
-static unsigned int accept_all(const struct bufpool *pool, unsigned int to,
-			       void **blocks, unsigned int count)
+/* Accept @count blocks. Return: how many were still SENT, at the front now */
+static unsigned int accept_all_sent(const struct bufpool *pool, unsigned int to,
+				    void **blocks, unsigned int count)
 {
 	unsigned int i, kept = 0;
 
 	for (i = 0; i < count; i++)
-		if (accept(pool, to, blocks[i]))
+		if (accept_sent(pool, to, blocks[i]))
 			blocks[kept++] = blocks[i];
 	return kept;
 }
@@ -174,7 +175,7 @@ static void open_inbox(struct bufpool *pool, struct bufpool_cache *cache,
 
 	while (bufpool_magazine_count(magazine) < magazine->half &&
 	       (count = take_in(&cache->inbox, blocks, BUFPOOL_HALF_MAX))) {
-		count = accept_all(pool, cache->nr, blocks, count);
+		count = accept_all_sent(pool, cache->nr, blocks, count);
 		bufpool_kept_add_all(pool, cache, blocks, count);
 	}
 }
@@ -191,7 +192,7 @@ void bufpool_kept_refill(struct bufpool *pool, struct bufpool_cache *cache,
 						   magazine->half);
 }
 
-/* Blocks of one cache that has a thread; the inbox may be full. */
+/* Into the inbox of a cache that has a thread. Return: false where it is full */
 static bool put_in(struct bufpool_inbox *inbox, struct bufpool_outbox *outbox)
 {
 	if (inbox->deliveries == BUFPOOL_INBOX_DELIVERIES)
@@ -205,9 +206,9 @@ static bool put_in(struct bufpool_inbox *inbox, struct bufpool_outbox *outbox)
 	return true;
 }
 
-/* Whether the outbox is empty now. */
-static bool deliver(struct bufpool *pool, struct bufpool_cache *cache,
-		    struct bufpool_outbox *outbox)
+/* Return: whether the outbox is empty now */
+static bool deliver_outbox(struct bufpool *pool, struct bufpool_cache *cache,
+			   struct bufpool_outbox *outbox)
 {
 	struct bufpool_inbox *inbox;
 	bool ret = true, orphans;
@@ -218,8 +219,8 @@ static bool deliver(struct bufpool *pool, struct bufpool_cache *cache,
 	pthread_mutex_lock(&inbox->lock);
 	orphans = !inbox->attended;
 	if (orphans)
-		outbox->count = accept_all(pool, outbox->to, outbox->blocks,
-					   outbox->count);
+		outbox->count = accept_all_sent(pool, outbox->to, outbox->blocks,
+						outbox->count);
 	else
 		ret = put_in(inbox, outbox);
 	pthread_mutex_unlock(&inbox->lock);
@@ -244,7 +245,7 @@ bool bufpool_kept_can_send(struct bufpool *pool, struct bufpool_cache *cache,
 
 	if (outbox->to == to && outbox->count < BUFPOOL_OUTBOX_MAX)
 		return true;
-	return deliver(pool, cache, outbox);
+	return deliver_outbox(pool, cache, outbox);
 }
 
 void bufpool_kept_send(struct bufpool *pool, struct bufpool_cache *cache,
@@ -257,7 +258,7 @@ void bufpool_kept_send(struct bufpool *pool, struct bufpool_cache *cache,
 	outbox->blocks[outbox->count++] = block;
 	if (outbox->count >= cache->magazines[class].half ||
 	    outbox->count == BUFPOOL_OUTBOX_MAX)
-		deliver(pool, cache, outbox);
+		deliver_outbox(pool, cache, outbox);
 }
 
 static void give_magazine(struct gift *gift, struct bufpool_cache *cache,
@@ -265,7 +266,7 @@ static void give_magazine(struct gift *gift, struct bufpool_cache *cache,
 {
 	struct bufpool_magazine *magazine = &cache->magazines[class];
 
-	give_all(gift, magazine->bottom, bufpool_magazine_count(magazine));
+	gift_add_all(gift, magazine->bottom, bufpool_magazine_count(magazine));
 	bufpool_magazine_clear(magazine);
 }
 
@@ -276,7 +277,7 @@ static void give_shelf(struct gift *gift, unsigned int class)
 
 	while ((count = bufpool_depot_get(&gift->pool->depot, class, blocks,
 					  BUFPOOL_HALF_MAX)))
-		give_all(gift, blocks, count);
+		gift_add_all(gift, blocks, count);
 }
 
 void bufpool_kept_give(struct bufpool *pool, struct bufpool_cache *cache)
@@ -284,12 +285,12 @@ void bufpool_kept_give(struct bufpool *pool, struct bufpool_cache *cache)
 	struct gift gift;
 	unsigned int class;
 
-	begin(&gift, pool, 0);
-	for (class = 0; class < pool->window.nr_classes; class++) {
+	gift_begin(&gift, pool, 0);
+	for (class = 0; class < pool->classes.count; class++) {
 		give_magazine(&gift, cache, class);
 		give_shelf(&gift, class);
 	}
-	hand_over(&gift);
+	gift_send(&gift);
 }
 
 static void give_inbox(struct gift *gift, struct bufpool_cache *cache)
@@ -298,8 +299,8 @@ static void give_inbox(struct gift *gift, struct bufpool_cache *cache)
 	unsigned int count;
 
 	while ((count = take_in(&cache->inbox, blocks, BUFPOOL_HALF_MAX)))
-		give_all(gift, blocks,
-			 accept_all(gift->pool, cache->nr, blocks, count));
+		gift_add_all(gift, blocks,
+			     accept_all_sent(gift->pool, cache->nr, blocks, count));
 }
 
 static void give_outboxes(struct gift *gift, struct bufpool_cache *cache)
@@ -307,9 +308,9 @@ static void give_outboxes(struct gift *gift, struct bufpool_cache *cache)
 	struct bufpool_outbox *outbox = cache->outboxes;
 
 	for (; outbox < cache->outboxes + BUFPOOL_NR_OUTBOXES; outbox++) {
-		give_all(gift, outbox->blocks,
-			 accept_all(gift->pool, outbox->to, outbox->blocks,
-				    outbox->count));
+		gift_add_all(gift, outbox->blocks,
+			     accept_all_sent(gift->pool, outbox->to, outbox->blocks,
+					     outbox->count));
 		outbox->count = 0;
 	}
 }
@@ -320,14 +321,14 @@ size_t bufpool_kept_sweep(struct bufpool *pool, size_t min_size)
 	struct bufpool_cache *cache;
 	unsigned int class, nr;
 
-	begin(&gift, pool, min_size);
+	gift_begin(&gift, pool, min_size);
 	pthread_mutex_lock(&pool->caches.lock);
 	for (nr = 1; nr <= pool->caches.nr; nr++) {
 		cache = bufpool_cache_at(&pool->caches, nr);
 		give_inbox(&gift, cache);
 		give_outboxes(&gift, cache);
 	}
-	for (class = 0; class < pool->window.nr_classes; class++) {
+	for (class = 0; class < pool->classes.count; class++) {
 		if (bufpool_window_block_size(&pool->window, class) < min_size)
 			continue;
 		give_shelf(&gift, class);
@@ -336,7 +337,7 @@ size_t bufpool_kept_sweep(struct bufpool *pool, size_t min_size)
 			give_magazine(&gift, cache, class);
 		}
 	}
-	hand_over(&gift);
+	gift_send(&gift);
 	pthread_mutex_unlock(&pool->caches.lock);
 	return gift.bytes;
 }
@@ -348,7 +349,7 @@ bool bufpool_kept_deliver(struct bufpool *pool, struct bufpool_cache *cache)
 
 	for (outbox = cache->outboxes;
 	     outbox < cache->outboxes + BUFPOOL_NR_OUTBOXES; outbox++)
-		ret &= deliver(pool, cache, outbox);
+		ret &= deliver_outbox(pool, cache, outbox);
 	return ret;
 }
 
@@ -357,9 +358,9 @@ void bufpool_kept_abandon(struct bufpool *pool, struct bufpool_cache *cache)
 	struct gift gift;
 	unsigned int class;
 
-	begin(&gift, pool, 0);
+	gift_begin(&gift, pool, 0);
 	give_inbox(&gift, cache);
-	for (class = 0; class < pool->window.nr_classes; class++) {
+	for (class = 0; class < pool->classes.count; class++) {
 		struct bufpool_magazine *magazine = &cache->magazines[class];
 
 		/* while caches are stopped, nothing is kept anywhere */
@@ -367,9 +368,9 @@ void bufpool_kept_abandon(struct bufpool *pool, struct bufpool_cache *cache)
 			give_magazine(&gift, cache, class);
 			continue;
 		}
-		stow(&gift, class, magazine->bottom,
-		     bufpool_magazine_count(magazine));
+		stow_blocks(&gift, class, magazine->bottom,
+			    bufpool_magazine_count(magazine));
 		bufpool_magazine_clear(magazine);
 	}
-	hand_over(&gift);
+	gift_send(&gift);
 }

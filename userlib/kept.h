@@ -31,33 +31,22 @@ static inline bool bufpool_kept_pop(struct bufpool_cache *cache,
 }
 
 /*
- * The magazine for a size, which is the one that is rented from last then, if such
- * blocks are kept. Begun to enter.
+ * As pop, of the class for a size, if such blocks are kept: most often the one that
+ * was rented from last. Begun to enter.
  */
-static inline struct bufpool_magazine *
-bufpool_kept_magazine(struct bufpool_cache *cache, size_t size)
-{
-	struct bufpool_magazine *magazine = cache->recent;
-	unsigned long long halves;
-
-	if (likely(size - magazine->smallest <
-		   __atomic_load_n(&magazine->sizes, __ATOMIC_ACQUIRE)))
-		return magazine;
-	if (size - 1 >= __atomic_load_n(&cache->max_kept, __ATOMIC_ACQUIRE))
-		return NULL;
-	halves = (size - 1) >> cache->half_page_shift;
-	magazine = &cache->magazines[63 - __builtin_clzll(halves | 1)];
-	cache->recent = magazine;
-	return magazine;
-}
-
-/* As pop, of the class for a size, if such blocks are kept. Begun to enter. */
 static inline bool bufpool_kept_rent(struct bufpool_cache *cache, size_t size,
 				     void **block)
 {
-	struct bufpool_magazine *magazine = bufpool_kept_magazine(cache, size);
+	struct bufpool_magazine *magazine = cache->recent;
 
-	return magazine && bufpool_kept_pop(cache, magazine, block);
+	if (unlikely(size - magazine->smallest >=
+		     __atomic_load_n(&magazine->sizes, __ATOMIC_ACQUIRE))) {
+		if (size - 1 >= __atomic_load_n(&cache->max_kept, __ATOMIC_ACQUIRE))
+			return false;
+		magazine = cache->for_order[bufpool_order(size)];
+		cache->recent = magazine;
+	}
+	return bufpool_kept_pop(cache, magazine, block);
 }
 
 /*
@@ -102,9 +91,8 @@ static inline bool bufpool_kept_push(struct bufpool_cache *cache,
  * As push, into the magazine that was rented from last, which is where most blocks
  * go back to, if nothing stands against keeping it. Begun to enter.
  *
- * To find that out by a branch, rather than compute the magazine from the
- * address, spares the processor to wait for the address, which it has only just
- * read from there.
+ * The branch spares the processor a wait for the address of the block, which it
+ * would need to compute the magazine, and which it has only just read from there.
  */
 static inline bool bufpool_kept_return(struct bufpool_cache *cache, void *block)
 {
@@ -112,7 +100,7 @@ static inline bool bufpool_kept_return(struct bufpool_cache *cache, void *block)
 	       bufpool_kept_push(cache, cache->recent, block);
 }
 
-/* Have the magazine filled from the inbox and the depot. Entered. */
+/* Fill the magazine from the inbox and the depot. Entered. */
 void bufpool_kept_refill(struct bufpool *pool, struct bufpool_cache *cache,
 			 unsigned int class);
 
@@ -123,8 +111,8 @@ void bufpool_kept_add_all(struct bufpool *pool, struct bufpool_cache *cache,
 			  void *const *blocks, unsigned int count);
 
 /*
- * Send a block that is SENT to the cache that rented it; can_send() has been
- * asked before, and a sweep follows where it said no. Entered.
+ * Send a block that is SENT to the cache that rented it. The caller has asked
+ * can_send() before; where it said no, a sweep comes first. Entered.
  */
 bool bufpool_kept_can_send(struct bufpool *pool, struct bufpool_cache *cache,
 			   unsigned int to);
@@ -140,7 +128,7 @@ void bufpool_kept_give(struct bufpool *pool, struct bufpool_cache *cache);
 /*
  * Give to the provider what the pool keeps in blocks of at least @min_size
  * bytes, and whatever is on its way between threads. The caller has stopped the
- * caches. How many bytes that were in blocks of at least @min_size.
+ * caches. Return: the bytes in blocks of at least @min_size.
  */
 size_t bufpool_kept_sweep(struct bufpool *pool, size_t min_size);
 

@@ -38,7 +38,7 @@ static bool is_too_large(__u64 size)
 	return !getrlimit(RLIMIT_FSIZE, &limit) && size > limit.rlim_cur;
 }
 
-/* Nobody can take the blocks away, not even through /proc/self/fd. */
+/* So that no process can take the blocks away, not even through /proc/self/fd. */
 static int size_and_seal(int fd, __u64 size)
 {
 	if (is_too_large(size))
@@ -95,17 +95,12 @@ int bufpool_memory_map(struct bufpool_memory *memory, void *address,
 	return 0;
 }
 
-size_t bufpool_memory_block_size(const struct bufpool_memory *memory,
-				 unsigned int class)
-{
-	return (size_t)1 << (memory->page_shift + class);
-}
-
 void *bufpool_memory_address(const struct bufpool_memory *memory,
 			     unsigned int class, size_t index)
 {
-	return memory->areas[class].address +
-	       index * bufpool_memory_block_size(memory, class);
+	const struct bufpool_area *area = &memory->areas[class];
+
+	return area->address + index * area->block_size;
 }
 
 bool bufpool_memory_is_shown(const struct bufpool_memory *memory,
@@ -125,11 +120,11 @@ static int shown_beside(const struct bufpool_memory *memory,
 	       bufpool_memory_is_shown(memory, run->class, after);
 }
 
-static int protect(const struct bufpool_memory *memory,
-		   const struct bufpool_run *run, int protection)
+static int protect_run(const struct bufpool_memory *memory,
+		       const struct bufpool_run *run, int protection)
 {
 	return mprotect(bufpool_memory_address(memory, run->class, run->first),
-			run->count * bufpool_memory_block_size(memory, run->class),
+			run->count * memory->areas[run->class].block_size,
 			protection);
 }
 
@@ -139,24 +134,24 @@ int bufpool_memory_show(struct bufpool_memory *memory, unsigned int class,
 	struct bufpool_run run = { class, index, 1 };
 	struct bufpool_area *area = &memory->areas[class];
 
-	if (index >= area->length / bufpool_memory_block_size(memory, class) ||
+	if (index >= area->length / area->block_size ||
 	    bufpool_indexset_reserve(&area->shown, index + 1) ||
-	    protect(memory, &run, PROT_READ | PROT_WRITE))
+	    protect_run(memory, &run, PROT_READ | PROT_WRITE))
 		return -ENOMEM;
 	memory->islands += 1 - shown_beside(memory, &run);
 	bufpool_indexset_add(&area->shown, index);
 	return 0;
 }
 
-static void hide(struct bufpool_memory *memory, const struct bufpool_run *run,
-		 bool must)
+static void hide_run(struct bufpool_memory *memory, const struct bufpool_run *run,
+		     bool must)
 {
 	int beside = shown_beside(memory, run);
 	size_t i;
 
 	if (beside == 2 && memory->islands >= MAX_ISLANDS && !must)
 		return;
-	if (protect(memory, run, PROT_NONE))
+	if (protect_run(memory, run, PROT_NONE))
 		return;
 	memory->islands += beside - 1;
 	for (i = 0; i < run->count; i++)
@@ -165,8 +160,8 @@ static void hide(struct bufpool_memory *memory, const struct bufpool_run *run,
 }
 
 /* Where fallocate() is forbidden to the program, the memory stays. */
-static void overwrite(const struct bufpool_memory *memory, off_t offset,
-		      size_t length)
+static void overwrite_range(const struct bufpool_memory *memory, off_t offset,
+			    size_t length)
 {
 	static const char zeroes[4096];
 	size_t done;
@@ -178,18 +173,19 @@ static void overwrite(const struct bufpool_memory *memory, off_t offset,
 	}
 }
 
-/* Hidden first, so that nobody writes into it behind the zeroes. */
+/* Hidden first, so that no thread writes into it behind the zeroes. */
 void bufpool_memory_discard(struct bufpool_memory *memory,
 			    const struct bufpool_run *run, bool must)
 {
-	size_t block_size = bufpool_memory_block_size(memory, run->class);
+	size_t block_size = memory->areas[run->class].block_size;
 	size_t length = run->count * block_size;
-	off_t offset = run->class * memory->span + (off_t)run->first * block_size;
+	off_t offset = bufpool_memory_offset(memory, run->class) +
+		       (off_t)run->first * block_size;
 	int state = bufpool_cancel_disable();
 
-	hide(memory, run, must);
+	hide_run(memory, run, must);
 	if (fallocate(memory->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 		      offset, length))
-		overwrite(memory, offset, length);
+		overwrite_range(memory, offset, length);
 	bufpool_cancel_restore(state);
 }

@@ -17,13 +17,12 @@
 
 #include <linux/types.h>
 
+#include "handle.h"
 #include "indexset.h"
-
-/* As many as the class in a handle can name. */
-#define BUFPOOL_MEMORY_CLASSES	32
 
 /* Where one class is in this process. */
 struct bufpool_area {
+	size_t block_size;
 	char *address;
 	size_t length;			/* bytes mapped, from the span's beginning */
 	struct bufpool_indexset shown;
@@ -31,11 +30,10 @@ struct bufpool_area {
 
 struct bufpool_memory {
 	int fd;
-	unsigned int page_shift;	/* log2 of bytes in a block of class 0 */
 	unsigned int nr_classes;
 	__u64 span;			/* bytes of offsets for each class */
 	size_t islands;			/* runs of shown blocks among hidden ones */
-	struct bufpool_area areas[BUFPOOL_MEMORY_CLASSES];
+	struct bufpool_area areas[BUFPOOL_CLASSES_MAX];
 };
 
 /* Blocks that follow each other. */
@@ -45,18 +43,26 @@ struct bufpool_run {
 	size_t count;
 };
 
-/* With page_shift, nr_classes and span set, and all else zero. 0 or -errno */
+/*
+ * With nr_classes, span and the areas' block sizes set, and all else zero. 0 or
+ * -errno
+ */
 int bufpool_memory_init(struct bufpool_memory *memory);
 
 /* In a child of fork() too: the mappings are not in it, and left alone. */
 void bufpool_memory_destroy(struct bufpool_memory *memory);
 
-/* Blocks whose class begins at @offset are at @address from now on. 0 or -errno */
+/* The class that begins at @offset is at @address from now on. 0 or -errno */
 int bufpool_memory_map(struct bufpool_memory *memory, void *address,
 		       size_t length, __u64 offset);
 
-size_t bufpool_memory_block_size(const struct bufpool_memory *memory,
-				 unsigned int class);
+/* Where a class begins, in the memfd and for mmap */
+static inline __u64 bufpool_memory_offset(const struct bufpool_memory *memory,
+					  unsigned int class)
+{
+	return class * memory->span;
+}
+
 void *bufpool_memory_address(const struct bufpool_memory *memory,
 			     unsigned int class, size_t index);
 bool bufpool_memory_is_shown(const struct bufpool_memory *memory,
@@ -72,7 +78,7 @@ int bufpool_memory_show(struct bufpool_memory *memory, unsigned int class,
 /*
  * Give the memory of shown blocks back to the system, and hide them. Without @must
  * they stay shown where hiding them would split mappings too often, with it
- * where that fails; what is in them is zero then until somebody touches them.
+ * where that fails; what is in them is zero then until the program touches them.
  */
 void bufpool_memory_discard(struct bufpool_memory *memory,
 			    const struct bufpool_run *run, bool must);

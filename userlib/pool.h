@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A pool: a provider, the addresses of its blocks, which are held, and what is
- * kept for the next rent
+ * A pool: a provider, its classes, the addresses of its blocks, which are held, and
+ * what is kept for the next rent
  *
- * Up to max_kept nothing changes between open and close, but for the rentals'
- * own memory.
+ * Up to @rentals nothing changes between open and close, but for the rentals' own
+ * memory.
  */
 #ifndef BUFPOOL_POOL_H
 #define BUFPOOL_POOL_H
@@ -15,6 +15,7 @@
 #pragma GCC visibility pop
 
 #include "cache.h"
+#include "class.h"
 #include "depot.h"
 #include "forkmark.h"
 #include "provider.h"
@@ -24,9 +25,9 @@
 struct bufpool {
 	struct bufpool_forkmark mark;
 	struct bufpool_provider provider;
+	struct bufpool_classes classes;
 	struct bufpool_window window;
 	struct bufpool_rentals rentals;
-	size_t max_kept;		/* bytes in the largest block that is kept */
 	struct bufpool_depot depot;
 	struct bufpool_caches caches;
 	bool is_strict;			/* every return revokes, nothing is kept */

@@ -10,7 +10,7 @@ void bufpool_provider_give(struct bufpool_provider *provider,
 	for (done = 0; done < count; done += ret) {
 		ret = provider->ops->return_many(provider, handles + done,
 						 count - done, 0);
-		/* Returned by somebody else: nothing is left to do. */
+		/* Returned already, by another process: nothing is left to do. */
 		if (ret < 0)
 			ret = 1;
 	}

@@ -32,6 +32,10 @@ struct bufpool_provider_ops {
 	int (*info)(struct bufpool_provider *provider,
 		    struct bufpool_info *info);
 
+	/* See BUFPOOL_IOC_CLASS; @class->size and @class->nr are set. */
+	int (*describe)(struct bufpool_provider *provider,
+			struct bufpool_class_info *class);
+
 	/* Replaces what was at @address. */
 	int (*map)(struct bufpool_provider *provider, void *address,
 		   size_t length, __u64 offset);
@@ -70,7 +74,7 @@ struct bufpool_provider {
 	int fd;					/* or -errno: there is none */
 	bool shared;				/* close() may leave blocks rented */
 	const struct bufpool_status *status;	/* never NULL; aligned to 8 bytes */
-	struct bufpool_private *private;	/* of provider_private.c */
+	struct bufpool_private *private;	/* in provider_private.c */
 };
 
 /* Give blocks back, whatever some of them have become meanwhile. */

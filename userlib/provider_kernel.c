@@ -6,8 +6,8 @@
 
 #include "provider.h"
 
-static int call(struct bufpool_provider *provider, unsigned long command,
-		void *argument)
+static int call_device(struct bufpool_provider *provider, unsigned long command,
+		       void *argument)
 {
 	int ret = ioctl(provider->fd, command, argument);
 
@@ -34,10 +34,36 @@ static int kernel_info(struct bufpool_provider *provider,
 	int ret;
 
 	*info = (struct bufpool_info){ .size = sizeof(*info) };
-	ret = call(provider, BUFPOOL_IOC_INFO, info);
+	ret = call_device(provider, BUFPOOL_IOC_INFO, info);
 	if (!ret)
 		map_status(provider, info);
 	return ret;
+}
+
+/* All classes of a kernel that does not describe them */
+static int describe_by_number(struct bufpool_provider *provider,
+			      struct bufpool_class_info *class)
+{
+	struct bufpool_info info = { .size = sizeof(info) };
+	int ret = call_device(provider, BUFPOOL_IOC_INFO, &info);
+
+	if (ret)
+		return ret;
+	class->backing = BUFPOOL_BACKING_SLAB;
+	class->block_size = (__u64)info.page_size << class->nr;
+	class->offset = class->nr * info.span;
+	class->span = info.span;
+	class->properties = class->block_size <= info.max_pooled ?
+			    BUFPOOL_CLASS_POOLED : 0;
+	return 0;
+}
+
+static int kernel_describe(struct bufpool_provider *provider,
+			   struct bufpool_class_info *class)
+{
+	int ret = call_device(provider, BUFPOOL_IOC_CLASS, class);
+
+	return ret == -ENOTTY ? describe_by_number(provider, class) : ret;
 }
 
 static void kernel_unmap(struct bufpool_provider *provider)
@@ -68,7 +94,7 @@ static int kernel_rent_many(struct bufpool_provider *provider, size_t min_size,
 		.blocks = (uintptr_t)blocks,
 	};
 
-	return call(provider, BUFPOOL_IOC_RENT_MANY, &rent);
+	return call_device(provider, BUFPOOL_IOC_RENT_MANY, &rent);
 }
 
 static int kernel_return_many(struct bufpool_provider *provider,
@@ -82,7 +108,7 @@ static int kernel_return_many(struct bufpool_provider *provider,
 		.count = count,
 	};
 
-	return call(provider, BUFPOOL_IOC_RETURN_MANY, &give);
+	return call_device(provider, BUFPOOL_IOC_RETURN_MANY, &give);
 }
 
 static int kernel_trim(struct bufpool_provider *provider, __u64 min_size,
@@ -92,7 +118,7 @@ static int kernel_trim(struct bufpool_provider *provider, __u64 min_size,
 		.size = sizeof(trim),
 		.min_size = min_size,
 	};
-	int ret = call(provider, BUFPOOL_IOC_TRIM, &trim);
+	int ret = call_device(provider, BUFPOOL_IOC_TRIM, &trim);
 
 	*trimmed = trim.trimmed;
 	return ret;
@@ -102,7 +128,7 @@ static int kernel_stats(struct bufpool_provider *provider,
 			struct bufpool_stats *stats)
 {
 	*stats = (struct bufpool_stats){ .size = sizeof(*stats) };
-	return call(provider, BUFPOOL_IOC_STATS, stats);
+	return call_device(provider, BUFPOOL_IOC_STATS, stats);
 }
 
 static void kernel_close(struct bufpool_provider *provider)
@@ -112,6 +138,7 @@ static void kernel_close(struct bufpool_provider *provider)
 
 static const struct bufpool_provider_ops kernel_ops = {
 	.info = kernel_info,
+	.describe = kernel_describe,
 	.map = kernel_map,
 	.rent_many = kernel_rent_many,
 	.return_many = kernel_return_many,

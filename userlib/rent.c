@@ -5,22 +5,25 @@
 #include "call.h"
 #include "kept.h"
 
-/* A rent that this is the answer to may go well when more is free. */
+/* Whether a rent with this result may succeed when more is free. */
 static bool is_shortage(int ret)
 {
 	return ret == -EAGAIN || ret == -EDQUOT || ret == -ENOMEM;
 }
 
-/* Whether blocks of this size are kept, for such a request. */
+/* Whether blocks for such a request are kept, and of which class they are. */
 static bool is_kept(const struct bufpool *pool, size_t min_size,
-		    unsigned int flags)
+		    unsigned int flags, unsigned int *class)
 {
-	return min_size - 1 < pool->max_kept &&
-	       !(flags & ~(BUFPOOL_RENT_ZERO | BUFPOOL_RENT_NONBLOCK));
+	if (min_size - 1 >= pool->classes.max_pooled ||
+	    flags & ~(BUFPOOL_RENT_ZERO | BUFPOOL_RENT_NONBLOCK))
+		return false;
+	*class = bufpool_classes_for(&pool->classes, min_size);
+	return pool->classes.of[*class].is_pooled;
 }
 
-static void *zero(const struct bufpool *pool, void *block, unsigned int class,
-		  unsigned int flags)
+static void *zero_block(const struct bufpool *pool, void *block, unsigned int class,
+			unsigned int flags)
 {
 	if (flags & BUFPOOL_RENT_ZERO)
 		memset(block, 0, bufpool_window_block_size(&pool->window, class));
@@ -28,8 +31,8 @@ static void *zero(const struct bufpool *pool, void *block, unsigned int class,
 }
 
 /*
- * Up to @count kept blocks, which are the program's now; how many, or -EAGAIN
- * while the caches are stopped.
+ * Rent up to @count kept blocks. Return: how many, or -EAGAIN while the caches are
+ * stopped
  */
 static int rent_kept(struct bufpool *pool, struct bufpool_cache *cache,
 		     unsigned int class, unsigned int flags, void **blocks,
@@ -45,7 +48,7 @@ static int rent_kept(struct bufpool *pool, struct bufpool_cache *cache,
 	cache->recent = magazine;
 	while (done < count) {
 		if (bufpool_kept_pop(cache, magazine, &block)) {
-			blocks[done++] = zero(pool, block, class, flags);
+			blocks[done++] = zero_block(pool, block, class, flags);
 			continue;
 		}
 		bufpool_kept_refill(pool, cache, class);
@@ -57,17 +60,18 @@ static int rent_kept(struct bufpool *pool, struct bufpool_cache *cache,
 }
 
 /* The state of what a thread rents */
-static __u32 held(const struct bufpool_cache *cache)
+static __u32 held_state(const struct bufpool_cache *cache)
 {
 	return cache ? cache->held : bufpool_state(BUFPOOL_HELD, 0);
 }
 
 /*
- * Of @count blocks from the provider keep those that there is address space and
- * memory for, in @blocks, and give the others back; how many are kept.
+ * Accept, into @blocks, those of @count blocks from the provider that there is
+ * address space and memory for, and give the others back. Return: how many, or
+ * -ENOMEM
  */
-static int accept(struct bufpool *pool, const struct bufpool_block *got,
-		  int count, __u32 state, void **blocks)
+static int accept_blocks(struct bufpool *pool, const struct bufpool_block *got,
+			 int count, __u32 state, void **blocks)
 {
 	struct bufpool_provider *provider = &pool->provider;
 	struct bufpool_place place;
@@ -95,13 +99,13 @@ static int rent_direct(struct bufpool *pool, __u32 state, size_t min_size,
 
 	ret = provider->ops->rent_many(provider, min_size, flags, timeout_ns,
 				       got, count);
-	return ret < 0 ? ret : accept(pool, got, ret, state, blocks);
+	return ret < 0 ? ret : accept_blocks(pool, got, ret, state, blocks);
 }
 
 /* Blocks to ask for, of which one is needed */
-static unsigned int want(const struct bufpool_cache *cache,
-			 const struct bufpool_magazine *magazine,
-			 unsigned int flags)
+static unsigned int want_blocks(const struct bufpool_cache *cache,
+				const struct bufpool_magazine *magazine,
+				unsigned int flags)
 {
 	/* Zeroes cost too much to be asked for in advance. */
 	if (flags & BUFPOOL_RENT_ZERO || bufpool_cache_is_short(cache))
@@ -110,8 +114,8 @@ static unsigned int want(const struct bufpool_cache *cache,
 }
 
 /*
- * One block from the provider, and more for later: the more the oftener it has
- * been asked. 0, or -errno; -EAGAIN while the caches are stopped, too.
+ * Rent one block from the provider, and keep more for later: twice as many as the
+ * last time. 0, or -errno; -EAGAIN while the caches are stopped, too.
  */
 static int rent_and_keep(struct bufpool *pool, struct bufpool_cache *cache,
 			 unsigned int class, unsigned int flags, void **block)
@@ -126,7 +130,7 @@ static int rent_and_keep(struct bufpool *pool, struct bufpool_cache *cache,
 	ret = rent_direct(pool, bufpool_state(BUFPOOL_FRESH, 0),
 			  bufpool_window_block_size(&pool->window, class),
 			  flags | BUFPOOL_RENT_NONBLOCK, 0, blocks,
-			  want(cache, magazine, flags));
+			  want_blocks(cache, magazine, flags));
 	if (ret > 0) {
 		*block = blocks[0];
 		place = bufpool_window_place(&pool->window, *block);
@@ -140,28 +144,27 @@ static int rent_and_keep(struct bufpool *pool, struct bufpool_cache *cache,
 	return ret < 0 ? ret : 0;
 }
 
-/* One block, if that needs no waiting. 0 or -errno. */
+/* Rent one block without waiting. 0 or -errno */
 static int try_rent(struct bufpool *pool, struct bufpool_cache *cache,
 		    size_t min_size, unsigned int flags, void **block)
 {
 	unsigned int class;
 	int ret = 0;
 
-	if (cache && is_kept(pool, min_size, flags)) {
-		class = bufpool_window_class(&pool->window, min_size);
+	if (cache && is_kept(pool, min_size, flags, &class)) {
 		ret = rent_kept(pool, cache, class, flags, block, 1);
 		if (!ret)
 			ret = rent_and_keep(pool, cache, class, flags, block) ?: 1;
 		if (ret != -EAGAIN)
 			return ret < 0 ? ret : 0;
 	}
-	ret = rent_direct(pool, held(cache), min_size,
+	ret = rent_direct(pool, held_state(cache), min_size,
 			  flags | BUFPOOL_RENT_NONBLOCK, 0, block, 1);
 	return ret < 0 ? ret : 0;
 }
 
 /*
- * One block, in a pool where none is free: what this process keeps may be what is
+ * Rent one block in a pool where none is free: this process may keep what is
  * missing. While one of its threads waits, the others keep nothing.
  */
 static int rent_scarce(struct bufpool *pool, struct bufpool_cache *cache,
@@ -173,21 +176,21 @@ static int rent_scarce(struct bufpool *pool, struct bufpool_cache *cache,
 	if (pool->caches.all) {
 		bufpool_caches_stop(&pool->caches);
 		if (bufpool_kept_sweep(pool, 0))
-			ret = rent_direct(pool, held(cache), min_size,
+			ret = rent_direct(pool, held_state(cache), min_size,
 					  flags | BUFPOOL_RENT_NONBLOCK, 0,
 					  block, 1);
 	}
 	if (is_shortage(ret))
-		ret = rent_direct(pool, held(cache), min_size, flags,
+		ret = rent_direct(pool, held_state(cache), min_size, flags,
 				  timeout_ns, block, 1);
 	if (pool->caches.all)
-		bufpool_caches_start(pool);
+		bufpool_caches_start(&pool->caches);
 	return ret < 0 ? ret : 0;
 }
 
-static int rent(struct bufpool *pool, struct bufpool_cache *cache,
-		size_t min_size, unsigned int flags, __s64 timeout_ns,
-		void **block)
+static int rent_one(struct bufpool *pool, struct bufpool_cache *cache,
+		    size_t min_size, unsigned int flags, __s64 timeout_ns,
+		    void **block)
 {
 	int ret;
 
@@ -210,7 +213,8 @@ rent_slowly(struct bufpool *pool, size_t min_size, unsigned int flags,
 	ret = bufpool_call_begin(pool, &cache);
 	if (ret)
 		return bufpool_call_fail(ret);
-	ret = bufpool_call_end(rent(pool, cache, min_size, flags, timeout_ns, &block));
+	ret = rent_one(pool, cache, min_size, flags, timeout_ns, &block);
+	ret = bufpool_call_end(ret);
 	return ret ? bufpool_call_fail(ret) : block;
 }
 
@@ -236,23 +240,21 @@ void *bufpool_rent_timed(struct bufpool *pool, size_t min_size,
 	return rent_slowly(pool, min_size, flags, timeout_ns);
 }
 
-/* As many as there are without waiting; how many, or -errno. */
+/* Rent as many as there are, without waiting. Return: how many, or -errno */
 static int try_rent_many(struct bufpool *pool, struct bufpool_cache *cache,
 			 size_t min_size, unsigned int flags, void **blocks,
 			 unsigned int count)
 {
-	unsigned int done = 0, batch;
+	unsigned int done = 0, batch, class;
 	int ret = 0;
 
-	if (is_kept(pool, min_size, flags)) {
-		ret = rent_kept(pool, cache,
-				bufpool_window_class(&pool->window, min_size),
-				flags, blocks, count);
+	if (is_kept(pool, min_size, flags, &class)) {
+		ret = rent_kept(pool, cache, class, flags, blocks, count);
 		done = ret > 0 ? ret : 0;
 	}
 	while (done < count) {
 		batch = bufpool_batch_size(count - done);
-		ret = rent_direct(pool, held(cache), min_size,
+		ret = rent_direct(pool, held_state(cache), min_size,
 				  flags | BUFPOOL_RENT_NONBLOCK, 0,
 				  blocks + done, batch);
 		if (ret > 0)

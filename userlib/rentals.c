@@ -20,26 +20,26 @@ static void lay_out(struct bufpool_rentals *rentals, size_t entries)
 	struct bufpool_rental *first = rentals->table;
 	unsigned int class;
 
-	for (class = 0; class < rentals->window->nr_classes; class++)
+	for (class = 0; class < rentals->window->classes->count; class++)
 		rentals->spans[class].rentals = first + class * entries;
 }
 
 int bufpool_rentals_init(struct bufpool_rentals *rentals,
 			 const struct bufpool_window *window)
 {
-	size_t entries = round_up(bufpool_window_reach(window) >> window->page_shift);
+	size_t smallest = bufpool_window_block_size(window, 0);
+	size_t entries = round_up(bufpool_window_reach(window) / smallest);
+	unsigned int nr_classes = window->classes->count;
 	int ret;
 
 	rentals->window = window;
 	/* Less than the window, which fits, or little. */
-	rentals->length = window->nr_classes * entries *
-			  sizeof(struct bufpool_rental);
-	rentals->spans = calloc(window->nr_classes, sizeof(*rentals->spans));
+	rentals->length = nr_classes * entries * sizeof(struct bufpool_rental);
+	rentals->spans = calloc(nr_classes, sizeof(*rentals->spans));
 	if (!rentals->spans)
 		return -ENOMEM;
 
-	ret = bufpool_reserve(rentals->length, (size_t)1 << window->page_shift,
-			      &rentals->table);
+	ret = bufpool_reserve(rentals->length, smallest, &rentals->table);
 	if (ret)
 		goto free_spans;
 	lay_out(rentals, entries);
@@ -61,8 +61,8 @@ void bufpool_rentals_forget(struct bufpool_rentals *rentals)
 	free(rentals->spans);
 }
 
-static bool knows(const struct bufpool_rentals *rentals,
-		  const struct bufpool_place *place)
+static bool knows_place(const struct bufpool_rentals *rentals,
+			const struct bufpool_place *place)
 {
 	return place->index < bufpool_rentals_ready(rentals, place->class);
 }
@@ -101,7 +101,7 @@ int bufpool_rentals_add(struct bufpool_rentals *rentals,
 {
 	struct bufpool_rental *rental = bufpool_rentals_at(rentals, place);
 
-	if (!knows(rentals, place) && make_ready(rentals, place))
+	if (!knows_place(rentals, place) && make_ready(rentals, place))
 		return -ENOMEM;
 	if (state == bufpool_state(BUFPOOL_FRESH, 0) && was_held(rental))
 		state = bufpool_state(BUFPOOL_FREE, 0);
@@ -150,7 +150,7 @@ int bufpool_rentals_adopt(struct bufpool_rentals *rentals,
 	struct bufpool_rental known;
 	int ret;
 
-	if (!knows(rentals, place) && make_ready(rentals, place))
+	if (!knows_place(rentals, place) && make_ready(rentals, place))
 		return -ENOMEM;
 	__atomic_load(rental, &known, __ATOMIC_ACQUIRE);
 	do {
@@ -169,7 +169,7 @@ bufpool_rentals_find(const struct bufpool_rentals *rentals,
 	struct bufpool_rental *rental = bufpool_rentals_at(rentals, place);
 
 	*error = -ENOENT;
-	if (!knows(rentals, place))
+	if (!knows_place(rentals, place))
 		return NULL;
 	*error = error_of(bufpool_rental_state(rental));
 	return *error ? NULL : rental;
@@ -180,12 +180,13 @@ __u64 bufpool_rentals_handle(const struct bufpool_rentals *rentals,
 {
 	struct bufpool_rental *rental = bufpool_rentals_at(rentals, place);
 
-	return bufpool_place_handle(place) |
-	       __atomic_load_n(&rental->generation, __ATOMIC_RELAXED);
+	return bufpool_window_handle(rentals->window, place,
+				     __atomic_load_n(&rental->generation,
+						     __ATOMIC_RELAXED));
 }
 
 /* Whether the provider takes the block for rented, if the entry is not in use. */
-static bool end(struct bufpool_rental *rental)
+static bool end_rental(struct bufpool_rental *rental)
 {
 	__u32 state = bufpool_rental_state(rental);
 
@@ -205,13 +206,13 @@ unsigned int bufpool_rentals_drain(struct bufpool_rentals *rentals,
 {
 	unsigned int n = 0;
 
-	while (n < count && cursor->class < rentals->window->nr_classes) {
+	while (n < count && cursor->class < rentals->window->classes->count) {
 		if (cursor->index >= bufpool_rentals_ready(rentals, cursor->class)) {
 			cursor->class++;
 			cursor->index = 0;
 			continue;
 		}
-		if (end(bufpool_rentals_at(rentals, cursor)))
+		if (end_rental(bufpool_rentals_at(rentals, cursor)))
 			handles[n++] = bufpool_rentals_handle(rentals, cursor);
 		cursor->index++;
 	}

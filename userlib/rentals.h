@@ -7,9 +7,9 @@
  * rented: mlockall() would give memory to whatever is accessible.
  *
  * An entry is the truth about its block; the lists that blocks are kept on
- * meanwhile follow it. Its state says in whose hands the block is: who is not
- * named there changes it by compare-and-exchange only, and finds it as expected
- * or leaves the block alone. See cache.h for who may simply write it.
+ * meanwhile follow it. Its state names the owner of the block. The thread that is
+ * named there may write the state by a plain store, see cache.h; all others change
+ * it by compare-and-exchange, and leave the block alone where that fails.
  */
 #ifndef BUFPOOL_RENTALS_H
 #define BUFPOOL_RENTALS_H
@@ -34,8 +34,8 @@ enum bufpool_kind {
 #define BUFPOOL_KIND_BITS	3
 
 /*
- * Both fields are atomic, and so are both at once; @generation is written by who was
- * given the block.
+ * Both fields are atomic, and so are both at once; @generation is written by the
+ * thread that the provider gave the block to.
  */
 struct bufpool_rental {
 	__u32 generation;	/* the lower half of the handle */
@@ -120,7 +120,7 @@ int bufpool_rentals_add(struct bufpool_rentals *rentals,
 			__u32 state);
 
 /*
- * A rental that somebody else began, in the hands of the program. 0, -ENOMEM,
+ * A rental that began outside this pool, and is the program's now. 0, -ENOMEM,
  * -EEXIST (rented by this handle already) or -ESTALE (returned, or the block is
  * kept, which it could not be if it had another rental)
  */

@@ -5,15 +5,15 @@
 #include "call.h"
 #include "kept.h"
 
-/* How soon the threads of a process are searched again, after that was in vain */
+/* From a search of the threads that found nothing to the next one, at least */
 #define SWEEP_PERIOD_NS	10000000
 
 /*
- * End a rental for good: 0, or -ESTALE where somebody else is just doing so. What
- * another thread has rented it may be returning this very instant, see cache.h.
+ * End a rental for good: 0, or -ESTALE where another thread is just doing so. The
+ * thread that rented the block may be returning it this very instant, see cache.h.
  */
-static int claim(struct bufpool *pool, struct bufpool_cache *cache,
-		 struct bufpool_rental *rental, __u32 *state)
+static int claim_block(struct bufpool *pool, struct bufpool_cache *cache,
+		       struct bufpool_rental *rental, __u32 *state)
 {
 	unsigned int owner;
 	bool stop, done;
@@ -27,7 +27,7 @@ static int claim(struct bufpool *pool, struct bufpool_cache *cache,
 	       bufpool_rental_change(rental, *state,
 				     bufpool_state(BUFPOOL_RETURNED, 0));
 	if (stop)
-		bufpool_caches_start(pool);
+		bufpool_caches_start(&pool->caches);
 	return done ? 0 : -ESTALE;
 }
 
@@ -39,7 +39,7 @@ struct batch {
 	__u32 states[BUFPOOL_MANY_MAX];
 };
 
-/* Put back what the provider did not take; how many it took, or -errno. */
+/* Return: how many the provider took, or -errno; the others are held again */
 static int return_batch(struct bufpool *pool, struct batch *batch,
 			unsigned int flags)
 {
@@ -59,7 +59,7 @@ static int return_batch(struct bufpool *pool, struct batch *batch,
 	return ret;
 }
 
-/* How many went to the provider, up to BUFPOOL_MANY_MAX, or -errno. */
+/* Return: how many went to the provider, up to BUFPOOL_MANY_MAX, or -errno */
 static int return_direct(struct bufpool *pool, struct bufpool_cache *cache,
 			 void *const *blocks, unsigned int count,
 			 unsigned int flags)
@@ -73,8 +73,8 @@ static int return_direct(struct bufpool *pool, struct bufpool_cache *cache,
 	for (batch.count = 0; batch.count < count; batch.count++) {
 		rental = bufpool_pool_find(pool, blocks[batch.count], &place, &ret);
 		if (rental)
-			ret = claim(pool, cache, rental,
-				    &batch.states[batch.count]);
+			ret = claim_block(pool, cache, rental,
+					  &batch.states[batch.count]);
 		if (ret)
 			break;
 		batch.rentals[batch.count] = rental;
@@ -85,12 +85,12 @@ static int return_direct(struct bufpool *pool, struct bufpool_cache *cache,
 }
 
 /*
- * Keep a block that is held: in the thread's own cache, or on its way to the one
- * that rented it. 0, -ESTALE, -EAGAIN: it is not to be kept, or -EXFULL: a sweep
- * has to come first. Entered.
+ * Keep a block that is held, in the thread's own cache or on its way to the one that
+ * rented it. 0, -ESTALE, -EAGAIN (it is not to be kept) or -EXFULL (a sweep has to
+ * come first). Entered.
  */
-static int keep(struct bufpool *pool, struct bufpool_cache *cache,
-		struct bufpool_rental *rental, void *block)
+static int keep_block(struct bufpool *pool, struct bufpool_cache *cache,
+		      struct bufpool_rental *rental, void *block)
 {
 	__u32 state = bufpool_rental_state(rental);
 	unsigned int owner = bufpool_state_cache(state);
@@ -117,15 +117,15 @@ static int keep(struct bufpool *pool, struct bufpool_cache *cache,
 	return 0;
 }
 
-/* How many bytes were kept anywhere. */
-static size_t sweep(struct bufpool *pool)
+/* Return: the bytes that were kept anywhere */
+static size_t sweep_threads(struct bufpool *pool)
 {
 	size_t ret;
 
 	bufpool_caches_stop(&pool->caches);
 	bufpool_caches_answer(&pool->caches);
 	ret = bufpool_kept_sweep(pool, 0);
-	bufpool_caches_start(pool);
+	bufpool_caches_start(&pool->caches);
 	return ret;
 }
 
@@ -137,7 +137,7 @@ static __s64 now_ns(void)
 	return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
-/* Whether one thread has something to do that all see to be due. */
+/* Of the threads that see that a search is due, one gets true. */
 static bool is_mine(__s64 *last, __s64 seen, __s64 next)
 {
 	return __atomic_compare_exchange_n(last, &seen, next, false,
@@ -146,11 +146,11 @@ static bool is_mine(__s64 *last, __s64 seen, __s64 next)
 
 /*
  * Others are short of blocks: what this thread keeps goes, and then what the other
- * threads keep, who may not look for long. While others are short nobody keeps
- * more, so where nothing was found nothing is worth a search for a while. While the
- * caches are stopped nothing is kept at all.
+ * threads keep, as those may not look for long. While others are short no thread
+ * keeps more, so after a search in vain another one is worth nothing for a while.
+ * While the caches are stopped nothing is kept at all.
  */
-static void answer(struct bufpool *pool, struct bufpool_cache *cache)
+static void answer_shortage(struct bufpool *pool, struct bufpool_cache *cache)
 {
 	__s64 last = __atomic_load_n(&pool->swept_ns, __ATOMIC_RELAXED);
 	__s64 now = now_ns();
@@ -160,7 +160,7 @@ static void answer(struct bufpool *pool, struct bufpool_cache *cache)
 	bufpool_kept_give(pool, cache);
 	bufpool_cache_leave(cache, pool);
 	if (now - last >= SWEEP_PERIOD_NS &&
-	    is_mine(&pool->swept_ns, last, now) && sweep(pool))
+	    is_mine(&pool->swept_ns, last, now) && sweep_threads(pool))
 		__atomic_store_n(&pool->swept_ns, last, __ATOMIC_RELAXED);
 }
 
@@ -180,15 +180,15 @@ static int return_kept(struct bufpool *pool, struct bufpool_cache *cache,
 	do {
 		if (!bufpool_cache_enter(cache, pool))
 			return -EAGAIN;
-		ret = keep(pool, cache, rental, block);
+		ret = keep_block(pool, cache, rental, block);
 		bufpool_cache_leave(cache, pool);
 		if (ret == -EXFULL)
-			sweep(pool);
+			sweep_threads(pool);
 	} while (ret == -EXFULL);
 	return ret;
 }
 
-/* How many of @count were returned, at least 1, or -errno. */
+/* Return: how many of @count were returned, at least 1, or -errno */
 static int give_back(struct bufpool *pool, struct bufpool_cache *cache,
 		     void *const *blocks, unsigned int count, unsigned int flags)
 {
@@ -201,24 +201,23 @@ static int give_back(struct bufpool *pool, struct bufpool_cache *cache,
 	if (ret == -EAGAIN)
 		ret = return_direct(pool, cache, blocks, count, flags);
 	if (ret > 0 && cache && bufpool_cache_is_short(cache))
-		answer(pool, cache);
+		answer_shortage(pool, cache);
 	return ret;
 }
 
-/* Of another size than what was rented last, perhaps; entered. */
+/* Keep a block of whatever size in the thread's own cache. Entered. */
 static bool return_own(struct bufpool *pool, struct bufpool_cache *cache,
 		       void *block)
 {
-	struct bufpool_place place;
+	uintptr_t class = bufpool_window_class_at(&pool->window, block);
 
-	if (bufpool_cache_is_short(cache) ||
-	    bufpool_window_find(&pool->window, block, &place))
+	if (bufpool_cache_is_short(cache) || class >= pool->classes.count)
 		return false;
-	cache->recent = &cache->magazines[place.class];
+	cache->recent = &cache->magazines[class];
 	return bufpool_kept_push(cache, cache->recent, block);
 }
 
-/* Of @count blocks, those up to the first that anything is special about. */
+/* Return: how many were kept in the own cache, up to the first that cannot be */
 static unsigned int return_plain(struct bufpool *pool, void *const *blocks,
 				 unsigned int count)
 {

@@ -13,7 +13,7 @@ static int map_classes(struct bufpool_window *window,
 	struct bufpool_place first = { 0 };
 	int ret;
 
-	for (; first.class < window->nr_classes; first.class++) {
+	for (; first.class < window->classes->count; first.class++) {
 		ret = provider->ops->map(provider,
 					 bufpool_window_address(window, &first),
 					 bufpool_window_reach(window),
@@ -26,7 +26,8 @@ static int map_classes(struct bufpool_window *window,
 }
 
 int bufpool_window_init(struct bufpool_window *window,
-			const struct bufpool_info *info, unsigned int reach_shift,
+			const struct bufpool_classes *classes,
+			unsigned int reach_shift,
 			struct bufpool_provider *provider)
 {
 	size_t length;
@@ -34,15 +35,12 @@ int bufpool_window_init(struct bufpool_window *window,
 	int ret;
 
 	window->reach_shift = reach_shift;
-	window->page_shift = __builtin_ctz(info->page_size);
-	window->span = info->span;
-	window->nr_classes = info->nr_classes;
+	window->classes = classes;
 
-	if (__builtin_mul_overflow(bufpool_window_reach(window),
-				   window->nr_classes, &length))
+	if (__builtin_mul_overflow(bufpool_window_reach(window), classes->count,
+				   &length))
 		return -ENOMEM;
-	ret = bufpool_reserve(length,
-			      bufpool_window_block_size(window, window->nr_classes - 1),
+	ret = bufpool_reserve(length, bufpool_classes_largest(classes)->block_size,
 			      &base);
 	if (ret)
 		return ret;
@@ -60,29 +58,36 @@ unreserve:
 
 void bufpool_window_destroy(struct bufpool_window *window)
 {
-	munmap(window->base, bufpool_window_reach(window) * window->nr_classes);
+	munmap(window->base, bufpool_window_reach(window) * window->classes->count);
 }
 
 int bufpool_window_find_offset(const struct bufpool_window *window,
 			       __u64 offset, struct bufpool_place *place)
 {
-	__u64 class = offset / window->span;
-	__u64 inside = offset % window->span;
+	unsigned int nr = bufpool_classes_at(window->classes, offset);
+	const struct bufpool_class *class = bufpool_window_class(window, nr);
 
-	if (class >= window->nr_classes)
+	if (nr == window->classes->count ||
+	    (offset - class->offset) & (class->block_size - 1))
 		return -EINVAL;
-	if (inside & (bufpool_window_block_size(window, class) - 1))
-		return -EINVAL;
-	if (inside >= bufpool_window_reach(window))
+	if (offset - class->offset >= bufpool_window_reach(window))
 		return -ENOMEM;
-	place->class = class;
-	place->index = inside >> (window->page_shift + class);
+	place->class = nr;
+	place->index = (offset - class->offset) >> class->shift;
 	return 0;
 }
 
 __u64 bufpool_window_offset(const struct bufpool_window *window,
 			    const struct bufpool_place *place)
 {
-	return place->class * window->span +
-	       ((__u64)place->index << (window->page_shift + place->class));
+	const struct bufpool_class *class = bufpool_window_class(window, place->class);
+
+	return class->offset + ((__u64)place->index << class->shift);
+}
+
+__u64 bufpool_window_handle(const struct bufpool_window *window,
+			    const struct bufpool_place *place, __u32 generation)
+{
+	return bufpool_handle_make(bufpool_window_class(window, place->class)->nr,
+				   place->index, generation);
 }

@@ -14,14 +14,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "class.h"
 #include "provider.h"
 
 struct bufpool_window {
 	char *base;
 	unsigned int reach_shift;	/* log2 of bytes */
-	unsigned int page_shift;	/* log2 of bytes */
-	unsigned int nr_classes;
-	__u64 span;
+	const struct bufpool_classes *classes;
 };
 
 /* The block with this number in this class. */
@@ -36,7 +35,8 @@ struct bufpool_place {
  * 0 or -errno; -ENOMEM where a smaller reach may succeed.
  */
 int bufpool_window_init(struct bufpool_window *window,
-			const struct bufpool_info *info, unsigned int reach_shift,
+			const struct bufpool_classes *classes,
+			unsigned int reach_shift,
 			struct bufpool_provider *provider);
 void bufpool_window_destroy(struct bufpool_window *window);
 
@@ -47,34 +47,32 @@ int bufpool_window_find_offset(const struct bufpool_window *window,
 __u64 bufpool_window_offset(const struct bufpool_window *window,
 			    const struct bufpool_place *place);
 
+/* The handle of one rental of a block */
+__u64 bufpool_window_handle(const struct bufpool_window *window,
+			    const struct bufpool_place *place, __u32 generation);
+
 static inline size_t bufpool_window_reach(const struct bufpool_window *window)
 {
 	return (size_t)1 << window->reach_shift;
 }
 
+static inline const struct bufpool_class *
+bufpool_window_class(const struct bufpool_window *window, unsigned int class)
+{
+	return &window->classes->of[class];
+}
+
 static inline size_t
 bufpool_window_block_size(const struct bufpool_window *window, unsigned int class)
 {
-	return (size_t)1 << (window->page_shift + class);
+	return bufpool_window_class(window, class)->block_size;
 }
 
-/* The smallest class with blocks of @size bytes, which is not 0. */
-static inline unsigned int
-bufpool_window_class(const struct bufpool_window *window, size_t size)
+/* The class of what may be a block, or one that does not exist. */
+static inline uintptr_t bufpool_window_class_at(const struct bufpool_window *window,
+						const void *block)
 {
-	unsigned long long halves = ((size - 1) >> (window->page_shift - 1)) | 1;
-
-	return 63 - __builtin_clzll(halves);
-}
-
-/* Which block of a known class. */
-static inline size_t bufpool_window_index(const struct bufpool_window *window,
-					  unsigned int class, const void *block)
-{
-	uintptr_t distance = (uintptr_t)block - (uintptr_t)window->base;
-
-	return (distance & (bufpool_window_reach(window) - 1)) >>
-	       (window->page_shift + class);
+	return ((uintptr_t)block - (uintptr_t)window->base) >> window->reach_shift;
 }
 
 /* Of what is known to be a block */
@@ -82,10 +80,11 @@ static inline struct bufpool_place
 bufpool_window_place(const struct bufpool_window *window, const void *block)
 {
 	uintptr_t distance = (uintptr_t)block - (uintptr_t)window->base;
-	unsigned int class = distance >> window->reach_shift;
+	unsigned int class = bufpool_window_class_at(window, block);
+	size_t inside = distance & (bufpool_window_reach(window) - 1);
 
 	return (struct bufpool_place){
-		class, bufpool_window_index(window, class, block)
+		class, inside >> bufpool_window_class(window, class)->shift
 	};
 }
 
@@ -95,9 +94,9 @@ static inline int bufpool_window_find(const struct bufpool_window *window,
 				      struct bufpool_place *place)
 {
 	uintptr_t distance = (uintptr_t)block - (uintptr_t)window->base;
-	uintptr_t class = distance >> window->reach_shift;
+	uintptr_t class = bufpool_window_class_at(window, block);
 
-	if (class >= window->nr_classes)
+	if (class >= window->classes->count)
 		return block ? -ENOENT : -EINVAL;
 	*place = bufpool_window_place(window, block);
 	return distance & (bufpool_window_block_size(window, class) - 1) ?
@@ -108,13 +107,7 @@ static inline void *bufpool_window_address(const struct bufpool_window *window,
 					   const struct bufpool_place *place)
 {
 	return window->base + ((size_t)place->class << window->reach_shift) +
-	       (place->index << (window->page_shift + place->class));
-}
-
-/* The upper half of the handles of a block's rentals, see <linux/bufpool.h> */
-static inline __u64 bufpool_place_handle(const struct bufpool_place *place)
-{
-	return ((__u64)place->class << 27 | place->index) << 32;
+	       (place->index << bufpool_window_class(window, place->class)->shift);
 }
 
 #endif /* BUFPOOL_WINDOW_H */

@@ -19,6 +19,9 @@ void peers_measure(void);
 /* growth.c */
 void growth_measure(void);
 
+/* strangers.c */
+void strangers_measure(void);
+
 /* metadata.c */
 void metadata_measure(void);
 

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Count anew, and compare with the counts that were accepted. Fails when a count
-# went up by more than its tolerance, is missing, or was never accepted.
+# went up by more than its tolerance, is missing, or was never accepted; and when
+# one grows with what is beside the caller, accepted or not.
 #
 # usage: check.sh [accept]
 #
@@ -67,10 +68,17 @@ compare() {
 		}' "$accepted" "$csv"
 }
 
+look_for_growth() {
+	awk -F, -f "$top/bench/vm/family.awk" -f "$top/bench/vm/growth.awk" "$csv"
+}
+
 if [ "${1:-}" = accept ]; then
 	accept
 else
 	"$top/bench/vm/run.sh"
 	echo
-	compare
+	failed=0
+	compare || failed=1
+	look_for_growth || failed=1
+	exit $failed
 fi

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,12 +31,27 @@ int device_call(struct device *device, unsigned long command, void *argument)
 	return ioctl(device->fd, command, argument);
 }
 
-void device_rent(struct device *device, size_t size)
+static int rent(struct device *device, size_t size, unsigned int flags)
 {
 	device->rent.size = sizeof(device->rent);
-	device->rent.flags = BUFPOOL_RENT_NONBLOCK;
+	device->rent.flags = flags;
 	device->rent.min_size = size;
-	MUST(!device_call(device, BUFPOOL_IOC_RENT, &device->rent));
+	return device_call(device, BUFPOOL_IOC_RENT, &device->rent);
+}
+
+void device_rent(struct device *device, size_t size)
+{
+	MUST(!rent(device, size, BUFPOOL_RENT_NONBLOCK));
+}
+
+void device_rent_waiting(struct device *device, size_t size)
+{
+	MUST(!rent(device, size, 0));
+}
+
+void device_rent_refused(struct device *device, size_t size, int error)
+{
+	MUST(rent(device, size, BUFPOOL_RENT_NONBLOCK) == -1 && errno == error);
 }
 
 void device_return(struct device *device, unsigned int flags)
@@ -81,6 +98,14 @@ void device_trim(struct device *device)
 	struct bufpool_trim trim = { .size = sizeof(trim) };
 
 	MUST(!device_call(device, BUFPOOL_IOC_TRIM, &trim));
+}
+
+short device_poll(struct device *device)
+{
+	struct pollfd poll_fd = { .fd = device->fd, .events = POLLIN };
+
+	MUST(poll(&poll_fd, 1, 0) >= 0);
+	return poll_fd.revents;
 }
 
 struct bufpool_info device_info(struct device *device)

@@ -32,11 +32,16 @@ void device_close(struct device *device);
 int device_call(struct device *device, unsigned long command, void *argument);
 
 void device_rent(struct device *device, size_t size);
+void device_rent_waiting(struct device *device, size_t size);
+void device_rent_refused(struct device *device, size_t size, int error);
 void device_return(struct device *device, unsigned int flags);
 void device_rent_many(struct device *device, size_t size, unsigned int count);
 void device_return_many(struct device *device, unsigned int count,
 			unsigned int flags);
 void device_trim(struct device *device);
+
+/* Ask for POLLIN, without waiting. Return: what poll() reports. */
+short device_poll(struct device *device);
 
 /* The pool that all clients share. */
 struct bufpool_info device_info(struct device *device);

@@ -15,6 +15,7 @@ int main(void)
 	peers_measure();
 	growth_measure();
 	metadata_measure();
+	strangers_measure();
 	printf("end\n");
 	return 0;
 }

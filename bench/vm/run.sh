@@ -36,4 +36,4 @@ if [ -z "$ended" ]; then
 	die "the count did not come to its end (QEMU's status is $vm_status; what there is of it: $csv.part)"
 fi
 mv "$csv.part" "$csv"
-awk -F, -f "$top/bench/vm/table.awk" "$csv"
+awk -F, -f "$top/bench/vm/family.awk" -f "$top/bench/vm/table.awk" "$csv"

@@ -10,6 +10,7 @@
 # Exits with 124 when the VM had not ended by itself after BUFPOOL_DEADLINE
 # seconds. BUFPOOL_ACCEL=kvm or tcg decides how the processor is made; with count
 # there is one, whose clock is the number of instructions it has executed.
+# BUFPOOL_APPEND has more arguments for the kernel.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -40,7 +41,7 @@ esac
 
 qemu=(qemu-system-x86_64 -nodefaults -display none -no-reboot -m 2G "${processor[@]}"
 	-kernel "$kernel_dir/bzImage" -initrd "$initramfs"
-	-append "console=ttyS0 no_timer_check panic=-1 oops=panic panic_on_warn=1 printk.devkmsg=on log_buf_len=4M random.trust_cpu=on $clock")
+	-append "console=ttyS0 no_timer_check panic=-1 oops=panic panic_on_warn=1 printk.devkmsg=on log_buf_len=4M random.trust_cpu=on $clock ${BUFPOOL_APPEND:-}")
 
 if [ -n "$interactive" ]; then
 	exec "${qemu[@]}" -serial mon:stdio -serial null

@@ -67,9 +67,6 @@
  *   block; or the system has been short of memory within the last second, and this
  *   client has not called BUFPOOL_IOC_TRIM since.
  *
- *   As with sockets, edge-triggered polling (EPOLLET) reports EPOLLIN anew once a
- *   rent was refused with EAGAIN.
- *
  * Structures
  *
  *   Each begins with its own size in bytes, as the caller was compiled. They

@@ -2,4 +2,6 @@
 # shellcheck shell=dash
 # Count what things cost, and tell the host.
 
-load_module && /tests/count >&3
+# strangers that wait, poll or hold nothing are thousands of tasks and files
+sysctl -q -w fs.nr_open=1048576 kernel.threads-max=30000 kernel.pid_max=40000 kernel.sched_rt_runtime_us=-1
+load_module && chmod 666 /dev/bufpool && /tests/count >&3

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Waiting while the system has no memory for the size that is waited for: that is
- * hard on who waits, and on nobody else.
+ * Waiting while the system has no memory for the size that is waited for: the
+ * waiter backs off, and holds up no other.
  */
 #include "line.h"
 
 #include <poll.h>
 
 #define FAULTS		"/sys/kernel/debug/fail_page_alloc/"
-#define BLOCK		(1 * MIB)
-#define SMALL		(64 * KIB)
-#define ALL		4			/* large blocks within the limit */
-#define LIMIT		(ALL * BLOCK)
 #define ROOM		(3 * BLOCK / 2)		/* more of it, later */
 #define MOST_FAULTS	1000000
 
@@ -36,7 +32,7 @@ static bool set_fault(const char *knob, const char *value)
 	return !write_text(path, value);
 }
 
-/* Whoever is chosen gets no large pieces of memory. */
+/* Chosen processes get no large pieces of memory. */
 static bool begin_faults(void)
 {
 	char times[16];
@@ -69,18 +65,11 @@ static unsigned int faults(void)
 
 static bool faults_exceed(unsigned int number)
 {
-	__u64 end = now_ms() + SOON_MS;
-
-	while (faults() <= number) {
-		if (now_ms() > end)
-			return false;
-		sleep_ms(1);
-	}
-	return true;
+	return BECOMES(faults() > number);
 }
 
 /* The pool is full, and will have room that the waiters chosen cannot use. */
-FIXTURE(starving)
+FIXTURE(nomem)
 {
 	int fd;
 	struct line *line;
@@ -88,22 +77,17 @@ FIXTURE(starving)
 	pid_t pids[2];
 };
 
-FIXTURE_SETUP(starving)
+FIXTURE_SETUP(nomem)
 {
-	self->fd = pool_open();
-	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, limit_write(LIMIT));
+	ASSERT_TRUE(line_begin(&self->fd, &self->line));
 	ASSERT_EQ(ALL, drain(self->fd, BLOCK, self->blocks, ALL));
-	self->line = shared_alloc(sizeof(*self->line));
-	ASSERT_NE(NULL, self->line);
 	ASSERT_TRUE(begin_faults());
 }
 
-FIXTURE_TEARDOWN(starving)
+FIXTURE_TEARDOWN(nomem)
 {
 	end_faults();
-	close(self->fd);
-	parameters_restore();
+	line_end(self->fd);
 }
 
 static pid_t enqueue_chosen(struct waiter *waiter)
@@ -117,8 +101,8 @@ static pid_t enqueue_chosen(struct waiter *waiter)
 	return pid;
 }
 
-/* Let the first waiter be one, who gets to know that there is no memory. */
-static pid_t starve(struct line *line, __s64 timeout_ns)
+/* Let the first waiter be a chosen one, and try in vain. */
+static pid_t enqueue_nomem(struct line *line, __s64 timeout_ns)
 {
 	struct waiter waiter = {
 		.line = line,
@@ -133,7 +117,7 @@ static pid_t starve(struct line *line, __s64 timeout_ns)
 }
 
 /* What it cannot use is for those behind it. */
-TEST_F(starving, others_grow)
+TEST_F(nomem, others_grow)
 {
 	struct waiter waiter = { .line = self->line, .size = BLOCK };
 
@@ -150,8 +134,8 @@ TEST_F(starving, others_grow)
 	reap(self->pids[0]);
 }
 
-/* Neither it nor two of them, who might keep each other awake, ask all the time. */
-TEST_F(starving, asks_now_and_then)
+/* Two of them, which might keep each other awake, try now and then only. */
+TEST_F(nomem, tries_now_and_then)
 {
 	struct bufpool_block halves[2];
 	__u64 start, looks;
@@ -187,9 +171,9 @@ TEST_F(starving, asks_now_and_then)
 	}
 }
 
-TEST_F(starving, is_served_by_a_return)
+TEST_F(nomem, is_served_by_a_return)
 {
-	self->pids[0] = starve(self->line, 0);
+	self->pids[0] = enqueue_nomem(self->line, 0);
 	ASSERT_LT(0, self->pids[0]);
 	ASSERT_EQ(0, give(self->fd, self->blocks[2].handle));
 	ASSERT_TRUE(word_reaches(&self->line->served, 1));
@@ -197,10 +181,10 @@ TEST_F(starving, is_served_by_a_return)
 	EXPECT_EQ(0, dismiss(self->line, 0, self->pids[0]));
 }
 
-/* Also of a slab that one who came later would like to see drained. */
-TEST_F(starving, is_served_before_larger_ones)
+/* Also of a slab that is drained for a later waiter. */
+TEST_F(nomem, is_served_before_larger_ones)
 {
-	self->pids[0] = starve(self->line, 0);
+	self->pids[0] = enqueue_nomem(self->line, 0);
 	ASSERT_LT(0, self->pids[0]);
 	self->pids[1] = enqueue(self->line, 1, 2 * BLOCK);
 	ASSERT_LT(0, self->pids[1]);
@@ -213,19 +197,19 @@ TEST_F(starving, is_served_before_larger_ones)
 	reap(self->pids[1]);
 }
 
-/* Nobody says when there is memory again. */
-TEST_F(starving, is_served_when_there_is_memory)
+/* No event tells that there is memory again. */
+TEST_F(nomem, is_served_when_there_is_memory)
 {
-	self->pids[0] = starve(self->line, 0);
+	self->pids[0] = enqueue_nomem(self->line, 0);
 	ASSERT_LT(0, self->pids[0]);
 	ASSERT_TRUE(end_faults());
 	ASSERT_TRUE(word_reaches(&self->line->served, 1));
 	EXPECT_EQ(0, dismiss(self->line, 0, self->pids[0]));
 }
 
-TEST_F(starving, is_interrupted)
+TEST_F(nomem, is_interrupted)
 {
-	self->pids[0] = starve(self->line, 0);
+	self->pids[0] = enqueue_nomem(self->line, 0);
 	ASSERT_LT(0, self->pids[0]);
 	kill(self->pids[0], SIGUSR1);
 	EXPECT_EQ(0, reap(self->pids[0]));
@@ -233,9 +217,9 @@ TEST_F(starving, is_interrupted)
 	EXPECT_EQ(0, stats_of(self->fd).waiting);
 }
 
-TEST_F(starving, times_out)
+TEST_F(nomem, times_out)
 {
-	self->pids[0] = starve(self->line, 3000 * NSEC_PER_MSEC);
+	self->pids[0] = enqueue_nomem(self->line, 3000 * NSEC_PER_MSEC);
 	ASSERT_LT(0, self->pids[0]);
 	EXPECT_EQ(0, reap(self->pids[0]));
 	EXPECT_EQ(-ETIMEDOUT, self->line->places[0].answer);
@@ -245,40 +229,31 @@ TEST_F(starving, times_out)
 static bool polls_nothing_soon(int fd)
 {
 	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
-	__u64 end = now_ms() + SOON_MS;
 
-	while (poll(&pollfd, 1, 0)) {
-		if (now_ms() > end)
-			return false;
-		sleep_ms(1);
-	}
-	return true;
+	return BECOMES(!poll(&pollfd, 1, 0));
 }
 
 /* Rent blocks as soon as that is possible; how many could be. */
 static unsigned int rent_soon(int fd, struct bufpool_rent *rents,
 			      unsigned int count)
 {
-	__u64 end = now_ms() + SOON_MS;
 	unsigned int done = 0;
 
-	while (done < count && now_ms() < end) {
-		if (!rent(fd, SMALL, &rents[done]))
-			done++;
-	}
+	while (done < count && BECOMES(!rent(fd, SMALL, &rents[done])))
+		done++;
 	return done;
 }
 
 /*
- * When others have left too little room, it is one who waits for room, as before:
- * nobody who comes later gets what there is.
+ * When others have left too little room, it waits for room, as before: no latecomer
+ * gets what there is.
  */
-TEST_F(starving, waits_for_room_again)
+TEST_F(nomem, waits_for_room_again)
 {
 	struct bufpool_rent rents[(ROOM - BLOCK) / SMALL + 1], another;
 	unsigned int i, count = ARRAY_SIZE(rents);
 
-	self->pids[0] = starve(self->line, 0);
+	self->pids[0] = enqueue_nomem(self->line, 0);
 	ASSERT_LT(0, self->pids[0]);
 	ASSERT_EQ(count, rent_soon(self->fd, rents, count));
 	EXPECT_TRUE(polls_nothing_soon(self->fd));

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Budgets: what the pool, a user and a client may hold. One shape for all three.
+ */
+#ifndef _BUFPOOL_BUDGET_H
+#define _BUFPOOL_BUDGET_H
+
+#include <linux/atomic.h>
+#include <linux/types.h>
+
+/* What may refuse bytes. */
+enum bufpool_bound {
+	BUFPOOL_BOUND_POOL,
+	BUFPOOL_BOUND_QUOTA,
+	BUFPOOL_BOUND_CEILING,
+};
+
+/**
+ * struct bufpool_budget - bytes that are held, and may not be more than a bound
+ * @used: how many; charged before they are had, uncharged after they are gone
+ * @bound: what bounds them, for the trace; constant
+ *
+ * The bound itself is where it is configured, and may change at any time, below
+ * what is used too.
+ */
+struct bufpool_budget {
+	atomic_long_t used;
+	enum bufpool_bound bound;
+};
+
+static inline unsigned long bufpool_budget_used(const struct bufpool_budget *budget)
+{
+	return atomic_long_read(&budget->used);
+}
+
+bool bufpool_budget_charge(struct bufpool_budget *budget, size_t bytes,
+			   unsigned long most);
+void bufpool_budget_uncharge(struct bufpool_budget *budget, size_t bytes);
+
+#endif /* _BUFPOOL_BUDGET_H */

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _BUFPOOL_CLASS_H
+#define _BUFPOOL_CLASS_H
+
+#include <linux/spinlock.h>
+#include <linux/xarray.h>
+#include <uapi/linux/bufpool.h>
+#include "backing.h"
+#include "lru.h"
+#include "slab.h"
+
+struct bufpool_pool;
+
+/**
+ * struct bufpool_class - all blocks of one size and backing
+ * @pool: the pool; constant, as all up to @slab_size
+ * @backing: where its memory comes from
+ * @memory: the backing's own
+ * @small: the same for small slabs; NULL where all slabs have one block
+ * @tables: cache of struct bufpool_slab with its blocks
+ * @nr: index in the pool
+ * @shift: log2 of the block size
+ * @pooled: slabs without a block in use are kept
+ * @slab_shift: log2 of the blocks in a slab
+ * @per_slab: blocks in a slab that is not small
+ * @slab_size: bytes in it
+ * @small_until: only small slabs are made until then, in jiffies; no lock
+ * @slabs: by id; its own lock, read under RCU
+ * @stale: slabs were given back since the last bufpool_supply_flush(); no lock
+ * @warm: struct bufpool_warm of this class, of all clients
+ * @lock: guards all that follows
+ * @partial: slabs with free blocks and blocks in use
+ * @idle: slabs with free blocks only; small ones last
+ * @full: slabs without a free block
+ * @draining: slabs whose blocks are not to be used again
+ * @dirty: slabs with free blocks that are not zero
+ * @waiters: see waitq.h; while there are any, no block is free, but in draining
+ *	slabs or over the limit
+ * @nr_slabs: how many there are
+ * @nr_idle: how many of them are idle
+ * @idle_bytes: bytes in these
+ * @least_idle: the fewest idle bytes since bufpool_class_spare()
+ * @nr_blks: how many blocks there are
+ * @nr_out: of these, blocks that are not free
+ * @nr_scrubbing: of these, blocks that are being zeroed in the background
+ * @nr_waiting: tasks in @waiters
+ */
+struct bufpool_class {
+	struct bufpool_pool *pool;
+	const struct bufpool_backing *backing;
+	struct kmem_cache *memory;
+	struct kmem_cache *small;
+	struct kmem_cache *tables;
+	u8 nr;
+	u8 shift;
+	u8 slab_shift;
+	bool pooled;
+	u16 per_slab;
+	size_t slab_size;
+	unsigned long small_until;
+	struct xarray slabs;
+	int stale;
+	struct bufpool_lru warm;
+	spinlock_t lock ____cacheline_aligned;
+	struct list_head partial;
+	struct list_head idle;
+	struct list_head full;
+	struct list_head draining;
+	struct list_head dirty;
+	struct rb_root_cached waiters[2];
+	unsigned long nr_slabs;
+	unsigned long nr_idle;
+	unsigned long idle_bytes;
+	unsigned long least_idle;
+	unsigned long nr_blks;
+	unsigned long nr_out;
+	unsigned long nr_scrubbing;
+	unsigned long nr_waiting;
+};
+
+/**
+ * struct bufpool_class_stats - a class at one instant
+ * @slabs: how many it has
+ * @idle_slabs: of these, slabs without a block that is out
+ * @free: blocks on the free lists
+ * @out: blocks that are rented, warm, or on their way
+ * @waiting: tasks that wait for one
+ */
+struct bufpool_class_stats {
+	u64 slabs;
+	u64 idle_slabs;
+	u64 free;
+	u64 out;
+	u64 waiting;
+};
+
+static inline size_t bufpool_class_block_size(const struct bufpool_class *class)
+{
+	return 1UL << class->shift;
+}
+
+static inline bool bufpool_slab_is_small(const struct bufpool_slab *slab)
+{
+	return slab->nr_blks != slab->class->per_slab;
+}
+
+static inline size_t bufpool_slab_bytes(const struct bufpool_slab *slab)
+{
+	return (size_t)slab->nr_blks << slab->class->shift;
+}
+
+static inline struct bufpool_class *bufpool_blk_class(struct bufpool_blk *blk)
+{
+	return bufpool_blk_slab(blk)->class;
+}
+
+static inline size_t bufpool_blk_size(struct bufpool_blk *blk)
+{
+	return bufpool_class_block_size(bufpool_blk_class(blk));
+}
+
+/* Where a block of a class is in the window. */
+static inline u64 bufpool_class_offset(const struct bufpool_class *class,
+				       u32 place)
+{
+	u64 index = place & (BIT(BUFPOOL_INDEX_BITS) - 1);
+
+	return ((u64)class->nr << BUFPOOL_SPAN_SHIFT) + (index << class->shift);
+}
+
+static inline u64 bufpool_blk_offset(struct bufpool_blk *blk)
+{
+	return bufpool_class_offset(bufpool_blk_class(blk),
+				    bufpool_blk_place(blk));
+}
+
+/**
+ * bufpool_class_report - what a renter has to know of a block
+ * @class: the block's
+ * @place: the block's
+ * @generation: the rental's
+ * @report: is filled in
+ *
+ * Also between user_access_begin() and its end, where nothing may be called.
+ */
+static __always_inline void
+bufpool_class_report(const struct bufpool_class *class, u32 place,
+		     u32 generation, struct bufpool_block *report)
+{
+	report->handle = (u64)place << 32 | generation;
+	report->offset = bufpool_class_offset(class, place);
+	report->length = bufpool_class_block_size(class);
+}
+
+/* The same of a block that is in transit or the caller's. */
+static __always_inline void bufpool_blk_report(struct bufpool_blk *blk,
+					       struct bufpool_block *report)
+{
+	const struct bufpool_slab *slab = bufpool_blk_slab(blk);
+
+	bufpool_class_report(slab->class, slab->place + blk->nr,
+			     blk->generation, report);
+}
+
+/* Without class->lock this is a hint. */
+static inline bool bufpool_class_has_waiters(const struct bufpool_class *class)
+{
+	return READ_ONCE(class->nr_waiting);
+}
+
+int bufpool_class_init(struct bufpool_class *class, struct bufpool_pool *pool,
+		       unsigned int nr);
+void bufpool_class_exit(struct bufpool_class *class);
+struct bufpool_blk *bufpool_class_take(struct bufpool_class *class);
+struct bufpool_blk *bufpool_class_take_dirty(struct bufpool_class *class);
+bool bufpool_class_has_free(struct bufpool_class *class);
+struct bufpool_slab *bufpool_class_put_free(struct bufpool_class *class,
+					    struct bufpool_blk *blk);
+void bufpool_class_sort_slab(struct bufpool_class *class,
+			     struct bufpool_slab *slab);
+struct bufpool_slab *bufpool_class_unlink_idle(struct bufpool_class *class);
+unsigned long bufpool_class_spare(struct bufpool_class *class);
+size_t bufpool_class_start_draining(struct bufpool_class *class, size_t bytes);
+void bufpool_class_stop_draining(struct bufpool_class *class);
+void bufpool_class_stats(struct bufpool_class *class,
+			 struct bufpool_class_stats *stats);
+void bufpool_class_info(const struct bufpool_class *class,
+			struct bufpool_class_info *info);
+
+#endif /* _BUFPOOL_CLASS_H */

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _BUFPOOL_CLIENT_H
+#define _BUFPOOL_CLIENT_H
+
+#include <linux/fs.h>
+#include <linux/kref.h>
+#include <linux/sched.h>
+#include <linux/wait.h>
+#include "pool.h"
+#include "user.h"
+
+struct bufpool_warm;
+
+/**
+ * struct bufpool_client - one open file description
+ * @pool: where it rents; constant
+ * @user: whose quota counts; constant
+ * @exempt: from the quota; constant
+ * @pid: who opened it, as seen by init; constant
+ * @comm: the name of that; constant
+ * @ref: held by the file, and by each task that evicts warm blocks
+ * @node: in pool->clients
+ * @rcu: for freeing, since pool->clients is read under RCU
+ * @mapping: every mapping of this file and no other, so that revoking looks
+ *	at this client only
+ * @nr_mappings: how many of them map blocks
+ * @unpinned: woken when the last pin of a block is gone, see map.c
+ * @cookie: what this client's generations are counted from; constant
+ * @poll: its pollers
+ * @armed: in pool->armed; pool->poll_lock
+ * @pressure_seen: the status page's count when it trimmed last; no lock
+ * @held: bytes in blocks that it owns or is about to, rented and warm
+ * @lock: guards all that follows
+ * @blks: the blocks it owns, rented and warm
+ * @last_slab: the slab of a block that it rented lately; NULL once it has lost any
+ *	block since, so the slab cannot be gone while this names it
+ * @warm: its warm blocks, by class; NULL for a class that it never rented from.
+ *	Set once, freed with the client
+ * @warm_rents: rentals of warm blocks
+ * @nr_rented: how many blocks it rents
+ * @rented_bytes: bytes in them
+ * @ceiling: bytes it may hold
+ * @places: struct bufpool_place, of waiters that signals have interrupted
+ * @nr_places: how many
+ * @refused: rents that were refused, by enum bufpool_refusal
+ * @issued: handles it has been given
+ * @rents: blocks it has rented
+ * @returns: blocks it has returned
+ */
+struct bufpool_client {
+	struct bufpool_pool *pool;
+	struct bufpool_user *user;
+	bool exempt;
+	pid_t pid;
+	char comm[TASK_COMM_LEN];
+	struct kref ref;
+	struct list_head node;
+	struct rcu_head rcu;
+	struct address_space mapping;
+	atomic_t nr_mappings;
+	wait_queue_head_t unpinned;
+	u32 cookie;
+	wait_queue_head_t poll;
+	struct list_head armed[BUFPOOL_POLL_KINDS];
+	u32 pressure_seen;
+	struct bufpool_budget held;
+	spinlock_t lock ____cacheline_aligned;
+	struct list_head blks;
+	struct bufpool_slab *last_slab;
+	struct bufpool_warm *warm[BUFPOOL_MAX_CLASSES];
+	u64 warm_rents;
+	u64 nr_rented;
+	u64 rented_bytes;
+	u64 ceiling;
+	struct list_head places;
+	unsigned int nr_places;
+	u64 refused[BUFPOOL_NR_REFUSALS];
+	u64 issued;
+	u64 rents;
+	u64 returns;
+};
+
+/* Bytes that a client's user may hold. */
+static inline unsigned long
+bufpool_user_quota(const struct bufpool_client *client)
+{
+	if (client->exempt)
+		return LONG_MAX;
+	return READ_ONCE(client->pool->config.quota);
+}
+
+/* Bytes that a client itself may hold. */
+static inline unsigned long
+bufpool_client_ceiling(const struct bufpool_client *client)
+{
+	return min_t(u64, READ_ONCE(client->ceiling), LONG_MAX);
+}
+
+/* A client holds so much less, and so does its user. */
+static inline void bufpool_client_uncharge(struct bufpool_client *client,
+					   size_t bytes)
+{
+	bufpool_budget_uncharge(&client->user->held, bytes);
+	bufpool_budget_uncharge(&client->held, bytes);
+}
+
+/*
+ * Take a block from its client: it is in transit on the caller's list, or on none.
+ * client->lock is held.
+ */
+static inline void bufpool_client_disown(struct bufpool_client *client,
+					 struct bufpool_blk *blk)
+{
+	lockdep_assert_held(&client->lock);
+	client->last_slab = NULL;
+	blk->state = BUFPOOL_BLK_TRANSIT;
+	WRITE_ONCE(blk->owner, NULL);
+}
+
+/**
+ * bufpool_client_rents - whether a block is rented by this client
+ * @client: whose lock is held, for as long as the answer is relied upon
+ * @blk: any, under RCU
+ */
+static inline bool bufpool_client_rents(struct bufpool_client *client,
+					struct bufpool_blk *blk)
+{
+	lockdep_assert_held(&client->lock);
+	return READ_ONCE(blk->owner) == client &&
+	       blk->state == BUFPOOL_BLK_RENTED;
+}
+
+struct bufpool_client *bufpool_client_create(struct bufpool_pool *pool,
+					     struct inode *inode);
+void bufpool_client_destroy(struct bufpool_client *client);
+void bufpool_client_put(struct bufpool_client *client);
+int bufpool_client_set_ceiling(struct bufpool_client *client, u64 ceiling);
+void bufpool_client_stats(struct bufpool_client *client,
+			  struct bufpool_stats *stats);
+
+#endif /* _BUFPOOL_CLIENT_H */

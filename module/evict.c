@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Eviction: how warm blocks leave their client.
+ *
+ * The client gives them up itself (trim, its own bounds), another renter needs them
+ * (steal), or they have not been used for long (age). Each way unmaps the block first.
+ *
+ * A thief waits for no client. One that is changing its mappings just now, or has a
+ * fault in the block, is passed over, and looked at again after all others.
+ */
+#include <linux/mm.h>
+#include "bufpool.h"
+#include "trace.h"
+
+/* How many stacks a thief looks at before it says that there is nothing. */
+#define EVICT_TRIES	32
+
+/*
+ * The same for a thief. Where the order was wrong, or the block cannot be had
+ * without waiting, put the stack where it belongs. Return: the block, or NULL.
+ */
+static struct bufpool_blk *evict_try_claim(struct bufpool_warm *warm)
+{
+	struct bufpool_blk *blk = bufpool_warm_bottom(warm);
+
+	if (!blk) {
+		bufpool_warm_unlink(warm);
+		return NULL;
+	}
+	if (time_after(bufpool_warm_since(blk), warm->by_class.since)) {
+		bufpool_warm_update(warm, bufpool_warm_since(blk));
+		return NULL;
+	}
+	if (blk->pins) {
+		bufpool_warm_update(warm, jiffies);
+		return NULL;
+	}
+	bufpool_warm_claim(warm);
+	if (bufpool_warm_bottom(warm))
+		bufpool_warm_update(warm, bufpool_warm_since(bufpool_warm_bottom(warm)));
+	else
+		bufpool_warm_unlink(warm);
+	return blk;
+}
+
+/* Unmap a block that was claimed. The lock of the client's mappings is held. */
+static void evict_blk(struct bufpool_client *client, struct bufpool_blk *blk)
+{
+	bufpool_map_unmap(client, blk);
+	bufpool_blk_update_dirty(blk);
+	bufpool_client_uncharge(client, bufpool_blk_size(blk));
+}
+
+/*
+ * Take the longest unused block of a stack, without waiting for anybody. The caller
+ * holds a reference to the client. Return: the block, in transit, or NULL.
+ */
+static struct bufpool_blk *evict_try(struct bufpool_warm *warm)
+{
+	struct bufpool_client *client = warm->client;
+	bool is_locked = bufpool_map_trylock(client);
+	struct bufpool_blk *blk = NULL;
+
+	spin_lock(&client->lock);
+	if (is_locked)
+		blk = evict_try_claim(warm);
+	else
+		bufpool_warm_update(warm, jiffies);
+	spin_unlock(&client->lock);
+	if (blk)
+		evict_blk(client, blk);
+	if (is_locked)
+		bufpool_map_unlock(client);
+	return blk;
+}
+
+/* The first stack in an order, by class, with a reference to its client. */
+static struct bufpool_warm *evict_first_of_class(struct bufpool_class *class)
+{
+	struct bufpool_lru_entry *entry;
+	struct bufpool_warm *warm = NULL;
+
+	spin_lock(&class->warm.lock);
+	entry = bufpool_lru_first(&class->warm);
+	if (entry) {
+		warm = container_of(entry, struct bufpool_warm, by_class);
+		kref_get(&warm->client->ref);
+	}
+	spin_unlock(&class->warm.lock);
+	return warm;
+}
+
+/* The same of a user. */
+static struct bufpool_warm *evict_first_of_user(struct bufpool_user *user)
+{
+	struct bufpool_lru_entry *entry;
+	struct bufpool_warm *warm = NULL;
+
+	spin_lock(&user->lru.lock);
+	entry = bufpool_lru_first(&user->lru);
+	if (entry) {
+		warm = container_of(entry, struct bufpool_warm, by_user);
+		kref_get(&warm->client->ref);
+	}
+	spin_unlock(&user->lru.lock);
+	return warm;
+}
+
+/* Whether a class has a stack, and since when that is unused. */
+static bool evict_oldest_of_class(struct bufpool_class *class,
+				 unsigned long *since)
+{
+	struct bufpool_lru_entry *entry;
+
+	spin_lock(&class->warm.lock);
+	entry = bufpool_lru_first(&class->warm);
+	if (entry)
+		*since = entry->since;
+	spin_unlock(&class->warm.lock);
+	return entry;
+}
+
+/* The class that has the longest unused stack of all, or NULL. */
+static struct bufpool_class *evict_oldest_class(struct bufpool_pool *pool)
+{
+	struct bufpool_class *oldest = NULL;
+	unsigned long since, earliest = 0;
+	unsigned int nr;
+
+	for (nr = 0; nr < pool->nr_classes; nr++) {
+		struct bufpool_class *class = &pool->classes[nr];
+
+		if (!evict_oldest_of_class(class, &since) ||
+		    (oldest && !time_before(since, earliest)))
+			continue;
+		oldest = class;
+		earliest = since;
+	}
+	return oldest;
+}
+
+/* Evict from a stack that was found, and let go of its client. */
+static struct bufpool_blk *evict_steal_from(struct bufpool_warm *warm)
+{
+	struct bufpool_client *client = warm->client;
+	struct bufpool_blk *blk = evict_try(warm);
+
+	if (blk) {
+		trace_bufpool_steal(client, blk);
+		bufpool_count(client->pool->counters, BUFPOOL_STEALS);
+	}
+	bufpool_client_put(client);
+	return blk;
+}
+
+/**
+ * bufpool_evict_steal - take the longest unused warm block, whichever client has it
+ * @pool: where
+ * @class: of this size; NULL is any
+ *
+ * Looks at a bounded number of stacks, and waits for no client. May sleep; the caller
+ * holds no client's lock.
+ *
+ * Return: the block, in transit and maybe dirty, or NULL if none was found.
+ */
+struct bufpool_blk *bufpool_evict_steal(struct bufpool_pool *pool,
+				       struct bufpool_class *class)
+{
+	struct bufpool_blk *blk = NULL;
+	unsigned int tries;
+
+	for (tries = 0; !blk && tries < EVICT_TRIES; tries++) {
+		struct bufpool_class *from = class ?: evict_oldest_class(pool);
+		struct bufpool_warm *warm = NULL;
+
+		if (from)
+			warm = evict_first_of_class(from);
+		if (!warm)
+			break;
+		blk = evict_steal_from(warm);
+	}
+	return blk;
+}
+
+/* The same, from the clients of a user only, of any size. */
+struct bufpool_blk *bufpool_evict_steal_from_user(struct bufpool_user *user)
+{
+	struct bufpool_blk *blk = NULL;
+	unsigned int tries;
+
+	for (tries = 0; !blk && tries < EVICT_TRIES; tries++) {
+		struct bufpool_warm *warm = evict_first_of_user(user);
+
+		if (!warm)
+			break;
+		blk = evict_steal_from(warm);
+	}
+	return blk;
+}
+
+/* A stack's bottom block is taken by its own client, which waits for its faults. */
+static struct bufpool_blk *evict_claim_own(struct bufpool_client *client,
+					  struct bufpool_warm *warm)
+{
+	struct bufpool_blk *blk = NULL;
+
+	spin_lock(&client->lock);
+	if (bufpool_warm_nr(warm))
+		blk = bufpool_warm_claim(warm);
+	spin_unlock(&client->lock);
+	return blk;
+}
+
+/* Give the bottom block of an own stack to the free list. Return: its bytes, or 0. */
+static size_t evict_give_up(struct bufpool_client *client,
+			   struct bufpool_warm *warm)
+{
+	struct bufpool_blk *blk = evict_claim_own(client, warm);
+	size_t bytes;
+
+	if (!blk)
+		return 0;
+	bytes = bufpool_blk_size(blk);
+	bufpool_map_synchronize(client, blk);
+	bufpool_map_lock(client);
+	evict_blk(client, blk);
+	bufpool_map_unlock(client);
+	bufpool_supply_put(blk);
+	return bytes;
+}
+
+static struct bufpool_warm *evict_oldest_own(struct bufpool_client *client)
+{
+	struct bufpool_warm *oldest = NULL;
+	unsigned long since, earliest = 0;
+	unsigned int nr;
+
+	spin_lock(&client->lock);
+	for (nr = 0; nr < BUFPOOL_MAX_CLASSES; nr++) {
+		struct bufpool_warm *warm = client->warm[nr];
+
+		if (!warm || !bufpool_warm_nr(warm))
+			continue;
+		since = bufpool_warm_since(bufpool_warm_bottom(warm));
+		if (oldest && !time_before(since, earliest))
+			continue;
+		oldest = warm;
+		earliest = since;
+	}
+	spin_unlock(&client->lock);
+	return oldest;
+}
+
+/**
+ * bufpool_evict_own - give up a client's own longest unused warm block
+ * @client: which
+ *
+ * May sleep.
+ *
+ * Return: its bytes, or 0 if there is none.
+ */
+size_t bufpool_evict_own(struct bufpool_client *client)
+{
+	struct bufpool_warm *warm = evict_oldest_own(client);
+
+	return warm ? evict_give_up(client, warm) : 0;
+}
+
+/**
+ * bufpool_evict_trim - give a client's warm blocks to the free lists
+ * @client: whose
+ * @min_size: only blocks of at least so many bytes
+ *
+ * May sleep.
+ *
+ * Return: how many bytes.
+ */
+u64 bufpool_evict_trim(struct bufpool_client *client, u64 min_size)
+{
+	u64 bytes = 0;
+	unsigned int nr, left;
+
+	for (nr = 0; nr < BUFPOOL_MAX_CLASSES; nr++) {
+		struct bufpool_warm *warm = READ_ONCE(client->warm[nr]);
+
+		if (!warm || bufpool_class_block_size(warm->class) < min_size)
+			continue;
+		/* other tasks may keep blocks warm meanwhile, without an end */
+		for (left = READ_ONCE(warm->top) - READ_ONCE(warm->bottom); left; left--) {
+			bytes += evict_give_up(client, warm);
+			cond_resched();
+		}
+	}
+	return bytes;
+}
+
+/* Age blocks of one class. Return: how many bytes. */
+static size_t evict_age_class(struct bufpool_class *class, unsigned long since,
+			     size_t bytes)
+{
+	unsigned int misses = 0;
+	unsigned long oldest;
+	size_t done = 0;
+
+	while (done < bytes && misses < EVICT_TRIES &&
+	       evict_oldest_of_class(class, &oldest) &&
+	       time_before(oldest, since)) {
+		struct bufpool_warm *warm = evict_first_of_class(class);
+		struct bufpool_blk *blk;
+
+		if (!warm)
+			break;
+		blk = evict_try(warm);
+		bufpool_client_put(warm->client);
+		if (blk) {
+			done += bufpool_blk_size(blk);
+			bufpool_supply_put(blk);
+		}
+		misses += !blk;
+		cond_resched();
+	}
+	return done;
+}
+
+/**
+ * bufpool_evict_age - give up warm blocks that have not been used for long
+ * @pool: whose
+ * @since: those unused since before then, in jiffies
+ * @bytes: about so many
+ *
+ * Waits for nobody, and may be called from reclaim.
+ *
+ * Return: how many bytes.
+ */
+size_t bufpool_evict_age(struct bufpool_pool *pool, unsigned long since,
+			size_t bytes)
+{
+	size_t done = 0;
+	unsigned int nr;
+
+	for (nr = 0; nr < pool->nr_classes && done < bytes; nr++)
+		done += evict_age_class(&pool->classes[nr], since, bytes - done);
+	return done;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _BUFPOOL_EVICT_H
+#define _BUFPOOL_EVICT_H
+
+#include <linux/types.h>
+
+struct bufpool_blk;
+struct bufpool_class;
+struct bufpool_client;
+struct bufpool_pool;
+struct bufpool_user;
+
+struct bufpool_blk *bufpool_evict_steal(struct bufpool_pool *pool,
+					struct bufpool_class *class);
+struct bufpool_blk *bufpool_evict_steal_from_user(struct bufpool_user *user);
+size_t bufpool_evict_own(struct bufpool_client *client);
+u64 bufpool_evict_trim(struct bufpool_client *client, u64 min_size);
+size_t bufpool_evict_age(struct bufpool_pool *pool, unsigned long since,
+			 size_t bytes);
+
+#endif /* _BUFPOOL_EVICT_H */

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _BUFPOOL_POOL_H
+#define _BUFPOOL_POOL_H
+
+#include <linux/atomic.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/nospec.h>
+#include <linux/workqueue.h>
+#include "budget.h"
+#include "class.h"
+#include "compat.h"
+#include "counters.h"
+#include "status.h"
+
+struct bufpool_waiter;
+
+/* What a poller may wait for: a block; to be asked for blocks. */
+enum bufpool_poll_kind {
+	BUFPOOL_POLL_IN,
+	BUFPOOL_POLL_PRI,
+	BUFPOOL_POLL_KINDS,
+};
+
+/**
+ * struct bufpool_config - what a pool is made with
+ * @slab_size: bytes that classes of small blocks grow by; a power of two
+ * @max_pooled: bytes in the largest block that is kept; a power of two, or 0 for
+ *	the largest that can be rented
+ * @limit: bytes that the pool may hold
+ * @quota: bytes that one user's clients may hold
+ * @floor: bytes that the pool keeps when nobody needs them
+ * @warm_blocks: blocks of a class that a client keeps warm at most
+ * @warm_bytes: bytes of a class that a client keeps warm at most
+ * @trim_ms: period of giving memory back, milliseconds
+ *
+ * All but the first two may change while the pool is in use; they are read
+ * without a lock.
+ */
+struct bufpool_config {
+	unsigned long slab_size;
+	unsigned long max_pooled;
+	unsigned long limit;
+	unsigned long quota;
+	unsigned long floor;
+	unsigned long warm_blocks;
+	unsigned long warm_bytes;
+	unsigned long trim_ms;
+};
+
+/**
+ * struct bufpool_pool - classes and what they may hold together
+ * @name: prefix of the names of its caches; constant, as all up to @counters
+ * @config: see struct bufpool_config
+ * @max_rent: bytes in the largest block
+ * @nr_classes: how many
+ * @counters: see struct bufpool_counters
+ * @pinned: bytes in slabs, charged before they are made; at most the limit of
+ *	that moment
+ * @uncharges: how often @pinned has become less
+ * @status: what programs see of it
+ * @tickets: see wait.c
+ * @drain_lock: guards @drains_for
+ * @drains_for: the waiter that slabs are being drained for, or NULL
+ * @poll_lock: guards @armed
+ * @armed: clients with a poller that was told of nothing, see poll.h
+ * @wake_pollers: tells them
+ * @clients_lock: guards writes of @clients and @nr_clients
+ * @clients: open clients; read under RCU
+ * @nr_clients: how many
+ * @users: struct bufpool_user by user id; its own lock
+ * @shrinker: see reclaim.c, as for the rest up to @pressed
+ * @wq: for the works that follow
+ * @trim: periodic
+ * @scrub: zeroes free blocks
+ * @flush: see bufpool_supply_flush_class()
+ * @scrub_lock: guards @scrubbed, and that block's memory
+ * @scrubbed: the block that is being zeroed, see scrub.c, or NULL
+ * @pressed: when the last generation of warm blocks began, in jiffies; no lock
+ * @pressure_at: when memory was short last, in jiffies; no lock
+ * @classes: the classes
+ */
+struct bufpool_pool {
+	const char *name;
+	struct bufpool_config config;
+	size_t max_rent;
+	unsigned int nr_classes;
+	struct bufpool_counters __percpu *counters;
+	struct bufpool_budget pinned;
+	atomic_long_t uncharges;
+	struct bufpool_status_page *status;
+	atomic64_t tickets;
+	spinlock_t drain_lock;		/* for which waiter slabs are drained */
+	struct bufpool_waiter *drains_for;
+	spinlock_t poll_lock;		/* arming pollers */
+	struct list_head armed[BUFPOOL_POLL_KINDS];
+	struct work_struct wake_pollers;
+	spinlock_t clients_lock;	/* adding and removing clients */
+	struct list_head clients;
+	unsigned int nr_clients;
+	struct xarray users;
+	struct bufpool_shrinker shrinker;
+	struct workqueue_struct *wq;
+	struct delayed_work trim;
+	struct delayed_work scrub;
+	struct work_struct flush;
+	spinlock_t scrub_lock;		/* zeroing a page */
+	struct bufpool_blk *scrubbed;
+	unsigned long pressed;
+	unsigned long pressure_at;
+	struct bufpool_class classes[BUFPOOL_MAX_CLASSES];
+};
+
+/* Tasks that wait, in all classes. */
+static inline int bufpool_pool_waiting(const struct bufpool_pool *pool)
+{
+	return atomic_read(&pool->status->waiting);
+}
+
+/* How many bytes would have to be uncharged before so many can be charged. */
+static inline size_t bufpool_pool_missing(const struct bufpool_pool *pool,
+					  size_t bytes)
+{
+	unsigned long pinned = bufpool_budget_used(&pool->pinned);
+	unsigned long limit = READ_ONCE(pool->config.limit);
+
+	return pinned + bytes > limit ? pinned + bytes - limit : 0;
+}
+
+/**
+ * bufpool_pool_class - which class serves a size
+ * @pool: where
+ * @size: bytes, at least 1
+ *
+ * This is the one place that knows how classes are numbered.
+ *
+ * Return: the class with the smallest blocks that are large enough, or NULL.
+ */
+static inline struct bufpool_class *
+bufpool_pool_class(struct bufpool_pool *pool, u64 size)
+{
+	unsigned int nr;
+
+	if (size > pool->max_rent)
+		return NULL;
+	nr = size <= PAGE_SIZE ? 0 : ilog2(size - 1) + 1 - PAGE_SHIFT;
+	return &pool->classes[array_index_nospec(nr, pool->nr_classes)];
+}
+
+/* The class of the same backing with the next larger blocks, or NULL. */
+static inline struct bufpool_class *
+bufpool_pool_larger_class(struct bufpool_class *class)
+{
+	struct bufpool_pool *pool = class->pool;
+
+	if (class->nr + 1U >= pool->nr_classes ||
+	    class[1].backing != class->backing)
+		return NULL;
+	return class + 1;
+}
+
+/* Have dirty free blocks zeroed soon. */
+static inline void bufpool_pool_scrub_later(struct bufpool_pool *pool)
+{
+	queue_delayed_work(pool->wq, &pool->scrub, 1);
+}
+
+/* Have the slab caches let go of what was given back, soon. */
+static inline void bufpool_pool_flush_later(struct bufpool_pool *pool)
+{
+	queue_work(pool->wq, &pool->flush);
+}
+
+int bufpool_config_check(const struct bufpool_config *config);
+struct bufpool_pool *bufpool_pool_create(const char *name,
+					 const struct bufpool_config *config);
+void bufpool_pool_destroy(struct bufpool_pool *pool);
+void bufpool_pool_configure(struct bufpool_pool *pool,
+			    const struct bufpool_config *config);
+void bufpool_pool_info(struct bufpool_pool *pool, struct bufpool_info *info);
+void bufpool_pool_stats(struct bufpool_pool *pool, struct bufpool_stats *stats);
+
+#endif /* _BUFPOOL_POOL_H */

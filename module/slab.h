@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _BUFPOOL_SLAB_H
+#define _BUFPOOL_SLAB_H
+
+#include <linux/list.h>
+#include <linux/types.h>
+#include "window.h"
+
+struct bufpool_class;
+struct bufpool_client;
+
+/* The last of a chain of block numbers. */
+#define BUFPOOL_NO_BLK		U16_MAX
+
+/* Where a block is in its life; see bufpool.h. */
+enum bufpool_blk_state {
+	BUFPOOL_BLK_FREE,
+	BUFPOOL_BLK_TRANSIT,
+	BUFPOOL_BLK_RENTED,
+	BUFPOOL_BLK_WARM,
+};
+
+/**
+ * struct bufpool_blk - one block, apart from its memory
+ * @node: in the owner's list of blocks, or in that of the task that moves it
+ * @owner: the client that owns it, else NULL; written under that client's lock.
+ *	A task that finds its own client here, under client->lock, may rely on it
+ *	for as long as it holds that lock, or a pin on the block
+ * @generation: of the last rental; written by the owner to be, while no handle
+ *	is valid
+ * @since: when it became warm, in jiffies; owner's lock
+ * @nr: which of its slab's blocks this is; constant
+ * @next: the next free block of the slab; class->lock, while free
+ * @pins: faults and debuggers that are in the block just now, see map.c; owner's
+ *	lock, while it is rented or warm
+ * @state: enum bufpool_blk_state; class->lock from and to BUFPOOL_BLK_FREE,
+ *	owner's lock otherwise
+ * @touched: the memory may have been reached during this rental; set with a pin,
+ *	read and cleared in transit
+ * @dirty: the memory is not known to be zero; written in transit
+ * @scrubbing: counted in class->nr_scrubbing; written in transit
+ * @used: it has been rented before; written in transit
+ * @waited: its last renter waited for it; written in transit
+ */
+struct bufpool_blk {
+	struct list_head node;
+	struct bufpool_client *owner;
+	u32 generation;
+	u32 since;
+	u16 nr;
+	union {
+		u16 next;
+		u16 pins;
+	};
+	u8 state;
+	bool touched;
+	bool dirty : 1;
+	bool scrubbing : 1;
+	bool used : 1;
+	bool waited : 1;
+};
+
+/**
+ * struct bufpool_slab - contiguous pinned memory, carved into blocks
+ *
+ * A slab takes a fixed range of the class's block numbers. Where the system has no
+ * memory for a whole one, a small slab has only the first block of the range.
+ *
+ * @node: in one of the class's lists; class->lock
+ * @dirty_node: in class->dirty, while a free block is dirty; class->lock
+ * @class: whose blocks it holds; constant
+ * @memory: the blocks' memory; constant until the slab is destroyed, which
+ *	nobody does while a block is out
+ * @id: index of the slab in class->slabs; constant once published
+ * @place: of its first block, see bufpool_blk_place(); constant once a block is
+ *	in somebody's hands
+ * @nr_blks: how many blocks it has; constant
+ * @nr_free: free blocks; class->lock
+ * @clean: first free block that is zero, or BUFPOOL_NO_BLK; class->lock
+ * @dirty: first free block that is not; class->lock
+ * @idle: counted in class->nr_idle; class->lock
+ * @draining: its free blocks are not to be used again; class->lock
+ * @rcu: for freeing, since lookups by handle run under RCU
+ * @blks: the blocks
+ */
+struct bufpool_slab {
+	struct list_head node;
+	struct list_head dirty_node;
+	struct bufpool_class *class;
+	void *memory;
+	u32 id;
+	u32 place;
+	u16 nr_blks;
+	u16 nr_free;
+	u16 clean;
+	u16 dirty;
+	bool idle;
+	bool draining;
+	struct rcu_head rcu;
+	struct bufpool_blk blks[];
+};
+
+static inline struct bufpool_slab *bufpool_blk_slab(struct bufpool_blk *blk)
+{
+	return container_of(blk - blk->nr, struct bufpool_slab, blks[0]);
+}
+
+/* The upper half of a handle: the class, and the block's index in it. */
+static inline u32 bufpool_blk_place(struct bufpool_blk *blk)
+{
+	return bufpool_blk_slab(blk)->place + blk->nr;
+}
+
+struct bufpool_slab *bufpool_slab_create(struct bufpool_class *class,
+					 unsigned int nr_blks);
+void bufpool_slab_destroy(struct bufpool_slab *slab);
+void bufpool_slab_push(struct bufpool_slab *slab, struct bufpool_blk *blk);
+struct bufpool_blk *bufpool_slab_pop(struct bufpool_slab *slab);
+struct bufpool_blk *bufpool_slab_pop_dirty(struct bufpool_slab *slab);
+struct bufpool_blk *bufpool_slab_find(struct bufpool_class *class, u32 index);
+void *bufpool_blk_memory(struct bufpool_blk *blk);
+void bufpool_blk_update_dirty(struct bufpool_blk *blk);
+void bufpool_blk_scrub(struct bufpool_blk *blk);
+
+#endif /* _BUFPOOL_SLAB_H */

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _BUFPOOL_STATUS_H
+#define _BUFPOOL_STATUS_H
+
+#include <linux/atomic.h>
+
+struct vm_area_struct;
+
+/**
+ * struct bufpool_status_page - struct bufpool_status as the kernel writes it
+ * @waiting: tasks that wait, in all classes
+ * @pressure: how often the system has asked for memory
+ */
+struct bufpool_status_page {
+	atomic_t waiting;
+	atomic_t pressure;
+};
+
+struct bufpool_status_page *bufpool_status_create(void);
+void bufpool_status_destroy(struct bufpool_status_page *board);
+int bufpool_status_map(struct bufpool_status_page *board, struct vm_area_struct *vma);
+
+#endif /* _BUFPOOL_STATUS_H */

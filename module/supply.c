@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Supply: slabs come in from the system and go back to it, and blocks that come back
+ * go to a waiter or to the free lists.
+ */
+#include <linux/jiffies.h>
+#include "bufpool.h"
+
+/*
+ * Hand a new slab's blocks to waiters, one to the caller if it wants one, and the
+ * rest to the free lists.
+ */
+static void supply_add(struct bufpool_class *class, struct bufpool_slab *slab,
+		       struct bufpool_blk **keep)
+{
+	unsigned int i = 0, last = slab->nr_blks, nr_blks = slab->nr_blks;
+
+	spin_lock(&class->lock);
+	class->nr_slabs++;
+	class->nr_blks += nr_blks;
+	class->nr_out += nr_blks;
+	while (i < nr_blks && bufpool_waitq_hand_over(class, &slab->blks[i]))
+		i++;
+	if (keep && i < nr_blks)
+		*keep = &slab->blks[i++];
+	class->nr_out -= nr_blks - i;
+	/* the last is popped first, and low offsets are to go out first */
+	while (last-- > i)
+		bufpool_slab_push(slab, &slab->blks[last]);
+	bufpool_class_sort_slab(class, slab);
+	spin_unlock(&class->lock);
+
+	/* what is not needed here may make room elsewhere, or be rented */
+	if (i < nr_blks)
+		bufpool_pool_wake_waiters(class->pool);
+}
+
+/* What the pool holds has become less: waiters may try again. */
+static void supply_uncharge(struct bufpool_pool *pool, size_t bytes)
+{
+	atomic_long_inc(&pool->uncharges);
+	/* pairs with pool_snapshot() */
+	smp_mb__after_atomic();
+	bufpool_budget_uncharge(&pool->pinned, bytes);
+	bufpool_pool_wake_waiters(pool);
+}
+
+/* Give an unlinked slab to the system, in part: bufpool_supply_flush() is due. */
+static void supply_give_back(struct bufpool_class *class,
+			     struct bufpool_slab *slab)
+{
+	size_t bytes = bufpool_slab_bytes(slab);
+
+	bufpool_slab_destroy(slab);
+	WRITE_ONCE(class->stale, 1);
+	supply_uncharge(class->pool, bytes);
+}
+
+/**
+ * bufpool_supply_flush_class - have the backing keep nothing of what was given back
+ * @class: whose
+ *
+ * May sleep, and wait for all CPUs; not to be called from reclaim.
+ */
+void bufpool_supply_flush_class(struct bufpool_class *class)
+{
+	if (!READ_ONCE(class->stale) || !xchg(&class->stale, 0))
+		return;
+	class->backing->shrink(class);
+}
+
+/**
+ * bufpool_supply_drop_class - give wholly free slabs to the system
+ * @class: whose
+ * @bytes: at least so many, if there are as many
+ *
+ * bufpool_supply_flush() is due. May sleep.
+ *
+ * Return: how many bytes.
+ */
+size_t bufpool_supply_drop_class(struct bufpool_class *class, size_t bytes)
+{
+	struct bufpool_slab *slab;
+	size_t dropped = 0;
+
+	while (dropped < bytes && (slab = bufpool_class_unlink_idle(class))) {
+		dropped += bufpool_slab_bytes(slab);
+		supply_give_back(class, slab);
+		cond_resched();
+	}
+	return dropped;
+}
+
+/* Bytes in wholly free slabs. */
+size_t bufpool_supply_idle(struct bufpool_pool *pool)
+{
+	size_t bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < pool->nr_classes; i++)
+		bytes += READ_ONCE(pool->classes[i].idle_bytes);
+	return bytes;
+}
+
+/* Bytes in blocks that are neither free nor being scrubbed. */
+u64 bufpool_supply_out(struct bufpool_pool *pool)
+{
+	u64 bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < pool->nr_classes; i++) {
+		struct bufpool_class *class = &pool->classes[i];
+
+		spin_lock(&class->lock);
+		bytes += (u64)(class->nr_out - class->nr_scrubbing) <<
+			 class->shift;
+		spin_unlock(&class->lock);
+	}
+	return bytes;
+}
+
+/* Bytes in warm blocks of all clients. */
+u64 bufpool_supply_warm(struct bufpool_pool *pool)
+{
+	u64 bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < pool->nr_classes; i++)
+		bytes += (u64)bufpool_counters_warm(pool->counters, i) <<
+			 pool->classes[i].shift;
+	return bytes;
+}
+
+/* Bytes that nobody rents; at the most so many can become idle slabs. */
+size_t bufpool_supply_unused(struct bufpool_pool *pool)
+{
+	u64 pinned = bufpool_budget_used(&pool->pinned);
+	u64 used = bufpool_supply_out(pool);
+
+	used -= min_t(u64, bufpool_supply_warm(pool), used);
+	return pinned > used ? pinned - used : 0;
+}
+
+/**
+ * bufpool_supply_drop - give wholly free slabs to the system
+ * @pool: whose
+ * @bytes: at least so many, if there are as many
+ *
+ * bufpool_supply_flush() is due.
+ *
+ * Return: how many bytes.
+ */
+size_t bufpool_supply_drop(struct bufpool_pool *pool, size_t bytes)
+{
+	size_t dropped = 0;
+	unsigned int i;
+
+	for (i = 0; i < pool->nr_classes && dropped < bytes; i++)
+		dropped += bufpool_supply_drop_class(&pool->classes[i],
+						   bytes - dropped);
+	return dropped;
+}
+
+/* bufpool_supply_flush_class() for every class. */
+void bufpool_supply_flush(struct bufpool_pool *pool)
+{
+	unsigned int i;
+
+	for (i = 0; i < pool->nr_classes; i++)
+		bufpool_supply_flush_class(&pool->classes[i]);
+}
+
+/**
+ * bufpool_supply_drop_idle - give wholly free slabs to the system
+ * @pool: whose
+ * @bytes: so many, or none at all if there are not as many
+ *
+ * May sleep.
+ *
+ * Return: whether it did.
+ */
+bool bufpool_supply_drop_idle(struct bufpool_pool *pool, size_t bytes)
+{
+	size_t dropped;
+
+	if (bufpool_supply_idle(pool) < bytes)
+		return false;
+	dropped = bufpool_supply_drop(pool, bytes);
+	bufpool_pool_flush_later(pool);
+	return dropped >= bytes;
+}
+
+/* How often a task makes room for a slab that others take, before it gives up. */
+#define CHARGE_TRIES	8
+
+/* Charge a slab; where the pool is full, wholly free slabs give way. */
+static int supply_charge(struct bufpool_class *class)
+{
+	struct bufpool_pool *pool = class->pool;
+	unsigned int tries = CHARGE_TRIES;
+
+	for (;;) {
+		unsigned long limit = READ_ONCE(pool->config.limit);
+
+		if (bufpool_budget_charge(&pool->pinned, class->slab_size, limit))
+			return 0;
+		if (class->slab_size > limit)
+			return -EDQUOT;
+		if (!tries-- ||
+		    !bufpool_supply_drop_idle(pool, bufpool_pool_missing(pool, class->slab_size)))
+			return -EAGAIN;
+	}
+}
+
+/*
+ * Make a slab that has been charged. Where there is no contiguous memory it is a
+ * small one, and so are the next, for a while: each try costs the system a lot.
+ */
+static struct bufpool_slab *supply_create(struct bufpool_class *class)
+{
+	struct bufpool_slab *slab;
+
+	if (!class->small ||
+	    !time_before(jiffies, READ_ONCE(class->small_until))) {
+		slab = bufpool_slab_create(class, class->per_slab);
+		if (!IS_ERR(slab) || !class->small)
+			return slab;
+		WRITE_ONCE(class->small_until, jiffies + HZ / 10);
+	}
+	slab = bufpool_slab_create(class, 1);
+	if (!IS_ERR(slab))
+		supply_uncharge(class->pool,
+				class->slab_size - bufpool_slab_bytes(slab));
+	return slab;
+}
+
+/**
+ * bufpool_supply_grow - add a slab
+ * @class: whose
+ * @keep: gets a block, in transit, if waiters leave one; or NULL
+ *
+ * Where the pool is at its limit, or the system without memory, wholly free
+ * slabs of other classes give way. Memory is had and zeroed without a lock, so
+ * several tasks may do so at once. May sleep.
+ *
+ * Return: 0; -EAGAIN where the limit forbids it now, -EDQUOT where it always
+ * does, -ENOMEM.
+ */
+int bufpool_supply_grow(struct bufpool_class *class, struct bufpool_blk **keep)
+{
+	struct bufpool_pool *pool = class->pool;
+	struct bufpool_slab *slab;
+	int err = supply_charge(class);
+
+	if (err)
+		return err;
+	slab = supply_create(class);
+	if (IS_ERR(slab) && bufpool_supply_drop_idle(pool, class->slab_size))
+		slab = supply_create(class);
+	if (IS_ERR(slab)) {
+		supply_uncharge(pool, class->slab_size);
+		return PTR_ERR(slab);
+	}
+	supply_add(class, slab, keep);
+	return 0;
+}
+
+/**
+ * bufpool_supply_put_or_take - let a block go back to its class
+ * @blk: in transit; nothing can reach its memory
+ * @keep: gets it, if no waiter does; or NULL
+ *
+ * It goes to the first waiter, else to the caller or the free list; a slab that
+ * is not to be kept goes to the system. May sleep.
+ */
+void bufpool_supply_put_or_take(struct bufpool_blk *blk,
+				struct bufpool_blk **keep)
+{
+	struct bufpool_slab *slab = bufpool_blk_slab(blk), *unwanted = NULL;
+	bool is_free = false, dirty = blk->dirty;
+	struct bufpool_class *class = slab->class;
+
+	spin_lock(&class->lock);
+	if (blk->scrubbing)
+		class->nr_scrubbing--;
+	blk->scrubbing = false;
+	if (slab->draining || bufpool_pool_missing(class->pool, 0)) {
+		unwanted = bufpool_class_put_free(class, blk);
+	} else if (!bufpool_waitq_hand_over(class, blk)) {
+		if (keep)
+			*keep = blk;
+		else
+			unwanted = bufpool_class_put_free(class, blk);
+		is_free = !keep;
+	}
+	spin_unlock(&class->lock);
+
+	if (unwanted) {
+		supply_give_back(class, unwanted);
+		bufpool_pool_flush_later(class->pool);
+	} else if (is_free) {
+		bufpool_pool_wake_waiters(class->pool);
+		if (dirty)
+			bufpool_pool_scrub_later(class->pool);
+	}
+}
+
+/* Let a block go back to its class. May sleep. */
+void bufpool_supply_put(struct bufpool_blk *blk)
+{
+	bufpool_supply_put_or_take(blk, NULL);
+}
+
+/**
+ * bufpool_supply_drain_class - give every slab to the system
+ * @class: no block is out; may be half made, or zero
+ */
+void bufpool_supply_drain_class(struct bufpool_class *class)
+{
+	if (class->pool)
+		bufpool_supply_drop_class(class, SIZE_MAX);
+}
+
+/**
+ * bufpool_supply_start_draining - make room for a waiter
+ * @but: the class that it waits for, which keeps its slabs
+ * @ticket: since when it waits, see wait.c; nothing is taken from an older waiter
+ * @bytes: how much is missing
+ */
+void bufpool_supply_start_draining(struct bufpool_class *but, u64 ticket,
+				 size_t bytes)
+{
+	struct bufpool_pool *pool = but->pool;
+	unsigned int i;
+
+	for (i = 0; i < pool->nr_classes; i++)
+		if (&pool->classes[i] != but &&
+		    !bufpool_waitq_has_older(&pool->classes[i], ticket, true))
+			bytes = bufpool_class_start_draining(&pool->classes[i],
+							     bytes);
+}
+
+/* Undo bufpool_supply_start_draining(). */
+void bufpool_supply_stop_draining(struct bufpool_pool *pool)
+{
+	unsigned int i;
+
+	for (i = 0; i < pool->nr_classes; i++)
+		bufpool_class_stop_draining(&pool->classes[i]);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _BUFPOOL_SUPPLY_H
+#define _BUFPOOL_SUPPLY_H
+
+#include <linux/types.h>
+
+struct bufpool_blk;
+struct bufpool_class;
+struct bufpool_pool;
+
+int bufpool_supply_grow(struct bufpool_class *class, struct bufpool_blk **keep);
+void bufpool_supply_put_or_take(struct bufpool_blk *blk, struct bufpool_blk **keep);
+void bufpool_supply_put(struct bufpool_blk *blk);
+void bufpool_supply_flush_class(struct bufpool_class *class);
+size_t bufpool_supply_drop_class(struct bufpool_class *class, size_t bytes);
+void bufpool_supply_drain_class(struct bufpool_class *class);
+bool bufpool_supply_drop_idle(struct bufpool_pool *pool, size_t bytes);
+size_t bufpool_supply_drop(struct bufpool_pool *pool, size_t bytes);
+size_t bufpool_supply_idle(struct bufpool_pool *pool);
+size_t bufpool_supply_unused(struct bufpool_pool *pool);
+void bufpool_supply_flush(struct bufpool_pool *pool);
+void bufpool_supply_start_draining(struct bufpool_class *but, u64 ticket,
+				 size_t bytes);
+void bufpool_supply_stop_draining(struct bufpool_pool *pool);
+u64 bufpool_supply_warm(struct bufpool_pool *pool);
+u64 bufpool_supply_out(struct bufpool_pool *pool);
+
+#endif /* _BUFPOOL_SUPPLY_H */

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _BUFPOOL_USER_H
+#define _BUFPOOL_USER_H
+
+#include <linux/percpu.h>
+#include <linux/rcupdate.h>
+#include <linux/uidgid.h>
+#include "budget.h"
+#include "lru.h"
+
+struct bufpool_pool;
+
+/**
+ * struct bufpool_user - one user id, and its quota
+ * @uid: the user id; constant
+ * @clients: how many were opened under it; lock of pool->users
+ * @held: what they hold, rented and warm
+ * @warm: bytes of that in warm blocks; each CPU has its own part
+ * @lru: struct bufpool_warm of its clients
+ * @rcu: for freeing, since clients are looked through under RCU
+ *
+ * What counts is what a user keeps from others: blocks that are rented, and
+ * blocks that are warm. So a rental of a warm block changes nothing here.
+ */
+struct bufpool_user {
+	kuid_t uid;
+	unsigned int clients;
+	struct bufpool_budget held;
+	s64 __percpu *warm;
+	struct bufpool_lru lru;
+	struct rcu_head rcu;
+};
+
+struct bufpool_user *bufpool_user_get(struct bufpool_pool *pool);
+void bufpool_user_put(struct bufpool_pool *pool, struct bufpool_user *user);
+u64 bufpool_user_warm(const struct bufpool_user *user);
+
+#endif /* _BUFPOOL_USER_H */

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The queue of waiters of a class, under the class's lock.
+ *
+ * A block of the class is for the waiter that has waited longest. A larger block is
+ * for the longest waiter of those that may have one: a waiter that was refused one
+ * by its ceiling or quota is *exact*, and those have a tree of their own.
+ */
+#ifndef _BUFPOOL_WAITQ_H
+#define _BUFPOOL_WAITQ_H
+
+#include <linux/ktime.h>
+#include <linux/rbtree.h>
+#include "poll.h"
+#include "pool.h"
+
+struct bufpool_request;
+
+/**
+ * struct bufpool_waiter - a task that waits, on that task's stack
+ * @node: in class->waiters[@exact], if @is_queued; class->lock, as all up to
+ *	@nomem_backoff
+ * @is_queued: no block has been handed to it yet
+ * @exact: no larger block is for it
+ * @ticket: less than that of each waiter that came later
+ * @blk: what was handed over; written once
+ * @nomem_backoff: there was no memory when it tried to grow its class last;
+ *	written by its own task
+ * @task: the task; constant
+ * @request: what it waits for; its own task's, as the rest
+ * @look_at: when to try again by itself; KTIME_MAX is never
+ * @drain_at: when to have more slabs drained, if it is the one they are for
+ * @drain_wait: how long to wait then, in jiffies
+ * @retry: trying again may succeed now; an int, which every machine can exchange
+ */
+struct bufpool_waiter {
+	struct rb_node node;
+	bool is_queued;
+	bool exact;
+	u64 ticket;
+	struct bufpool_blk *blk;
+	bool nomem_backoff;
+	struct task_struct *task;
+	struct bufpool_request *request;
+	ktime_t look_at;
+	unsigned long drain_at;
+	unsigned long drain_wait;
+	int retry;
+};
+
+/* That of a newcomer, behind every waiter. */
+#define BUFPOOL_NO_TICKET	U64_MAX
+
+/* Whether a waiter of the class may have a larger block. Without class->lock, a hint. */
+static inline bool bufpool_waitq_wants_larger(const struct bufpool_class *class)
+{
+	return !RB_EMPTY_ROOT(&class->waiters[false].rb_root);
+}
+
+bool bufpool_waitq_hand_over(struct bufpool_class *class,
+			     struct bufpool_blk *blk);
+bool bufpool_waitq_hand_to(struct bufpool_class *class,
+			   struct bufpool_waiter *waiter,
+			   struct bufpool_blk *blk);
+void bufpool_waitq_retry_first(struct bufpool_class *class);
+void bufpool_waitq_retry(struct bufpool_pool *pool);
+bool bufpool_waitq_has_older(struct bufpool_class *class, u64 ticket,
+			     bool nomem_backoff);
+bool bufpool_waitq_is_turn(struct bufpool_class *class, u64 ticket);
+bool bufpool_waitq_is_first(struct bufpool_class *class,
+			    struct bufpool_waiter *waiter);
+bool bufpool_waitq_is_first_for_larger(struct bufpool_class *class,
+				       struct bufpool_waiter *waiter);
+void bufpool_waitq_set_exact(struct bufpool_class *class,
+			     struct bufpool_waiter *waiter);
+void bufpool_waitq_enlist(struct bufpool_class *class,
+			  struct bufpool_waiter *waiter);
+void bufpool_waitq_delist(struct bufpool_class *class,
+			  struct bufpool_waiter *waiter);
+
+/**
+ * bufpool_pool_wake_waiters - tell waiters and pollers that there may be blocks
+ * @pool: where; what makes it so has been done
+ *
+ * Without waiters and pollers this is one barrier for both.
+ */
+static inline void bufpool_pool_wake_waiters(struct bufpool_pool *pool)
+{
+	/*
+	 * Pairs with bufpool_waitq_enlist() and bufpool_poll_arm(): either they
+	 * see what was done, or they are seen here.
+	 */
+	smp_mb();
+	if (bufpool_pool_waiting(pool))
+		bufpool_waitq_retry(pool);
+	bufpool_poll_kick(pool, BUFPOOL_POLL_IN);
+}
+
+#endif /* _BUFPOOL_WAITQ_H */

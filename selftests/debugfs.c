@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Clients, as fdinfo and the table in debugfs show them.
+ */
+#include "inside.h"
+
+#define CLIENTS_MAX	4
+
+/* The number after "bufpool-NAME:", which is there once; or NOT_A_NUMBER. */
+static __u64 client_number(int fd, const char *name)
+{
+	char path[64], text[4096], key[64], *found, *end;
+	__u64 number;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	if (file_read(path, text, sizeof(text)) < 0)
+		return NOT_A_NUMBER;
+	snprintf(key, sizeof(key), "\nbufpool-%s:\t", name);
+	found = strstr(text, key);
+	if (!found || strstr(found + 1, key))
+		return NOT_A_NUMBER;
+	number = strtoull(found + strlen(key), &end, 10);
+	return *end == '\n' ? number : NOT_A_NUMBER;
+}
+
+static bool fdinfo_agrees(int fd, const struct bufpool_stats *stats)
+{
+	return client_number(fd, "blocks") == stats->client_blocks &&
+	       client_number(fd, "bytes") == stats->client_bytes &&
+	       client_number(fd, "warm-blocks") == stats->client_warm_blocks &&
+	       client_number(fd, "warm-bytes") == stats->client_warm_bytes &&
+	       client_number(fd, "ceiling") == stats->client_ceiling &&
+	       client_number(fd, "rents") == stats->client_rents &&
+	       client_number(fd, "returns") == stats->client_returns;
+}
+
+TEST_F(pool, fdinfo_agrees_with_stats)
+{
+	int copy = dup(self->fd), other = pool_open();
+	struct bufpool_block blocks[3];
+	struct bufpool_stats stats;
+
+	ASSERT_LE(0, copy);
+	ASSERT_LE(0, other);
+	ASSERT_EQ(0, pool_stats(self->fd, &stats));
+	EXPECT_TRUE(fdinfo_agrees(self->fd, &stats));
+	EXPECT_EQ(~0ULL, client_number(self->fd, "ceiling"));
+
+	ASSERT_EQ(3, rent_many(self->fd, 8 * KIB, 3, blocks));
+	ASSERT_EQ(0, give(self->fd, blocks[2].handle));
+	ASSERT_EQ(0, set_ceiling(self->fd, MIB));
+	ASSERT_EQ(0, pool_stats(self->fd, &stats));
+	EXPECT_TRUE(fdinfo_agrees(self->fd, &stats));
+	EXPECT_EQ(2, client_number(self->fd, "blocks"));
+	EXPECT_EQ(16 * KIB, client_number(self->fd, "bytes"));
+	EXPECT_EQ(1, client_number(self->fd, "warm-blocks"));
+	EXPECT_EQ(8 * KIB, client_number(self->fd, "warm-bytes"));
+	EXPECT_EQ(MIB, client_number(self->fd, "ceiling"));
+	EXPECT_EQ(3, client_number(self->fd, "rents"));
+	EXPECT_EQ(1, client_number(self->fd, "returns"));
+
+	/* the same client, and another one */
+	EXPECT_TRUE(fdinfo_agrees(copy, &stats));
+	EXPECT_EQ(0, client_number(other, "blocks"));
+}
+
+/* debugfs --------------------------------------------------------------------- */
+
+struct line {
+	int pid;
+	char comm[80];
+	unsigned int uid;
+	__u64 blocks, bytes, warm_blocks, warm_bytes, ceiling, rents, returns;
+};
+
+static const char *const columns[] = {
+	"pid", "comm", "uid", "blocks", "bytes", "warm_blocks", "warm_bytes",
+	"ceiling", "rents", "returns",
+};
+
+#define NR_COLUMNS	((int)ARRAY_SIZE(columns))
+
+/* The lines of the table that are of process @pid; how many, or -1. */
+static int clients_of(pid_t pid, struct line lines[CLIENTS_MAX])
+{
+	static char text[256 * 1024];
+	char *line, *next, *word, *save;
+	int count = 0, column = 0, end;
+	struct line l;
+
+	if (file_read(DEBUGFS, text, sizeof(text)) < 0)
+		return -1;
+	line = text;
+	next = strchr(line, '\n');
+	if (!next)
+		return -1;
+	*next++ = '\0';
+	for (word = strtok_r(line, " ", &save); word;
+	     word = strtok_r(NULL, " ", &save), column++)
+		if (column == NR_COLUMNS || strcmp(word, columns[column]))
+			return -1;
+	if (column != NR_COLUMNS)
+		return -1;
+
+	for (line = next; *line; line = next + 1) {
+		next = strchr(line, '\n');
+		if (!next)
+			return -1;
+		*next = '\0';
+		if (sscanf(line,
+			   "%d %79s %u %llu %llu %llu %llu %llu %llu %llu%n",
+			   &l.pid, l.comm, &l.uid, &l.blocks, &l.bytes,
+			   &l.warm_blocks, &l.warm_bytes, &l.ceiling, &l.rents,
+			   &l.returns, &end) != 10 || line[end])
+			return -1;
+		if (l.pid == pid && count < CLIENTS_MAX)
+			lines[count++] = l;
+	}
+	return count;
+}
+
+TEST_F(pool, debugfs_lists_clients)
+{
+	struct line lines[CLIENTS_MAX];
+	struct bufpool_block blocks[3];
+	struct bufpool_stats stats;
+	char comm[32] = "";
+	int other;
+
+	if (access(DEBUGFS, R_OK))
+		SKIP(return, "cannot read " DEBUGFS);
+	prctl(PR_GET_NAME, comm);
+	ASSERT_EQ(3, rent_many(self->fd, 8 * KIB, 3, blocks));
+	ASSERT_EQ(0, give(self->fd, blocks[2].handle));
+	ASSERT_EQ(0, pool_stats(self->fd, &stats));
+
+	ASSERT_EQ(1, clients_of(getpid(), lines));
+	EXPECT_STREQ(comm, lines[0].comm);
+	EXPECT_EQ(geteuid(), lines[0].uid);
+	EXPECT_EQ(2, lines[0].blocks);
+	EXPECT_EQ(16 * KIB, lines[0].bytes);
+	EXPECT_EQ(1, lines[0].warm_blocks);
+	EXPECT_EQ(8 * KIB, lines[0].warm_bytes);
+	EXPECT_EQ(stats.client_ceiling, lines[0].ceiling);
+	EXPECT_EQ(3, lines[0].rents);
+	EXPECT_EQ(1, lines[0].returns);
+
+	other = pool_open();
+	ASSERT_LE(0, other);
+	ASSERT_EQ(0, set_ceiling(other, 5 * MIB));
+	ASSERT_EQ(2, clients_of(getpid(), lines));
+	EXPECT_EQ(0, lines[1].blocks);
+	EXPECT_EQ(5 * MIB, lines[1].ceiling);
+	ASSERT_EQ(0, close(other));
+	EXPECT_EQ(1, clients_of(getpid(), lines));
+}
+
+/* A name cannot break out of its column. */
+TEST_F(pool, debugfs_quotes_names)
+{
+	struct line lines[CLIENTS_MAX];
+	int fd;
+
+	if (access(DEBUGFS, R_OK))
+		SKIP(return, "cannot read " DEBUGFS);
+	ASSERT_EQ(0, prctl(PR_SET_NAME, "a b\\c\nd\033[1m\xff"));
+	fd = pool_open();
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(2, clients_of(getpid(), lines));
+	EXPECT_STREQ("a\\040b\\134c\\012d\\033[1m\\377", lines[1].comm);
+	close(fd);
+
+	ASSERT_EQ(0, prctl(PR_SET_NAME, ""));
+	fd = pool_open();
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(2, clients_of(getpid(), lines));
+	close(fd);
+}
+
+/* More clients than one read of the file shows. */
+TEST_F(pool, debugfs_lists_many_clients)
+{
+	struct line lines[CLIENTS_MAX];
+	char text[64];
+	int fds[200], i, fd;
+
+	if (access(DEBUGFS, R_OK))
+		SKIP(return, "cannot read " DEBUGFS);
+	for (i = 0; i < 200; i++) {
+		fds[i] = pool_open();
+		ASSERT_LE(0, fds[i]);
+	}
+	EXPECT_EQ(CLIENTS_MAX, clients_of(getpid(), lines));
+	/* and it does not mind that they go while it is read */
+	fd = open(DEBUGFS, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	for (i = 0; i < 200; i++) {
+		EXPECT_LE(0, read(fd, text, sizeof(text)));
+		close(fds[i]);
+	}
+	EXPECT_EQ(1, clients_of(getpid(), lines));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Large requests among small blocks that are reused all the time.
+ */
+#include "line.h"
+
+#define CHURNERS	3
+#define HELD		48
+
+/*
+ * Rent and return small blocks all the time, so that each comes back after some
+ * others, and there is always something rented, everywhere.
+ */
+static int churn(void *arg)
+{
+	struct line *line = arg;
+	struct bufpool_rent held[HELD] = { 0 };
+	__u64 seed = getpid();
+	int fd = pool_open(), i;
+
+	CHECK(fd >= 0);
+	for (i = 0; !__atomic_load_n(&line->stop, __ATOMIC_ACQUIRE);
+	     i = (i + 1) % HELD) {
+		int ret;
+
+		if (held[i].length)
+			CHECK(!give(fd, held[i].handle));
+		held[i].length = 0;
+		ret = rent(fd, 4096ULL << next_random(&seed) % 6, &held[i]);
+		CHECK(!ret || ret == -EAGAIN);
+		if (ret)
+			held[i].length = 0;
+		__atomic_add_fetch(&line->small, 1, __ATOMIC_RELAXED);
+	}
+	return 0;
+}
+
+FIXTURE(large)
+{
+	int fd;
+	__u64 size;
+	struct line *line;
+	struct bufpool_block *blocks;
+	int count;
+	pid_t churners[CHURNERS];
+	unsigned int small;		/* when it began to wait */
+};
+
+/* The pool is as large as the largest block is. */
+FIXTURE_VARIANT(large)
+{
+	unsigned int share;		/* that is divided by this */
+};
+
+FIXTURE_VARIANT_ADD(large, quarter) { .share = 4 };
+FIXTURE_VARIANT_ADD(large, half) { .share = 2 };
+FIXTURE_VARIANT_ADD(large, all_there_is) { .share = 1 };
+
+FIXTURE_SETUP(large)
+{
+	struct bufpool_info info;
+	int i;
+
+	self->fd = pool_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, pool_info(self->fd, &info));
+	ASSERT_LE(MIB, info.max_rent);
+	ASSERT_EQ(0, limit_write(info.max_rent));
+	self->size = info.max_rent / variant->share;
+	self->line = shared_alloc(sizeof(*self->line));
+	ASSERT_NE(NULL, self->line);
+	self->blocks = calloc(MOST, sizeof(*self->blocks));
+	ASSERT_NE(NULL, self->blocks);
+	/* Take all, so that the churners find nothing yet. */
+	self->count = drain(self->fd, 16 * KIB, self->blocks, MOST);
+	ASSERT_EQ(info.max_rent / (16 * KIB), (__u64)self->count);
+	for (i = 0; i < CHURNERS; i++)
+		self->churners[i] = spawn(churn, self->line);
+}
+
+FIXTURE_TEARDOWN(large)
+{
+	parameters_restore();
+}
+
+/* How many small requests at most may be served before a large one is. */
+#define PATIENCE	20000
+
+/* The large one is served, and before too many others were. */
+static bool served_in_time(struct line *line, unsigned int from,
+			   unsigned int served)
+{
+	unsigned int now;
+
+	do {
+		sleep_ms(1);
+		now = __atomic_load_n(&line->small, __ATOMIC_RELAXED);
+		if (__atomic_load_n(&line->served, __ATOMIC_ACQUIRE) >= served)
+			return (int)(line->small_when_served - from) <= PATIENCE;
+	} while (now - from <= PATIENCE);
+	return false;
+}
+
+static bool stop_churning(struct line *line, const pid_t *churners)
+{
+	bool ok = true;
+	int i;
+
+	word_set(&line->stop, 1);
+	for (i = 0; i < CHURNERS; i++)
+		ok = !reap(churners[i]) && ok;
+	return ok;
+}
+
+TEST_F(large, is_served)
+{
+	pid_t pid = enqueue(self->line, 0, self->size);
+
+	ASSERT_LT(0, pid);
+	self->small = self->line->small;
+	ASSERT_TRUE(give_all(self->fd, self->blocks, self->count));
+	EXPECT_TRUE(served_in_time(self->line, self->small, 1));
+	TH_LOG("%u small ones went before",
+	       self->line->small_when_served - self->small);
+	EXPECT_TRUE(stop_churning(self->line, self->churners));
+	kill(pid, SIGKILL);
+	reap(pid);
+	close(self->fd);
+}
+
+/* Another waiter of its size comes and goes. */
+TEST_F(large, is_served_among_quitters)
+{
+	struct waiter quitter = {
+		.line = self->line,
+		.number = 1,
+		.size = self->size,
+		.timeout_ns = 100 * NSEC_PER_MSEC,
+	};
+	pid_t pid = enqueue(self->line, 0, self->size), other;
+
+	ASSERT_LT(0, pid);
+	self->line->places[1].answer = 1;
+	other = spawn(wait_in_line, &quitter);
+	ASSERT_EQ(0, reap(other));
+	EXPECT_EQ(-ETIMEDOUT, self->line->places[1].answer);
+	self->small = self->line->small;
+	ASSERT_TRUE(give_all(self->fd, self->blocks, self->count));
+	EXPECT_TRUE(served_in_time(self->line, self->small, 1));
+	EXPECT_TRUE(stop_churning(self->line, self->churners));
+	kill(pid, SIGKILL);
+	reap(pid);
+	close(self->fd);
+}
+
+/* One after another, and the second as the first. */
+TEST_F(large, is_served_as_the_second)
+{
+	pid_t pid = enqueue(self->line, 0, self->size);
+	pid_t second = enqueue(self->line, 1, self->size);
+
+	ASSERT_LT(0, pid);
+	ASSERT_LT(0, second);
+	self->small = self->line->small;
+	ASSERT_TRUE(give_all(self->fd, self->blocks, self->count));
+	EXPECT_TRUE(served_in_time(self->line, self->small, 1));
+	self->small = self->line->small;
+	word_set(&self->line->places[0].go, 1);
+	EXPECT_TRUE(served_in_time(self->line, self->small, 2));
+	kill(pid, SIGKILL);
+	reap(pid);
+	EXPECT_TRUE(stop_churning(self->line, self->churners));
+	kill(second, SIGKILL);
+	reap(second);
+	close(self->fd);
+}
+
+/* A client keeps a few small blocks, here and there. */
+TEST_F(large, is_served_beside_a_keeper)
+{
+	pid_t pid = enqueue(self->line, 0, self->size);
+	int i;
+
+	ASSERT_LT(0, pid);
+	self->small = self->line->small;
+	if (variant->share == 1) {
+		/* There is no room beside a keeper. */
+		kill(pid, SIGKILL);
+		reap(pid);
+		stop_churning(self->line, self->churners);
+		close(self->fd);
+		return;
+	}
+	/* One block of every fifth slab stays, and the rest comes back. */
+	for (i = 0; i < self->count; i++) {
+		if (i % 40)
+			ASSERT_EQ(0, give(self->fd, self->blocks[i].handle));
+	}
+	EXPECT_TRUE(served_in_time(self->line, self->small, 1));
+	EXPECT_TRUE(stop_churning(self->line, self->churners));
+	kill(pid, SIGKILL);
+	reap(pid);
+	close(self->fd);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+/*
+ * libbufpool: signal handlers that use a pool are served or refused, whatever they
+ * interrupt.
+ */
+#include "library_test.h"
+
+#include <signal.h>
+#include <sys/time.h>
+
+static struct bufpool *handlers_pool;
+static unsigned int handled, refused, wrong;
+
+/* To come in the middle of calls, some of them in that of a longer one */
+#define SIGNALS	native(500)
+
+/* Each call either works or is refused, whatever it interrupts. */
+static void rent_in_handler(int signal)
+{
+	int saved = errno;
+	void *block;
+
+	(void)signal;
+	handled++;
+	block = bufpool_rent(handlers_pool, 1, BUFPOOL_RENT_NONBLOCK);
+	if (!block)
+		errno == EDEADLK ? refused++ : wrong++;
+	else if (bufpool_return(handlers_pool, block, 0))
+		wrong++;
+	errno = saved;
+}
+
+TEST_F(library, a_signal_handler_is_served_or_refused)
+{
+	struct itimerval often = { { 0, 200 }, { 0, 200 } }, never = { 0 };
+	void *blocks[100];
+	unsigned int i, rounds = 0, failures = 0;
+
+	handlers_pool = self->pool;
+	ASSERT_NE(SIG_ERR, signal(SIGALRM, rent_in_handler));
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &often, NULL));
+	while (word_get(&handled) < SIGNALS) {
+		for (i = 0; i < 100; i++)
+			blocks[i] = bufpool_rent(self->pool, 1, 0);
+		for (i = 0; i < 100; i++)
+			if (!blocks[i] || bufpool_return(self->pool, blocks[i], 0))
+				failures++;
+		if (++rounds % 1000 == 0 && bufpool_trim(self->pool, 0, NULL))
+			failures++;
+	}
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &never, NULL));
+	TH_LOG("%u signals, %u refused", handled, refused);
+	EXPECT_EQ(0, failures);
+	EXPECT_EQ(0, wrong);
+	EXPECT_EQ(0, held(self->pool));
+}
+
+static struct middle {
+	struct bufpool *pool;
+	unsigned int there, trimmed, left;
+	bool early;
+} middle;
+
+/* Once it has interrupted its thread in the middle of a call, it stays a while. */
+static void stay_in_the_middle(int signal)
+{
+	int saved = errno;
+	void *block;
+
+	(void)signal;
+	block = bufpool_rent(middle.pool, 1, 0);
+	if (block) {
+		bufpool_return(middle.pool, block, 0);
+	} else if (errno == EDEADLK && !middle.there) {
+		word_set(&middle.there, 1);
+		middle.early = !BECOMES(cache_is_shut());
+		sleep_ms(20);
+		middle.early |= word_get(&middle.trimmed);
+		word_set(&middle.left, 1);
+	}
+	errno = saved;
+}
+
+static void *trim_meanwhile(void *unused)
+{
+	sigset_t alarms;
+
+	(void)unused;
+	sigemptyset(&alarms);
+	sigaddset(&alarms, SIGALRM);
+	pthread_sigmask(SIG_BLOCK, &alarms, NULL);
+	if (!word_reaches(&middle.there, 1))
+		return "no call was interrupted";
+	if (bufpool_trim(middle.pool, 0, NULL))
+		return "trim failed";
+	word_set(&middle.trimmed, 1);
+	return NULL;
+}
+
+/* A trim waits until an interrupted thread has left its cache. */
+TEST_F(library, trim_waits_for_an_interrupted_call)
+{
+	struct itimerval often = { { 0, 200 }, { 0, 200 } }, never = { 0 };
+	pthread_t thread;
+	void *block, *said;
+
+	memset(&middle, 0, sizeof(middle));
+	middle.pool = self->pool;
+	block = bufpool_rent(self->pool, 1, 0);
+	ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, trim_meanwhile, NULL));
+	ASSERT_NE(SIG_ERR, signal(SIGALRM, stay_in_the_middle));
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &often, NULL));
+	while (!word_get(&middle.left)) {
+		block = bufpool_rent(self->pool, 1, 0);
+		ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
+	}
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &never, NULL));
+	ASSERT_EQ(0, pthread_join(thread, &said));
+	EXPECT_EQ(NULL, said);
+	EXPECT_TRUE(middle.left);
+	EXPECT_FALSE(middle.early);
+}
+
+/* Operations of a pool's provider that a signal comes in the middle of */
+static const struct bufpool_provider_ops *true_ops;
+static struct bufpool_provider_ops interrupted_ops;
+
+static int interrupted_return(struct bufpool_provider *provider,
+			      const __u64 *handles, unsigned int count,
+			      unsigned int flags)
+{
+	raise(SIGUSR1);
+	return true_ops->return_many(provider, handles, count, flags);
+}
+
+static int interrupted_stats(struct bufpool_provider *provider,
+			     struct bufpool_stats *stats)
+{
+	raise(SIGUSR1);
+	return true_ops->stats(provider, stats);
+}
+
+static void interrupted_close(struct bufpool_provider *provider)
+{
+	raise(SIGUSR1);
+	true_ops->close(provider);
+}
+
+static void interrupt(struct bufpool *pool)
+{
+	true_ops = pool->provider.ops;
+	interrupted_ops = *true_ops;
+	interrupted_ops.return_many = interrupted_return;
+	interrupted_ops.stats = interrupted_stats;
+	interrupted_ops.close = interrupted_close;
+	pool->provider.ops = &interrupted_ops;
+	refused = 0;
+	wrong = 0;
+}
+
+/* In the middle of what has locks, each call is refused. */
+static void be_refused(int signal)
+{
+	struct bufpool_stats stats;
+	void *block;
+
+	(void)signal;
+	if (rent_error(handlers_pool, MIB, BUFPOOL_RENT_NONBLOCK) == -EDEADLK &&
+	    bufpool_rent_many(handlers_pool, MIB, BUFPOOL_RENT_NONBLOCK, &block,
+			      1) == -EDEADLK &&
+	    bufpool_trim(handlers_pool, 0, NULL) == -EDEADLK &&
+	    bufpool_stats(handlers_pool, &stats) == -EDEADLK &&
+	    bufpool_close(handlers_pool) == -EDEADLK)
+		refused++;
+	else
+		wrong++;
+}
+
+TEST(a_signal_handler_is_refused_in_stats_and_close)
+{
+	struct bufpool *pool = bufpool_open(NULL, 0);
+	struct bufpool *other = bufpool_open(NULL, 0);
+	struct bufpool_stats stats;
+
+	ASSERT_NE(NULL, pool);
+	ASSERT_NE(NULL, other);
+	ASSERT_NE(SIG_ERR, signal(SIGUSR1, be_refused));
+	handlers_pool = other;
+	interrupt(pool);
+	EXPECT_EQ(0, bufpool_stats(pool, &stats));
+	EXPECT_EQ(1, refused);
+	EXPECT_EQ(0, bufpool_close(pool));
+	EXPECT_EQ(2, refused);
+	EXPECT_EQ(0, wrong);
+	EXPECT_EQ(0, bufpool_close(other));
+}
+
+/* Fill the magazine between two barriers, and end. */
+static void *keep_and_end(void *argument)
+{
+	struct idler *idler = argument;
+	void *blocks[2];
+	intptr_t ret;
+
+	ret = bufpool_rent_many(idler->pool, idler->size, 0, blocks, 2);
+	pthread_barrier_wait(&idler->barrier);
+	pthread_barrier_wait(&idler->barrier);
+	ret -= bufpool_return_many(idler->pool, blocks, 2, 0);
+	return (void *)ret;
+}
+
+/* The depot is full, so the thread gives what it has kept to the provider. */
+TEST_F(library, a_signal_handler_is_refused_when_its_thread_ends)
+{
+	struct idler idler = { .pool = self->pool, .size = MIB };
+	void *blocks[8], *result;
+	pthread_t thread;
+
+	ASSERT_NE(SIG_ERR, signal(SIGUSR1, be_refused));
+	ASSERT_EQ(0, pthread_barrier_init(&idler.barrier, NULL, 2));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, keep_and_end, &idler));
+	pthread_barrier_wait(&idler.barrier);
+	ASSERT_EQ(8, bufpool_rent_many(self->pool, MIB, 0, blocks, 8));
+	ASSERT_EQ(8, bufpool_return_many(self->pool, blocks, 8, 0));
+	handlers_pool = self->pool;
+	interrupt(self->pool);
+	pthread_barrier_wait(&idler.barrier);
+	ASSERT_EQ(0, pthread_join(thread, &result));
+	self->pool->provider.ops = true_ops;
+	EXPECT_EQ(NULL, result);
+	EXPECT_EQ(1, refused);
+	EXPECT_EQ(0, wrong);
+	EXPECT_EQ(0, held(self->pool));
+}
+
+TEST_HARNESS_MAIN

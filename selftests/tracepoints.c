@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Each tracepoint reports what has happened, once.
+ */
+#include "inside.h"
+
+#include <linux/capability.h>
+#include <stdarg.h>
+#include <sys/syscall.h>
+
+#define TRACING		"/sys/kernel/tracing/"
+#define INSTANCE	TRACING "instances/bufpool_test/"
+
+/*
+ * To make an instance is to make the files of every event that the kernel has,
+ * which takes long: the first test does it for all.
+ */
+static void remove_instance(void)
+{
+	rmdir(INSTANCE);
+}
+
+static void __attribute__((constructor)) remove_instance_at_the_end(void)
+{
+	remove_instance();
+	atexit(remove_instance);
+}
+
+static bool clear_trace(void)
+{
+	int fd = open(INSTANCE "trace", O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+	return fd >= 0 && !close(fd);
+}
+
+FIXTURE(traced)
+{
+	int fd;
+	struct bufpool_info info;
+	char *text;
+};
+
+#define TEXT_SIZE	MIB
+
+FIXTURE_SETUP(traced)
+{
+	self->text = malloc(TEXT_SIZE);
+	ASSERT_NE(NULL, self->text);
+	if (access(TRACING "instances", W_OK))
+		SKIP(return, "cannot trace: %s", strerror(errno));
+	if (mkdir(INSTANCE, 0700))
+		ASSERT_EQ(EEXIST, errno);
+	ASSERT_TRUE(clear_trace());
+	ASSERT_EQ(0, write_text(INSTANCE "events/bufpool/enable", "1"));
+	self->fd = pool_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, pool_info(self->fd, &self->info));
+}
+
+FIXTURE_TEARDOWN(traced)
+{
+	write_text(INSTANCE "events/bufpool/enable", "0");
+	close(self->fd);
+	limit_restore();
+	free(self->text);
+}
+
+/* How often a text is in the trace. */
+static int traced(char *text, const char *format, ...)
+{
+	const char *found = text;
+	char wanted[256];
+	int count = 0;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(wanted, sizeof(wanted), format, args);
+	va_end(args);
+	if (file_read(INSTANCE "trace", text, TEXT_SIZE) < 0)
+		return -1;
+	while ((found = strstr(found, wanted))) {
+		found++;
+		count++;
+	}
+	return count;
+}
+
+TEST_F(traced, rent_and_return)
+{
+	__u64 size = fresh_class(&self->info);
+	struct bufpool_rent rented;
+	pid_t pid = getpid();
+
+	if (!size)
+		SKIP(return, "every class has slabs already");
+	ASSERT_EQ(0, rent(self->fd, size, &rented));
+	EXPECT_EQ(1, traced(self->text,
+			    "bufpool_rent: client=%d handle=0x%llx offset=0x%llx length=%llu flags=\n",
+			    pid, rented.handle, rented.offset, rented.length));
+	ASSERT_EQ(0, give(self->fd, rented.handle));
+	EXPECT_EQ(1, traced(self->text,
+			    "bufpool_return: client=%d handle=0x%llx offset=0x%llx length=%llu flags=warm\n",
+			    pid, rented.handle, rented.offset, rented.length));
+	ASSERT_EQ(0, rent(self->fd, size, &rented));
+	EXPECT_EQ(1, traced(self->text,
+			    "bufpool_rent: client=%d handle=0x%llx offset=0x%llx length=%llu flags=warm|reused\n",
+			    pid, rented.handle, rented.offset, rented.length));
+	ASSERT_EQ(0, give_with(self->fd, rented.handle,
+			       BUFPOOL_RETURN_REVOKE));
+	EXPECT_EQ(1, traced(self->text,
+			    "bufpool_return: client=%d handle=0x%llx offset=0x%llx length=%llu flags=\n",
+			    pid, rented.handle, rented.offset, rented.length));
+
+	/* what a client leaves behind is returned too */
+	ASSERT_EQ(0, rent(self->fd, size, &rented));
+	close(self->fd);
+	EXPECT_EQ(1, traced(self->text,
+			    "bufpool_return: client=%d handle=0x%llx ", pid,
+			    rented.handle));
+	EXPECT_EQ(3, traced(self->text, " bufpool_rent: "));
+	EXPECT_EQ(3, traced(self->text, " bufpool_return: "));
+	self->fd = -1;
+}
+
+TEST_F(traced, revoke_and_scrub)
+{
+	struct bufpool_rent rented;
+	char *at = rent_mapped(self->fd, 64 * KIB, &rented);
+
+	ASSERT_NE(NULL, at);
+	at[0] = 1;
+	ASSERT_EQ(0, give(self->fd, rented.handle));
+	EXPECT_EQ(0, traced(self->text, " bufpool_revoke: "));
+	ASSERT_EQ(0, rent(self->fd, 64 * KIB, &rented));
+	ASSERT_EQ(0, give_with(self->fd, rented.handle,
+			       BUFPOOL_RETURN_REVOKE));
+	EXPECT_EQ(1, traced(self->text,
+			    "bufpool_revoke: client=%d offset=0x%llx length=%llu\n",
+			    getpid(), rented.offset, rented.length));
+	EXPECT_TRUE(BECOMES(traced(self->text,
+				   "bufpool_scrub: offset=0x%llx length=%llu\n",
+				   rented.offset, rented.length) == 1));
+	EXPECT_EQ(1, traced(self->text, " bufpool_scrub: "));
+}
+
+TEST_F(traced, slab_add_and_remove)
+{
+	__u64 size = 2 * self->info.max_pooled;
+	struct bufpool_rent rented;
+
+	if (size > self->info.max_rent)
+		SKIP(return, "every block is kept when it is returned");
+	ASSERT_EQ(0, rent(self->fd, size, &rented));
+	EXPECT_EQ(1, traced(self->text,
+			    "bufpool_slab_add: offset=0x%llx bytes=%llu block_size=%llu\n",
+			    rented.offset, size, size));
+	EXPECT_EQ(0, traced(self->text, "bufpool_slab_remove: offset=0x%llx ",
+			    rented.offset));
+	ASSERT_EQ(0, give(self->fd, rented.handle));
+	EXPECT_EQ(1, traced(self->text,
+			    "bufpool_slab_remove: offset=0x%llx bytes=%llu block_size=%llu\n",
+			    rented.offset, size, size));
+}
+
+TEST_F(traced, steal)
+{
+	__u64 size = self->info.max_pooled;
+	struct bufpool_rent rented, stolen;
+	int other = pool_open();
+
+	ASSERT_LE(0, other);
+	ASSERT_EQ(0, limit_write(size));
+	ASSERT_EQ(0, rent(self->fd, size, &rented));
+	ASSERT_EQ(0, give(self->fd, rented.handle));
+	ASSERT_EQ(0, rent(other, size, &stolen));
+	EXPECT_EQ(rented.offset, stolen.offset);
+	EXPECT_EQ(1, traced(self->text,
+			    "bufpool_steal: client=%d offset=0x%llx length=%llu\n",
+			    getpid(), rented.offset, rented.length));
+	EXPECT_EQ(1, traced(self->text, " bufpool_steal: "));
+}
+
+TEST_F(traced, wait)
+{
+	struct queue queue = {
+		.size = self->info.max_pooled,
+		.timeout_ns = NSEC_PER_MSEC,
+		.expect = -ETIMEDOUT,
+	};
+	struct bufpool_rent rented;
+	pid_t child;
+
+	ASSERT_EQ(0, limit_write(queue.size));
+	ASSERT_EQ(0, rent(self->fd, queue.size, &rented));
+	EXPECT_EQ(0, in_child(stand_in_line, &queue));
+	EXPECT_EQ(1, traced(self->text,
+			    "bufpool_wait: block_size=%llu waiting=1\n",
+			    queue.size));
+	EXPECT_EQ(1, traced(self->text,
+			    "bufpool_wait_end: block_size=%llu result=%d waited_ns=",
+			    queue.size, -ETIMEDOUT));
+
+	queue.timeout_ns = 0;
+	queue.expect = 0;
+	child = spawn(stand_in_line, &queue);
+	EXPECT_TRUE(class_number_becomes(queue.size, "waiting", 1));
+	ASSERT_EQ(0, give(self->fd, rented.handle));
+	EXPECT_EQ(0, reap(child));
+	EXPECT_EQ(1, traced(self->text,
+			    "bufpool_serve: block_size=%llu task=%d\n",
+			    queue.size, child));
+	EXPECT_EQ(2, traced(self->text,
+			    "bufpool_wait: block_size=%llu waiting=1\n",
+			    queue.size));
+	EXPECT_EQ(1, traced(self->text,
+			    "bufpool_wait_end: block_size=%llu result=0 waited_ns=",
+			    queue.size));
+	EXPECT_EQ(1, traced(self->text, "flags=reused|waited\n"));
+	EXPECT_EQ(1, traced(self->text, "flags=warm|reused\n"));
+	EXPECT_EQ(1, traced(self->text, "waited\n"));
+}
+
+TEST_F(traced, limit_hit_by_the_pool)
+{
+	__u64 size = self->info.max_pooled;
+	struct bufpool_rent rented;
+
+	ASSERT_EQ(0, limit_write(size));
+	ASSERT_EQ(0, rent(self->fd, size, &rented));
+	EXPECT_EQ(0, traced(self->text, " bufpool_limit_hit: "));
+	EXPECT_EQ(-EAGAIN, rent(self->fd, size, &rented));
+	EXPECT_LT(0, traced(self->text,
+			    "bufpool_limit_hit: bound=pool wanted=%llu held=%llu most=%llu\n",
+			    size, size, size));
+	EXPECT_EQ(0, traced(self->text, "bound=quota"));
+	EXPECT_EQ(0, traced(self->text, "bound=ceiling"));
+}
+
+TEST_F(traced, limit_hit_by_the_ceiling)
+{
+	struct bufpool_rent rented;
+
+	ASSERT_EQ(0, set_ceiling(self->fd, 12 * KIB));
+	ASSERT_EQ(0, rent(self->fd, 8 * KIB, &rented));
+	EXPECT_EQ(-EDQUOT, rent(self->fd, 8 * KIB, &rented));
+	EXPECT_EQ(1, traced(self->text,
+			    "bufpool_limit_hit: bound=ceiling wanted=%llu held=%llu most=%llu\n",
+			    8 * KIB, 8 * KIB, 12 * KIB));
+	EXPECT_EQ(1, traced(self->text, " bufpool_limit_hit: "));
+}
+
+/* Give up the capability that a quota does not bind. */
+static int become_bound(void)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &header, data))
+		return -errno;
+	data[CAP_TO_INDEX(CAP_SYS_RESOURCE)].effective &=
+		~CAP_TO_MASK(CAP_SYS_RESOURCE);
+	return syscall(SYS_capset, &header, data) ? -errno : 0;
+}
+
+TEST_F(traced, limit_hit_by_the_quota)
+{
+	__u64 quota = parameter_read("quota");
+	struct bufpool_rent rented;
+	int bound, ret;
+
+	ASSERT_EQ(0, become_bound());
+	bound = pool_open();
+	ASSERT_LE(0, bound);
+	ASSERT_EQ(0, parameter_write("quota", 4 * KIB));
+	ret = rent(bound, 8 * KIB, &rented);
+	ASSERT_EQ(0, parameter_write("quota", quota));
+	EXPECT_EQ(-EDQUOT, ret);
+	EXPECT_EQ(1, traced(self->text,
+			    "bufpool_limit_hit: bound=quota wanted=%llu held=0 most=%llu\n",
+			    8 * KIB, 4 * KIB));
+}
+
+TEST_F(traced, nothing_when_disabled)
+{
+	struct bufpool_rent rented;
+
+	ASSERT_EQ(0, write_text(INSTANCE "events/bufpool/enable", "0"));
+	ASSERT_TRUE(clear_trace());
+	ASSERT_EQ(0, rent(self->fd, 8 * KIB, &rented));
+	ASSERT_EQ(0, give(self->fd, rented.handle));
+	EXPECT_EQ(0, traced(self->text, "bufpool_"));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The module comes and goes while its files are open and read.
+ */
+#include "inside.h"
+#include "kmod.h"
+
+static int module_unload(void)
+{
+	return module_remove("bufpool");
+}
+
+static int module_load(void)
+{
+	const char *ko = getenv("BUFPOOL_KO");
+
+	return module_insert(ko ? ko : "./bufpool.ko", "dyndbg=+p");
+}
+
+/* A reader of the module's files may be on its way out. */
+static int module_unload_soon(void)
+{
+	int ret;
+
+	BECOMES((ret = module_unload()) != -EAGAIN && ret != -EBUSY);
+	return ret;
+}
+
+/* Why the module cannot be unloaded and loaded again, or NULL. */
+static const char *module_is_fixed(void)
+{
+	const char *ko = getenv("BUFPOOL_KO");
+
+	if (access(ko ? ko : "./bufpool.ko", R_OK))
+		return "no module to load: set BUFPOOL_KO";
+	return pool_number("clients") ? "others use the module" : NULL;
+}
+
+FIXTURE(module)
+{
+	unsigned int *looks;
+};
+
+FIXTURE_SETUP(module)
+{
+	if (module_is_fixed())
+		SKIP(return, "%s", module_is_fixed());
+	self->looks = shared_alloc(sizeof(*self->looks));
+	ASSERT_NE(NULL, self->looks);
+}
+
+FIXTURE_TEARDOWN(module)
+{
+	munmap(self->looks, sizeof(*self->looks));
+}
+
+/* Files that were open before the module went belong to no pool afterwards. */
+TEST_F(module, sysfs_open_at_unload)
+{
+	int fds[NR_NUMBERS + NR_CLASS_NUMBERS], nr = 0;
+	char path[PATH_MAX], text[32];
+	unsigned int i;
+
+	for (i = 0; i < NR_NUMBERS; i++) {
+		snprintf(path, sizeof(path), SYSFS "%s", numbers[i].name);
+		fds[nr++] = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	for (i = 0; i < NR_CLASS_NUMBERS; i++) {
+		snprintf(path, sizeof(path), CLASSES "65536/%s",
+			 class_numbers[i]);
+		fds[nr++] = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	while (nr--) {
+		ASSERT_LE(0, fds[nr]);
+		EXPECT_LT(0, pread(fds[nr], text, sizeof(text), 0));
+	}
+
+	ASSERT_EQ(0, module_unload());
+	for (i = 0; i < NR_NUMBERS + NR_CLASS_NUMBERS; i++) {
+		EXPECT_EQ(-1, pread(fds[i], text, sizeof(text), 0));
+		EXPECT_EQ(ENODEV, errno);
+	}
+	EXPECT_EQ(-1, access(SYSFS, F_OK));
+	ASSERT_EQ(0, module_load());
+	for (i = 0; i < NR_NUMBERS + NR_CLASS_NUMBERS; i++) {
+		EXPECT_EQ(-1, pread(fds[i], text, sizeof(text), 0));
+		EXPECT_EQ(ENODEV, errno);
+		close(fds[i]);
+	}
+	EXPECT_EQ(0, pool_number("clients"));
+}
+
+/* An open table keeps the module, and nothing of it stays behind. */
+TEST_F(module, debugfs_open_at_unload)
+{
+	char text[4096];
+	int fd;
+
+	if (access(DEBUGFS, R_OK))
+		SKIP(return, "cannot read " DEBUGFS);
+	fd = open(DEBUGFS, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(-EAGAIN, module_unload());
+	EXPECT_LT(0, read(fd, text, sizeof(text)));
+	close(fd);
+	ASSERT_EQ(0, module_unload_soon());
+	EXPECT_EQ(-1, access("/sys/kernel/debug/bufpool", F_OK));
+	ASSERT_EQ(0, module_load());
+}
+
+/* Look at everything until killed. */
+static int look_on(void *arg)
+{
+	char text[4096], path[PATH_MAX];
+	unsigned int *looks = arg, i;
+
+	for (;;) {
+		for (i = 0; i < NR_NUMBERS; i++)
+			pool_number(numbers[i].name);
+		for (i = 0; i < NR_CLASS_NUMBERS; i++) {
+			snprintf(path, sizeof(path), CLASSES "4096/%s",
+				 class_numbers[i]);
+			file_read(path, text, sizeof(text));
+		}
+		file_read(DEBUGFS, text, sizeof(text));
+		__atomic_add_fetch(looks, 1, __ATOMIC_RELEASE);
+	}
+	return 0;
+}
+
+TEST_F(module, looking_while_it_comes_and_goes)
+{
+	pid_t child[2];
+	int i;
+
+	for (i = 0; i < 2; i++)
+		child[i] = spawn(look_on, self->looks);
+	for (i = 1; i <= 3; i++) {
+		EXPECT_TRUE(word_reaches(self->looks, 4 * i));
+		EXPECT_EQ(0, module_unload_soon());
+		EXPECT_EQ(0, module_load());
+	}
+	for (i = 0; i < 2; i++) {
+		kill(child[i], SIGKILL);
+		EXPECT_EQ(-SIGKILL, reap(child[i]));
+	}
+}
+
+TEST_HARNESS_MAIN

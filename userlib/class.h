@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The classes of a pool, as its provider enumerates them
+ *
+ * The table has only classes of a backing that this library knows, so a class is
+ * named here by its position in the table, and by its number (@nr) only in handles.
+ * Positions go by block size, smallest first. Nothing changes after init.
+ */
+#ifndef BUFPOOL_CLASS_H
+#define BUFPOOL_CLASS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "handle.h"
+#include "provider.h"
+
+struct bufpool_class {
+	size_t block_size;		/* bytes, a power of two */
+	__u64 offset;			/* mmap offset of the first block */
+	__u64 span;			/* bytes of offsets from there on */
+	unsigned char shift;		/* log2 of @block_size */
+	unsigned char nr;		/* the provider's number of this class */
+	bool is_pooled;			/* its blocks are kept when they are returned */
+};
+
+/* One more than the largest bufpool_order() */
+#define BUFPOOL_ORDERS	64
+
+struct bufpool_classes {
+	unsigned int count;
+	struct bufpool_class of[BUFPOOL_CLASSES_MAX];
+	unsigned char for_order[BUFPOOL_ORDERS]; /* @count: no block is so large */
+	size_t max_pooled;		/* bytes in the largest block that is kept */
+	__u64 span;			/* the shortest of all classes */
+};
+
+/*
+ * 0 or -errno; -ENOTTY where the library knows none of the classes. @nr_classes is
+ * how many the provider has, which has given its info before.
+ */
+int bufpool_classes_init(struct bufpool_classes *classes,
+			 struct bufpool_provider *provider,
+			 unsigned int nr_classes);
+
+/* The class that has this offset; @count where none has. */
+unsigned int bufpool_classes_at(const struct bufpool_classes *classes,
+				__u64 offset);
+
+/* log2 of the smallest power of two of at least @size, which is 1 to 2^63 */
+static inline unsigned int bufpool_order(size_t size)
+{
+	return 63 - __builtin_clzll(2ULL * size - 1);
+}
+
+/* The class with the smallest blocks of at least @size bytes; @count: there is none. */
+static inline unsigned int
+bufpool_classes_for(const struct bufpool_classes *classes, size_t size)
+{
+	return classes->for_order[bufpool_order(size)];
+}
+
+static inline const struct bufpool_class *
+bufpool_classes_largest(const struct bufpool_classes *classes)
+{
+	return &classes->of[classes->count - 1];
+}
+
+#endif /* BUFPOOL_CLASS_H */

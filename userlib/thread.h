@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A thread: its caches in the pools that it uses, and whether it is in a call
+ *
+ * The list of a thread's caches is its own. The *registry* is held while a thread
+ * ends or a pool is closed, so that neither happens in the middle of the other, and
+ * while a process forks.
+ */
+#ifndef BUFPOOL_THREAD_H
+#define BUFPOOL_THREAD_H
+
+#include "pool.h"
+
+/* This thread's caches, the latest used first; or bufpool_cache_none */
+extern __thread struct bufpool_cache *bufpool_cache_mine
+	__attribute__((tls_model("initial-exec")));
+
+/* All zero: no pool's */
+extern struct bufpool_cache bufpool_cache_none;
+
+/* Whether the end of threads will be seen, without which they can have no caches. */
+bool bufpool_threads_prepare(void);
+
+/* This thread's cache in a pool, or NULL where it has none and gets none. */
+struct bufpool_cache *bufpool_thread_cache(struct bufpool *pool);
+
+/* Destroy the caches of a pool, among them what threads have of it. */
+void bufpool_threads_part(struct bufpool *pool);
+
+/*
+ * 0, and calls of the thread's signal handlers are refused until leave(); or
+ * -EDEADLK in such a handler. Whatever takes locks that a call may take is in
+ * between.
+ */
+int bufpool_thread_enter(void);
+void bufpool_thread_leave(void);
+
+#endif /* BUFPOOL_THREAD_H */
