@@ -9,8 +9,7 @@
 
 #define PAGE		(4 * KIB)
 #define LARGER		(8 * KIB)
-#define LIMIT		(4 * MIB)
-#define MOST		64
+#define KEPT		64			/* warm blocks of a class */
 #define STEPS		20000
 
 FIXTURE(ceiling)
@@ -40,7 +39,7 @@ static __u64 counted(int fd)
 
 static int rent_some(int fd, __u64 size, int count, __u64 *handles)
 {
-	struct bufpool_block blocks[MOST];
+	struct bufpool_block blocks[KEPT];
 	int i, ret = rent_many(fd, size, count, blocks);
 
 	for (i = 0; i < ret; i++)
@@ -69,13 +68,13 @@ TEST_F(ceiling, counts_warm_blocks)
 
 TEST_F(ceiling, has_all_warm_blocks_give_way)
 {
-	__u64 handles[MOST];
+	__u64 handles[KEPT];
 
-	ASSERT_EQ(0, set_ceiling(self->fd, MOST * PAGE));
-	ASSERT_EQ(MOST, rent_some(self->fd, PAGE, MOST, handles));
-	ASSERT_EQ(MOST, give_many(self->fd, handles, MOST));
-	ASSERT_EQ(0, rent(self->fd, MOST * PAGE, &self->rent));
-	EXPECT_EQ(MOST * PAGE, counted(self->fd));
+	ASSERT_EQ(0, set_ceiling(self->fd, KEPT * PAGE));
+	ASSERT_EQ(KEPT, rent_some(self->fd, PAGE, KEPT, handles));
+	ASSERT_EQ(KEPT, give_many(self->fd, handles, KEPT));
+	ASSERT_EQ(0, rent(self->fd, KEPT * PAGE, &self->rent));
+	EXPECT_EQ(KEPT * PAGE, counted(self->fd));
 	EXPECT_EQ(0, stats_of(self->fd).client_warm_blocks);
 }
 
@@ -133,7 +132,7 @@ TEST_F(ceiling, is_never_passed)
 	const __u64 ceiling = 128 * KIB;
 	unsigned int steps = often(STEPS), step;
 	__u64 seed = random_seed(), passed = 0, rented = 0;
-	__u64 handles[MOST];
+	__u64 handles[KEPT];
 	int held = 0, got;
 
 	ASSERT_EQ(0, set_ceiling(self->fd, ceiling));
@@ -141,7 +140,7 @@ TEST_F(ceiling, is_never_passed)
 		__u64 size = sizes[next_random(&seed) % ARRAY_SIZE(sizes)];
 		int count = 1 + next_random(&seed) % 4;
 
-		if (next_random(&seed) % 2 && held + count <= MOST) {
+		if (next_random(&seed) % 2 && held + count <= KEPT) {
 			got = rent_some(self->fd, size, count, handles + held);
 			ASSERT_TRUE(got > 0 || got == -EDQUOT);
 			held += got > 0 ? got : 0;

@@ -7,8 +7,6 @@
 
 #include <sys/ptrace.h>
 
-#define BLOCK		(1 * MIB)
-#define ALL		4			/* blocks within the limit */
 #define WAITERS		3
 #define AN_HOUR_NS	(3600 * 1000 * NSEC_PER_MSEC)
 #define SHORT_MS	200			/* deadlines that are to pass */
@@ -46,7 +44,7 @@ FIXTURE_SETUP(place)
 
 	self->fd = pool_open();
 	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, limit_write(ALL * BLOCK));
+	ASSERT_EQ(0, limit_write(LIMIT));
 	ASSERT_EQ(ALL, drain(self->fd, BLOCK, self->blocks, ALL));
 	self->line = shared_alloc(sizeof(*self->line));
 	ASSERT_NE(NULL, self->line);
@@ -80,15 +78,10 @@ FIXTURE_TEARDOWN(place)
 /* Wait until a waiter that was interrupted waits again, beside @others. */
 static bool waits_again(int fd, struct line *line, pid_t pid, __u64 others)
 {
-	__u64 end = now_ms() + SOON_MS;
+	const int *answer = &line->places[0].answer;
 
-	while (stats_of(fd).waiting != others + 1) {
-		/* It has returned, or time is up. */
-		if (line->places[0].answer <= 0 || now_ms() > end)
-			return false;
-		sleep_ms(1);
-	}
-	return task_sleeps(pid, pid);
+	return BECOMES(*answer <= 0 || stats_of(fd).waiting == others + 1) &&
+	       *answer > 0 && task_sleeps(pid, pid);
 }
 
 #define WAITS_AGAIN(others)						\
@@ -136,23 +129,25 @@ TEST_F(place, delays_nobody_while_stopped)
 	EXPECT_EQ(2, SERVED_NEXT(2));
 }
 
-static bool signal_is_taken(pid_t pid)
+static bool has_signal(pid_t pid)
 {
-	__u64 end = now_ms() + SOON_MS;
 	char path[64], line[128];
-	bool pending = true;
+	bool pending = false;
+	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	while (pending && now_ms() < end) {
-		FILE *file = fopen(path, "re");
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (!strncmp(line, "ShdPnd:", 7))
+			pending = strtoull(line + 7, NULL, 16);
+	if (file)
+		fclose(file);
+	return pending;
+}
 
-		while (file && fgets(line, sizeof(line), file))
-			if (!strncmp(line, "ShdPnd:", 7))
-				pending = strtoull(line + 7, NULL, 16);
-		if (file)
-			fclose(file);
-	}
-	return !pending;
+static bool signal_is_taken(pid_t pid)
+{
+	return BECOMES(!has_signal(pid));
 }
 
 TEST_F(place, survives_restarting_signals)
@@ -192,19 +187,14 @@ static bool cgroup_write(const char *file, const char *text)
 	return !write_text(path, text);
 }
 
-static bool frozen_becomes(const char *want)
+static bool events_say(const char *want)
 {
-	__u64 end = now_ms() + SOON_MS;
-	char text[128] = "";
+	int fd = open(CGROUP "/cgroup.events", O_RDONLY | O_CLOEXEC);
+	char text[128];
+	ssize_t len = read(fd, text, sizeof(text) - 1);
 
-	while (!strstr(text, want) && now_ms() < end) {
-		int fd = open(CGROUP "/cgroup.events", O_RDONLY | O_CLOEXEC);
-		ssize_t len = read(fd, text, sizeof(text) - 1);
-
-		text[len > 0 ? len : 0] = '\0';
-		close(fd);
-		sleep_ms(1);
-	}
+	text[len > 0 ? len : 0] = '\0';
+	close(fd);
 	return strstr(text, want);
 }
 
@@ -219,9 +209,9 @@ TEST_F(place, survives_the_cgroup_freezer)
 	snprintf(pid, sizeof(pid), "%d", self->pids[0]);
 	ASSERT_TRUE(cgroup_write("cgroup.procs", pid));
 	ASSERT_TRUE(cgroup_write("cgroup.freeze", "1"));
-	ASSERT_TRUE(frozen_becomes("frozen 1"));
+	ASSERT_TRUE(BECOMES(events_say("frozen 1")));
 	ASSERT_TRUE(cgroup_write("cgroup.freeze", "0"));
-	ASSERT_TRUE(frozen_becomes("frozen 0"));
+	ASSERT_TRUE(BECOMES(events_say("frozen 0")));
 	ASSERT_TRUE(WAITS_AGAIN(WAITERS - 1));
 	for (i = 0; i < WAITERS; i++)
 		EXPECT_EQ(i, SERVED_NEXT(i));
@@ -276,7 +266,7 @@ FIXTURE_SETUP(deadline)
 {
 	self->fd = pool_open();
 	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, limit_write(ALL * BLOCK));
+	ASSERT_EQ(0, limit_write(LIMIT));
 	ASSERT_EQ(ALL, drain(self->fd, BLOCK, self->blocks, ALL));
 	self->line = shared_alloc(sizeof(*self->line));
 	ASSERT_NE(NULL, self->line);

@@ -7,8 +7,6 @@
 
 #include <sys/time.h>
 
-#define BLOCK		(1 * MIB)
-#define ALL		4			/* blocks within the limit */
 #define A_DAY_NS	(24 * 3600 * 1000 * NSEC_PER_MSEC)
 #define SHORT_MS	200			/* deadlines that are to pass */
 #define INTERRUPTIONS	1200
@@ -155,7 +153,7 @@ FIXTURE_SETUP(resume)
 {
 	self->fd = pool_open();
 	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, limit_write(ALL * BLOCK));
+	ASSERT_EQ(0, limit_write(LIMIT));
 	ASSERT_EQ(ALL, drain(self->fd, BLOCK, self->blocks, ALL));
 	self->line = shared_alloc(sizeof(*self->line));
 	ASSERT_NE(NULL, self->line);
@@ -285,7 +283,7 @@ FIXTURE_SETUP(deadline)
 {
 	self->fd = pool_open();
 	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, limit_write(ALL * BLOCK));
+	ASSERT_EQ(0, limit_write(LIMIT));
 	ASSERT_EQ(ALL, drain(self->fd, BLOCK, self->blocks, ALL));
 	self->caller = shared_alloc(sizeof(*self->caller));
 	ASSERT_NE(NULL, self->caller);
