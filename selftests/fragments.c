@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Growth while memory is free in single pages only, between pages that cannot be
+ * moved: blocks of a page need no more than that.
+ */
+#include "pressure.h"
+
+#include <sys/resource.h>
+
+#define PAGE		4096
+#define IN_PIPE		256			/* pages that a pipe can hold */
+#define PIPES		256			/* of both kinds together */
+#define LEAVE		(448 * MIB)		/* of the memory, to begin with */
+#define RESERVE		(96 * MIB)		/* of that, free all the time */
+
+/* Pages of two kinds in turn, so that ending one leaves single pages. */
+struct pages {
+	int stay[PIPES / 2][2];
+	int go[PIPES / 2][2];
+	int pipes;
+	__u64 bytes;
+};
+
+static void __attribute__((constructor)) need_plain_objects(void)
+{
+	if (!access("/sys/kernel/debug/kmemleak", F_OK))
+		skip_all("here a page takes more than one: objects have red zones");
+}
+
+FIXTURE(fragments)
+{
+	int fd;
+	struct pages *pages;
+	__u64 hugepages;
+	__u64 free_before;
+};
+
+static __u64 free_bytes(void)
+{
+	return memory_number("MemFree") * KIB;
+}
+
+static bool open_pipe(int ends[2])
+{
+	return !pipe2(ends, O_CLOEXEC | O_NONBLOCK) &&
+	       fcntl(ends[1], F_SETPIPE_SZ, IN_PIPE * PAGE) >= 0;
+}
+
+static bool fill_pipes(struct pages *pages, int stay, int go)
+{
+	static char page[PAGE] = { 1 };
+	int i;
+
+	for (i = 0; i < IN_PIPE; i++) {
+		if (write(stay, page, PAGE) != PAGE ||
+		    write(go, page, PAGE) != PAGE)
+			return false;
+		pages->bytes += PAGE;
+	}
+	return true;
+}
+
+/* Pages in pipes cannot be moved, and are taken one by one. */
+static bool take_pages(struct pages *pages)
+{
+	int *nr = &pages->pipes;
+
+	while (free_bytes() > RESERVE && *nr < PIPES / 2) {
+		if (!open_pipe(pages->stay[*nr]) || !open_pipe(pages->go[*nr]) ||
+		    !fill_pipes(pages, pages->stay[*nr][1], pages->go[*nr][1]))
+			return false;
+		++*nr;
+	}
+	return true;
+}
+
+static void give_every_other(struct pages *pages)
+{
+	int i;
+
+	for (i = 0; i < pages->pipes; i++) {
+		close(pages->go[i][0]);
+		close(pages->go[i][1]);
+	}
+}
+
+/* Huge pages take what is too much to be filled page by page. */
+FIXTURE_SETUP(fragments)
+{
+	struct rlimit many = { 2048, 2048 };
+	__u64 available, huge;
+
+	self->fd = pool_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &many));
+	write_text("/proc/sys/fs/pipe-user-pages-soft", "0");
+	self->pages = calloc(1, sizeof(*self->pages));
+	ASSERT_NE(NULL, self->pages);
+	self->hugepages = memory_number("HugePages_Total");
+	huge = memory_number("Hugepagesize") * KIB;
+	available = memory_number("MemAvailable") * KIB;
+	if (huge && available > LEAVE)
+		set_nr_hugepages(self->hugepages + (available - LEAVE) / huge);
+	EXPECT_TRUE(take_pages(self->pages));
+	self->free_before = free_bytes();
+	give_every_other(self->pages);
+}
+
+FIXTURE_TEARDOWN(fragments)
+{
+	close(self->fd);
+	write_text("/sys/class/misc/bufpool/trim", "1");
+	set_nr_hugepages(self->hugepages);
+	parameters_restore();
+}
+
+/* What the system keeps back for itself. */
+static __u64 kept_back(void)
+{
+	FILE *file = fopen("/proc/sys/vm/min_free_kbytes", "re");
+	unsigned long long kib = 0;
+
+	if (!file || fscanf(file, "%llu", &kib) != 1)
+		kib = 0;
+	if (file)
+		fclose(file);
+	return kib * KIB;
+}
+
+/* What can be had of the memory in one piece, and half of the single pages. */
+TEST_F(fragments, are_enough_for_pages)
+{
+	__u64 want = self->free_before + self->pages->bytes / 2 - kept_back();
+	struct bufpool_block *blocks;
+
+	want -= want % MIB;
+	TH_LOG("%llu MiB in one piece, %llu MiB in pages, %llu MiB to be rented",
+	       self->free_before / MIB, self->pages->bytes / MIB, want / MIB);
+	ASSERT_LE(RESERVE / 2, self->pages->bytes);
+	blocks = calloc(want / PAGE, sizeof(*blocks));
+	ASSERT_NE(NULL, blocks);
+	ASSERT_EQ(0, limit_write(want));
+	EXPECT_EQ((int)(want / PAGE), drain(self->fd, PAGE, blocks, want / PAGE));
+	EXPECT_EQ(want, in_use(self->fd));
+}
+
+TEST_HARNESS_MAIN
