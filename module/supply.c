@@ -193,8 +193,8 @@ bool bufpool_supply_drop_idle(struct bufpool_pool *pool, size_t bytes)
 /* How often a task makes room for a slab that others take, before it gives up. */
 #define CHARGE_TRIES	8
 
-/* Charge a slab; where the pool is full, wholly free slabs give way. */
-static int supply_charge(struct bufpool_class *class)
+/* Charge bytes for a class; where the pool is full, wholly free slabs give way. */
+static int supply_charge(struct bufpool_class *class, size_t bytes)
 {
 	struct bufpool_pool *pool = class->pool;
 	unsigned int tries = CHARGE_TRIES;
@@ -202,35 +202,37 @@ static int supply_charge(struct bufpool_class *class)
 	for (;;) {
 		unsigned long limit = READ_ONCE(pool->config.limit);
 
-		if (bufpool_budget_charge(&pool->pinned, class->slab_size, limit))
+		if (bufpool_budget_charge(&pool->pinned, bytes, limit))
 			return 0;
 		if (class->slab_size > limit)
 			return -EDQUOT;
 		if (!tries-- ||
-		    !bufpool_supply_drop_idle(pool, bufpool_pool_missing(pool, class->slab_size)))
+		    !bufpool_supply_drop_idle(pool, bufpool_pool_missing(pool, bytes)))
 			return -EAGAIN;
 	}
 }
 
 /*
- * Make a slab that has been charged. Where there is no contiguous memory it is a
- * small one, and so are the next, for a while: each try costs the system a lot.
+ * Where there was no contiguous memory a moment ago only small slabs are made: each
+ * try of a whole one costs the system a lot.
  */
-static struct bufpool_slab *supply_create(struct bufpool_class *class)
+static bool supply_makes_small(const struct bufpool_class *class)
 {
-	struct bufpool_slab *slab;
+	return class->small && time_before(jiffies, READ_ONCE(class->small_until));
+}
 
-	if (!class->small ||
-	    !time_before(jiffies, READ_ONCE(class->small_until))) {
-		slab = bufpool_slab_create(class, class->per_slab);
-		if (!IS_ERR(slab) || !class->small)
-			return slab;
-		WRITE_ONCE(class->small_until, jiffies + HZ / 10);
-	}
+/* Make a slab of so many bytes, which are charged, or else a small one. */
+static struct bufpool_slab *supply_create(struct bufpool_class *class,
+					  size_t bytes)
+{
+	struct bufpool_slab *slab = bufpool_slab_create(class, bytes >> class->shift);
+
+	if (!IS_ERR(slab) || !class->small || bytes != class->slab_size)
+		return slab;
+	WRITE_ONCE(class->small_until, jiffies + HZ / 10);
 	slab = bufpool_slab_create(class, 1);
 	if (!IS_ERR(slab))
-		supply_uncharge(class->pool,
-				class->slab_size - bufpool_slab_bytes(slab));
+		supply_uncharge(class->pool, bytes - bufpool_slab_bytes(slab));
 	return slab;
 }
 
@@ -248,17 +250,19 @@ static struct bufpool_slab *supply_create(struct bufpool_class *class)
  */
 int bufpool_supply_grow(struct bufpool_class *class, struct bufpool_blk **keep)
 {
+	size_t bytes = supply_makes_small(class) ?
+		       bufpool_class_block_size(class) : class->slab_size;
 	struct bufpool_pool *pool = class->pool;
 	struct bufpool_slab *slab;
-	int err = supply_charge(class);
+	int err = supply_charge(class, bytes);
 
 	if (err)
 		return err;
-	slab = supply_create(class);
-	if (IS_ERR(slab) && bufpool_supply_drop_idle(pool, class->slab_size))
-		slab = supply_create(class);
+	slab = supply_create(class, bytes);
+	if (IS_ERR(slab) && bufpool_supply_drop_idle(pool, bytes))
+		slab = supply_create(class, bytes);
 	if (IS_ERR(slab)) {
-		supply_uncharge(pool, class->slab_size);
+		supply_uncharge(pool, bytes);
 		return PTR_ERR(slab);
 	}
 	supply_add(class, slab, keep);
