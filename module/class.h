@@ -99,6 +99,12 @@ static inline size_t bufpool_class_block_size(const struct bufpool_class *class)
 	return 1UL << class->shift;
 }
 
+/* Bytes in the smallest slab that a class can have. */
+static inline size_t bufpool_class_least_slab(const struct bufpool_class *class)
+{
+	return class->small ? bufpool_class_block_size(class) : class->slab_size;
+}
+
 static inline bool bufpool_slab_is_small(const struct bufpool_slab *slab)
 {
 	return slab->nr_blks != slab->class->per_slab;

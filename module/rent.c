@@ -254,7 +254,7 @@ struct bufpool_blk *bufpool_rent_find(struct bufpool_request *request)
 static bool rent_could_grow(struct bufpool_class *class)
 {
 	struct bufpool_pool *pool = class->pool;
-	size_t missing = bufpool_pool_missing(pool, class->slab_size);
+	size_t missing = bufpool_pool_missing(pool, bufpool_class_least_slab(class));
 
 	if (!bufpool_waitq_is_turn(class, BUFPOOL_NO_TICKET))
 		return false;

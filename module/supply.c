@@ -250,12 +250,17 @@ static struct bufpool_slab *supply_create(struct bufpool_class *class,
  */
 int bufpool_supply_grow(struct bufpool_class *class, struct bufpool_blk **keep)
 {
-	size_t bytes = supply_makes_small(class) ?
-		       bufpool_class_block_size(class) : class->slab_size;
+	size_t least = bufpool_class_least_slab(class);
+	size_t bytes = supply_makes_small(class) ? least : class->slab_size;
 	struct bufpool_pool *pool = class->pool;
 	struct bufpool_slab *slab;
 	int err = supply_charge(class, bytes);
 
+	/* what is left of the limit is as good */
+	if (err == -EAGAIN && bytes != least) {
+		bytes = least;
+		err = supply_charge(class, bytes);
+	}
 	if (err)
 		return err;
 	slab = supply_create(class, bytes);
