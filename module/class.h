@@ -158,7 +158,7 @@ bufpool_class_report(const struct bufpool_class *class, u32 place,
 	report->length = bufpool_class_block_size(class);
 }
 
-/* The same of a block that is in transit or the caller's. */
+/* The same of a block that the caller, or its client, owns. */
 static __always_inline void bufpool_blk_report(struct bufpool_blk *blk,
 					       struct bufpool_block *report)
 {

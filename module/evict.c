@@ -16,8 +16,9 @@
 #define EVICT_TRIES	32
 
 /*
- * The same for a thief. Where the order was wrong, or the block cannot be had
- * without waiting, put the stack where it belongs. Return: the block, or NULL.
+ * Claim a stack's bottom block for a thief. Where the order was wrong, or the block
+ * cannot be had without waiting, put the stack where it belongs. Return: the block,
+ * or NULL.
  */
 static struct bufpool_blk *evict_try_claim(struct bufpool_warm *warm)
 {
@@ -52,8 +53,8 @@ static void evict_blk(struct bufpool_client *client, struct bufpool_blk *blk)
 }
 
 /*
- * Take the longest unused block of a stack, without waiting for anybody. The caller
- * holds a reference to the client. Return: the block, in transit, or NULL.
+ * Take the longest unused block of a stack, without waiting for its client, to which
+ * the caller holds a reference. Return: the block, which the caller owns, or NULL.
  */
 static struct bufpool_blk *evict_try(struct bufpool_warm *warm)
 {
@@ -161,7 +162,7 @@ static struct bufpool_blk *evict_steal_from(struct bufpool_warm *warm)
  * Looks at a bounded number of stacks, and waits for no client. May sleep; the caller
  * holds no client's lock.
  *
- * Return: the block, in transit and maybe dirty, or NULL if none was found.
+ * Return: the block, which the caller owns, maybe dirty; or NULL if none was found.
  */
 struct bufpool_blk *bufpool_evict_steal(struct bufpool_pool *pool,
 				       struct bufpool_class *class)
@@ -328,7 +329,7 @@ static size_t evict_age_class(struct bufpool_class *class, unsigned long since,
  * @since: those unused since before then, in jiffies
  * @bytes: about so many
  *
- * Waits for nobody, and may be called from reclaim.
+ * Waits for no client, and may be called from reclaim.
  *
  * Return: how many bytes.
  */

@@ -245,7 +245,7 @@ static void pool_snapshot(struct bufpool_pool *pool, struct bufpool_stats *stats
 	u64 out;
 
 	do {
-		/* each pairs with bufpool_budget_uncharge_pool() */
+		/* each pairs with supply_uncharge() */
 		uncharges = atomic_long_read_acquire(&pool->uncharges);
 		out = bufpool_supply_out(pool);
 		stats->pinned = atomic_long_read_acquire(&pool->pinned.used);

@@ -2,9 +2,9 @@
 /*
  * Rentals: what a client does with blocks.
  *
- * Renting ends with publishing: until then the blocks are in transit, so a call
- * that cannot tell its caller what it got puts them back as if it had never been.
- * Returning begins with claiming: from then on the blocks are in transit, and of
+ * Renting ends with publishing: until then the call owns the blocks, so one that
+ * cannot tell its caller what it got puts them back as if it had never been.
+ * Returning begins with claiming: from then on the call owns the blocks, and of
  * several returns of one block exactly one succeeds.
  *
  * What a client holds, rented and warm, is charged to it and to its user when a
@@ -321,7 +321,7 @@ void bufpool_rental_publish(struct bufpool_client *client,
  * @class: of which size
  * @report: is filled in
  *
- * The short way. Nothing is in transit: the block is the client's all the time,
+ * The short way. The block is the client's all the time,
  * and its page-table entries stay as they are.
  *
  * Return: whether it is rented, if there is one and the ceiling admits it.
@@ -354,7 +354,7 @@ bool bufpool_rental_rent_fast(struct bufpool_client *client,
 	return blk;
 }
 
-/* Put back blocks in transit that this client could reach. */
+/* Put back blocks that were taken from this client, which may reach them still. */
 static void rental_give_up(struct bufpool_client *client,
 			   struct list_head *batch, bool clear)
 {
@@ -414,7 +414,7 @@ void bufpool_rental_abort(struct bufpool_client *client,
 	bufpool_pool_wake_waiters(client->pool);
 }
 
-/* End a rental: the block is in transit on the batch. */
+/* End a rental: the block is on the batch, and the caller owns it. */
 static void rental_end(struct bufpool_client *client, struct bufpool_blk *blk,
 		       struct list_head *batch)
 {

@@ -131,7 +131,7 @@ u64 bufpool_supply_warm(struct bufpool_pool *pool)
 	return bytes;
 }
 
-/* Bytes that nobody rents; at the most so many can become idle slabs. */
+/* Bytes that are not rented; at the most so many can become idle slabs. */
 size_t bufpool_supply_unused(struct bufpool_pool *pool)
 {
 	u64 pinned = bufpool_budget_used(&pool->pinned);
@@ -239,7 +239,7 @@ static struct bufpool_slab *supply_create(struct bufpool_class *class,
 /**
  * bufpool_supply_grow - add a slab
  * @class: whose
- * @keep: gets a block, in transit, if waiters leave one; or NULL
+ * @keep: gets a block, for the caller to own, if waiters leave one; or NULL
  *
  * Where the pool is at its limit, or the system without memory, wholly free
  * slabs of other classes give way. Memory is had and zeroed without a lock, so
@@ -276,7 +276,7 @@ int bufpool_supply_grow(struct bufpool_class *class, struct bufpool_blk **keep)
 
 /**
  * bufpool_supply_put_or_take - let a block go back to its class
- * @blk: in transit; nothing can reach its memory
+ * @blk: the caller's; nothing can reach its memory
  * @keep: gets it, if no waiter does; or NULL
  *
  * It goes to the first waiter, else to the caller or the free list; a slab that

@@ -194,7 +194,7 @@ unsigned int bufpool_warm_room(struct bufpool_client *client,
 	return most > nr ? most - nr : 0;
 }
 
-/* Take the bottom block from its client; it is in transit then. */
+/* Take the bottom block from its client; the caller owns it then. */
 struct bufpool_blk *bufpool_warm_claim(struct bufpool_warm *warm)
 {
 	struct bufpool_blk *blk = bufpool_warm_bottom(warm);

@@ -17,7 +17,7 @@
  * @bottom: the longest unused block is at blks[@bottom & @mask]
  * @top: the next block goes to blks[@top & @mask]
  *
- * The client pushes and pops at the top; whoever evicts takes from the bottom.
+ * The client pushes and pops at the top; eviction takes from the bottom.
  */
 struct bufpool_warm {
 	struct bufpool_client *client;
