@@ -312,7 +312,9 @@ static int run_rent_many(struct call *call)
 				   args->timeout_ns);
 	if (IS_ERR(request.class))
 		return PTR_ERR(request.class);
-	if (probe_replies(args->blocks, args->count) ||
+	/* warm blocks cost little */
+	if ((!bufpool_rental_has_warm(client_of(call), request.class, args->count) &&
+	     probe_replies(args->blocks, args->count)) ||
 	    get_wait_id(&request, args->size >=
 				  offsetofend(struct bufpool_rent_many, wait_id),
 			&to->wait_id))

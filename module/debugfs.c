@@ -12,6 +12,7 @@
 #include "bufpool.h"
 
 static void *clients_start(struct seq_file *m, loff_t *pos)
+	__acquires(RCU)
 {
 	struct bufpool_pool *pool = m->private;
 
@@ -28,6 +29,7 @@ static void *clients_next(struct seq_file *m, void *v, loff_t *pos)
 }
 
 static void clients_stop(struct seq_file *m, void *v)
+	__releases(RCU)
 {
 	rcu_read_unlock();
 }

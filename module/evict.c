@@ -109,7 +109,7 @@ static struct bufpool_warm *evict_first_of_user(struct bufpool_user *user)
 
 /* Whether a class has a stack, and since when that is unused. */
 static bool evict_oldest_of_class(struct bufpool_class *class,
-				 unsigned long *since)
+				  unsigned long *since)
 {
 	struct bufpool_lru_entry *entry;
 
@@ -165,7 +165,7 @@ static struct bufpool_blk *evict_steal_from(struct bufpool_warm *warm)
  * Return: the block, which the caller owns, maybe dirty; or NULL if none was found.
  */
 struct bufpool_blk *bufpool_evict_steal(struct bufpool_pool *pool,
-				       struct bufpool_class *class)
+					struct bufpool_class *class)
 {
 	struct bufpool_blk *blk = NULL;
 	unsigned int tries;
@@ -201,7 +201,7 @@ struct bufpool_blk *bufpool_evict_steal_from_user(struct bufpool_user *user)
 
 /* A stack's bottom block is taken by its own client, which waits for its faults. */
 static struct bufpool_blk *evict_claim_own(struct bufpool_client *client,
-					  struct bufpool_warm *warm)
+					   struct bufpool_warm *warm)
 {
 	struct bufpool_blk *blk = NULL;
 
@@ -214,7 +214,7 @@ static struct bufpool_blk *evict_claim_own(struct bufpool_client *client,
 
 /* Give the bottom block of an own stack to the free list. Return: its bytes, or 0. */
 static size_t evict_give_up(struct bufpool_client *client,
-			   struct bufpool_warm *warm)
+			    struct bufpool_warm *warm)
 {
 	struct bufpool_blk *blk = evict_claim_own(client, warm);
 	size_t bytes;
@@ -281,7 +281,7 @@ u64 bufpool_evict_trim(struct bufpool_client *client, u64 min_size)
 	u64 bytes = 0;
 	unsigned int nr, left;
 
-	for (nr = 0; nr < BUFPOOL_MAX_CLASSES; nr++) {
+	for (nr = 0; nr < client->pool->nr_classes; nr++) {
 		struct bufpool_warm *warm = READ_ONCE(client->warm[nr]);
 
 		if (!warm || bufpool_class_block_size(warm->class) < min_size)
@@ -297,7 +297,7 @@ u64 bufpool_evict_trim(struct bufpool_client *client, u64 min_size)
 
 /* Age blocks of one class. Return: how many bytes. */
 static size_t evict_age_class(struct bufpool_class *class, unsigned long since,
-			     size_t bytes)
+			      size_t bytes)
 {
 	unsigned int misses = 0;
 	unsigned long oldest;
@@ -334,7 +334,7 @@ static size_t evict_age_class(struct bufpool_class *class, unsigned long since,
  * Return: how many bytes.
  */
 size_t bufpool_evict_age(struct bufpool_pool *pool, unsigned long since,
-			size_t bytes)
+			 size_t bytes)
 {
 	size_t done = 0;
 	unsigned int nr;

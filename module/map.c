@@ -66,7 +66,9 @@ static void map_unpin(struct bufpool_client *client, struct bufpool_blk *blk)
 	bool last;
 
 	spin_lock(&client->lock);
-	last = !--blk->pins;
+	last = blk->pins == 1;
+	/* pairs with bufpool_map_synchronize() */
+	smp_store_release(&blk->pins, blk->pins - 1);
 	spin_unlock(&client->lock);
 	if (last && wq_has_sleeper(&client->unpinned))
 		wake_up_all(&client->unpinned);
@@ -265,15 +267,9 @@ static bool map_is_unpinned(struct bufpool_client *client,
 	return ret;
 }
 
-/**
- * bufpool_map_synchronize - let those faults end that have a block pinned
- * @client: owned it; the caller acts for that client
- * @blk: the block, which the caller owns
- *
- * Step 2 at the top of this file. May sleep.
- */
-void bufpool_map_synchronize(struct bufpool_client *client,
-			     struct bufpool_blk *blk)
+/* For bufpool_map_synchronize(). */
+void bufpool_map_wait_unpinned(struct bufpool_client *client,
+			       struct bufpool_blk *blk)
 {
 	wait_event(client->unpinned, map_is_unpinned(client, blk));
 }

@@ -17,7 +17,7 @@
 #define MIN_SLAB_SIZE	(PAGE_SIZE << PAGE_ALLOC_COSTLY_ORDER)
 
 static int config_check_power(const char *what, unsigned long value, size_t least,
-		       size_t most)
+			      size_t most)
 {
 	if (is_power_of_2(value) && value >= least && value <= most)
 		return 0;
@@ -27,7 +27,7 @@ static int config_check_power(const char *what, unsigned long value, size_t leas
 }
 
 static int config_check_range(const char *what, unsigned long value,
-		       unsigned long least, unsigned long most)
+			      unsigned long least, unsigned long most)
 {
 	if (value >= least && value <= most)
 		return 0;

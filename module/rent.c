@@ -49,7 +49,7 @@ static size_t rent_rest(const struct bufpool_request *request,
  * Return: whether ceiling and quota admit it.
  */
 static bool rent_charge_rest(const struct bufpool_request *request,
-				     struct bufpool_blk *blk)
+			     struct bufpool_blk *blk)
 {
 	struct bufpool_client *client = request->client;
 	size_t more = rent_rest(request, blk);
@@ -74,7 +74,7 @@ void bufpool_rent_put_larger(const struct bufpool_request *request,
 
 /* A larger block, or NULL if the client may not have that. */
 static struct bufpool_blk *rent_admit(struct bufpool_request *request,
-				 struct bufpool_blk *blk)
+				      struct bufpool_blk *blk)
 {
 	if (!blk || rent_charge_rest(request, blk))
 		return blk;

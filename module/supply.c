@@ -122,13 +122,18 @@ u64 bufpool_supply_out(struct bufpool_pool *pool)
 /* Bytes in warm blocks of all clients. */
 u64 bufpool_supply_warm(struct bufpool_pool *pool)
 {
-	u64 bytes = 0;
+	s64 bytes = 0;
 	unsigned int i;
+	int cpu;
 
-	for (i = 0; i < pool->nr_classes; i++)
-		bytes += (u64)bufpool_counters_warm(pool->counters, i) <<
-			 pool->classes[i].shift;
-	return bytes;
+	for_each_possible_cpu(cpu) {
+		const struct bufpool_counters *part = per_cpu_ptr(pool->counters, cpu);
+
+		for (i = 0; i < pool->nr_classes; i++)
+			bytes += READ_ONCE(part->warm[i]) << pool->classes[i].shift;
+	}
+	/* the parts are not read at one instant */
+	return max_t(s64, bytes, 0);
 }
 
 /* Bytes that are not rented; at the most so many can become idle slabs. */
@@ -337,7 +342,7 @@ void bufpool_supply_drain_class(struct bufpool_class *class)
  * @bytes: how much is missing
  */
 void bufpool_supply_start_draining(struct bufpool_class *but, u64 ticket,
-				 size_t bytes)
+				   size_t bytes)
 {
 	struct bufpool_pool *pool = but->pool;
 	unsigned int i;

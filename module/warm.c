@@ -214,7 +214,7 @@ u64 bufpool_warm_of_client(struct bufpool_client *client, u64 *blocks)
 
 	lockdep_assert_held(&client->lock);
 	*blocks = 0;
-	for (nr = 0; nr < BUFPOOL_MAX_CLASSES; nr++) {
+	for (nr = 0; nr < client->pool->nr_classes; nr++) {
 		struct bufpool_warm *warm = client->warm[nr];
 
 		if (!warm)

@@ -91,6 +91,13 @@ bufpool_warm_bottom(const struct bufpool_warm *warm)
 	return warm->blks[warm->bottom & warm->mask];
 }
 
+/* The block that was used last but @nr, of those in the stack. */
+static inline struct bufpool_blk *
+bufpool_warm_peek(const struct bufpool_warm *warm, unsigned int nr)
+{
+	return warm->blks[(warm->top - 1 - nr) & warm->mask];
+}
+
 int bufpool_warm_prepare(struct bufpool_client *client,
 			 struct bufpool_class *class);
 void bufpool_warm_destroy(struct bufpool_client *client);
