@@ -18,10 +18,11 @@
  *	 client->lock			what a client holds
  *	   lru->lock			an order of warm blocks
  *   pool->drain_lock			for which waiter slabs are drained
+ *   pool->scrub_lock			the block that is being zeroed
  *     class->lock			the free lists of a class, and its waiters
  *
  * and on their own, for a few steps: pool->clients_lock, the lock of pool->users,
- * pool->poll_lock, pool->scrub_lock and that of class->slabs.
+ * pool->poll_lock and that of class->slabs.
  *
  * All but the first two are spinlocks, so the task that has one gets its processor.
  * mmap_lock is held by the callers of map.c only. For i_mmap_rwsem a task waits

@@ -218,6 +218,7 @@ static noinline int rent_one(struct call *call, struct bufpool_class *class)
 		.class = class,
 		.count = 1,
 		.timeout_ns = call->args.rent.timeout_ns,
+		.steals = BUFPOOL_STEALS_MAX,
 	};
 	struct bufpool_blk *blk;
 	int ret;
@@ -301,6 +302,7 @@ static int run_rent_many(struct call *call)
 	struct bufpool_rent_many __user *to = call->uarg;
 	struct bufpool_request request = {
 		.timeout_ns = args->timeout_ns,
+		.steals = BUFPOOL_STEALS_MAX,
 	};
 	struct bufpool_blk *blks[CHUNK];
 	unsigned int done;

@@ -134,7 +134,7 @@ module_param_cb(quota, &bytes_ops, &config.quota, 0644);
 MODULE_PARM_DESC(quota, "bytes that the clients of one user may hold (default no quota)");
 
 module_param_cb(floor, &bytes_ops, &config.floor, 0644);
-MODULE_PARM_DESC(floor, "bytes that the pool keeps though nobody needs them (default 1M)");
+MODULE_PARM_DESC(floor, "bytes that the pool keeps though they are not needed (default 1M)");
 
 module_param_cb(warm_blocks, &number_ops, &config.warm_blocks, 0644);
 MODULE_PARM_DESC(warm_blocks, "returned blocks of one size that a client keeps mapped (default 64)");
@@ -143,7 +143,7 @@ module_param_cb(warm_bytes, &bytes_ops, &config.warm_bytes, 0644);
 MODULE_PARM_DESC(warm_bytes, "bytes of one size that a client keeps mapped (default 4M)");
 
 module_param_cb(trim_ms, &number_ops, &config.trim_ms, 0644);
-MODULE_PARM_DESC(trim_ms, "milliseconds between giving back what nobody needs (default 10000)");
+MODULE_PARM_DESC(trim_ms, "milliseconds between giving back what is not needed (default 10000)");
 
 static unsigned long default_limit(void)
 {

@@ -232,7 +232,6 @@ int bufpool_rental_rent(struct bufpool_client *client,
 	if (done == request->count)
 		return done;
 	request->client = client;
-	request->steals = BUFPOOL_STEALS_MAX;
 	done = rental_rent_more(request, done, blks);
 	if (done < 0)
 		rental_count_refused(client, done);
@@ -246,17 +245,26 @@ static unsigned int rental_flags(const struct bufpool_blk *blk, bool warm)
 	       (blk->waited ? BUFPOOL_TRACE_WAITED : 0);
 }
 
-static inline void rental_publish_blk(struct bufpool_client *client,
-				      struct bufpool_blk *blk, bool warm)
+/* A block that was warm: it is the client's already. */
+static inline void rental_publish_warm(struct bufpool_client *client,
+				       struct bufpool_blk *blk)
 {
 	lockdep_assert_held(&client->lock);
 	if (trace_bufpool_rent_enabled())
-		trace_bufpool_rent(client, blk, rental_flags(blk, warm));
+		trace_bufpool_rent(client, blk, rental_flags(blk, true));
 	blk->state = BUFPOOL_BLK_RENTED;
-	if (warm)
-		return;
+}
+
+static void rental_publish_new(struct bufpool_client *client,
+			       struct bufpool_blk *blk)
+{
+	lockdep_assert_held(&client->lock);
+	trace_bufpool_rent(client, blk, rental_flags(blk, false));
 	blk->used = true;
 	blk->waited = false;
+	blk->state = BUFPOOL_BLK_RENTED;
+	WRITE_ONCE(blk->owner, client);
+	list_add_tail(&blk->node, &client->blks);
 }
 
 static inline void rental_count_rented(struct bufpool_client *client,
@@ -302,19 +310,13 @@ void bufpool_rental_publish(struct bufpool_client *client,
 			    struct bufpool_blk **blks,
 			    const struct bufpool_tally *tally)
 {
-	int i;
+	int warm = tally->warm, i;
 
 	spin_lock(&client->lock);
-	for (i = 0; i < tally->blocks; i++) {
-		struct bufpool_blk *blk = blks[i];
-		bool is_warm = i < tally->warm;
-
-		if (!is_warm) {
-			WRITE_ONCE(blk->owner, client);
-			list_add_tail(&blk->node, &client->blks);
-		}
-		rental_publish_blk(client, blk, is_warm);
-	}
+	for (i = 0; i < warm; i++)
+		rental_publish_warm(client, blks[i]);
+	for (; i < tally->blocks; i++)
+		rental_publish_new(client, blks[i]);
 	client->last_slab = bufpool_blk_slab(blks[i - 1]);
 	rental_count_rented(client, tally);
 	spin_unlock(&client->lock);
@@ -351,7 +353,7 @@ bool bufpool_rental_rent_fast(struct bufpool_client *client,
 		place = slab->place + blk->nr;
 		client->last_slab = slab;
 		bufpool_handle_issue(client, blk, place);
-		rental_publish_blk(client, blk, true);
+		rental_publish_warm(client, blk);
 		rental_count_fast(client, bufpool_class_block_size(class), 1);
 		bufpool_class_report(class, place, blk->generation, report);
 	}

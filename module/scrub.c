@@ -22,14 +22,12 @@ static bool scrub_begin(struct bufpool_pool *pool)
 	struct bufpool_blk *blk = NULL;
 	unsigned int i;
 
+	spin_lock(&pool->scrub_lock);
 	for (i = 0; !blk && i < pool->nr_classes; i++)
 		blk = bufpool_class_take_dirty(&pool->classes[i]);
-	if (!blk)
-		return false;
-	spin_lock(&pool->scrub_lock);
 	pool->scrubbed = blk;
 	spin_unlock(&pool->scrub_lock);
-	return true;
+	return blk;
 }
 
 /* Zero one page, unless the block has been taken away. */

@@ -17,7 +17,7 @@ struct bufpool_status_page {
 };
 
 struct bufpool_status_page *bufpool_status_create(void);
-void bufpool_status_destroy(struct bufpool_status_page *board);
-int bufpool_status_map(struct bufpool_status_page *board, struct vm_area_struct *vma);
+void bufpool_status_destroy(struct bufpool_status_page *status);
+int bufpool_status_map(struct bufpool_status_page *status, struct vm_area_struct *vma);
 
 #endif /* _BUFPOOL_STATUS_H */
