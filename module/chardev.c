@@ -65,7 +65,7 @@ static_assert(offsetofend(union call_args, rent.timeout_ns) ==
 
 /**
  * struct call - one ioctl
- * @file: of whom
+ * @file: the client's
  * @uarg: the caller's structure
  * @args: a copy of the caller's structure, up to what is only written
  */
@@ -312,7 +312,9 @@ static int run_rent_many(struct call *call)
 				   args->timeout_ns);
 	if (IS_ERR(request.class))
 		return PTR_ERR(request.class);
-	if (probe_replies(args->blocks, args->count) ||
+	/* warm blocks cost little */
+	if ((!bufpool_rental_has_warm(client_of(call), request.class, args->count) &&
+	     probe_replies(args->blocks, args->count)) ||
 	    get_wait_id(&request, args->size >=
 				  offsetofend(struct bufpool_rent_many, wait_id),
 			&to->wait_id))
@@ -632,7 +634,7 @@ static int register_misc(struct miscdevice *misc)
 
 /**
  * bufpool_chardev_create - make a pool's device
- * @pool: the pool; stays the caller's, who keeps it longer than the device
+ * @pool: the pool; the caller owns it, and keeps it longer than the device
  * @groups: the files of the device in sysfs
  *
  * The device can be opened before this returns.

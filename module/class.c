@@ -110,8 +110,8 @@ static void class_count_out(struct bufpool_class *class,
  * bufpool_class_take - take a free block
  * @class: whose; its lock is held
  *
- * Return: the block, in transit and maybe dirty, or NULL if none is free or
- * the pool is over its limit.
+ * Return: the block, which the caller owns, maybe dirty; or NULL if none is free
+ * or the pool is over its limit.
  */
 struct bufpool_blk *bufpool_class_take(struct bufpool_class *class)
 {
@@ -137,7 +137,8 @@ struct bufpool_blk *bufpool_class_take(struct bufpool_class *class)
  * bufpool_class_take_dirty - take a dirty free block, to scrub it
  * @class: whose
  *
- * Return: the block, in transit; it counts as free until it is put back. Or NULL.
+ * Return: the block, which the caller owns; it counts as free until it is put back.
+ * Or NULL.
  */
 struct bufpool_blk *bufpool_class_take_dirty(struct bufpool_class *class)
 {
@@ -219,7 +220,7 @@ struct bufpool_slab *bufpool_class_put_free(struct bufpool_class *class,
 }
 
 /**
- * bufpool_class_spare - how much idle memory nobody has needed lately
+ * bufpool_class_spare - how much idle memory was not needed lately
  * @class: whose
  *
  * Return: the fewest bytes in idle slabs that there were since the last call.

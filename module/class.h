@@ -99,6 +99,12 @@ static inline size_t bufpool_class_block_size(const struct bufpool_class *class)
 	return 1UL << class->shift;
 }
 
+/* Bytes in the smallest slab that a class can have. */
+static inline size_t bufpool_class_least_slab(const struct bufpool_class *class)
+{
+	return class->small ? bufpool_class_block_size(class) : class->slab_size;
+}
+
 static inline bool bufpool_slab_is_small(const struct bufpool_slab *slab)
 {
 	return slab->nr_blks != slab->class->per_slab;
@@ -152,7 +158,7 @@ bufpool_class_report(const struct bufpool_class *class, u32 place,
 	report->length = bufpool_class_block_size(class);
 }
 
-/* The same of a block that is in transit or the caller's. */
+/* The same of a block that the caller, or its client, owns. */
 static __always_inline void bufpool_blk_report(struct bufpool_blk *blk,
 					       struct bufpool_block *report)
 {

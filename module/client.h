@@ -16,8 +16,8 @@ struct bufpool_warm;
  * @pool: where it rents; constant
  * @user: whose quota counts; constant
  * @exempt: from the quota; constant
- * @pid: who opened it, as seen by init; constant
- * @comm: the name of that; constant
+ * @pid: the process that opened it, as seen by init; constant
+ * @comm: the name of that process; constant
  * @ref: held by the file, and by each task that evicts warm blocks
  * @node: in pool->clients
  * @rcu: for freeing, since pool->clients is read under RCU
@@ -105,7 +105,7 @@ static inline void bufpool_client_uncharge(struct bufpool_client *client,
 }
 
 /*
- * Take a block from its client: it is in transit on the caller's list, or on none.
+ * Take a block from its client: the caller owns it, on a list of its own or on none.
  * client->lock is held.
  */
 static inline void bufpool_client_disown(struct bufpool_client *client,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /sys/kernel/debug/bufpool: who holds what, for whoever runs the machine.
+ * /sys/kernel/debug/bufpool: what each client holds, for administrators.
  *
  * An open file holds a reference to the module, and a read holds off the removal
- * of the file. So nobody looks at a pool that is being destroyed. Clients are looked
- * through under RCU: opening the device waits for no reader.
+ * of the file. So no reader looks at a pool that is being destroyed. The clients are
+ * read under RCU: opening the device waits for no reader.
  */
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
@@ -12,6 +12,7 @@
 #include "bufpool.h"
 
 static void *clients_start(struct seq_file *m, loff_t *pos)
+	__acquires(RCU)
 {
 	struct bufpool_pool *pool = m->private;
 
@@ -28,6 +29,7 @@ static void *clients_next(struct seq_file *m, void *v, loff_t *pos)
 }
 
 static void clients_stop(struct seq_file *m, void *v)
+	__releases(RCU)
 {
 	rcu_read_unlock();
 }
@@ -88,8 +90,8 @@ static const struct seq_operations clients_sops = {
 DEFINE_SEQ_ATTRIBUTE(clients);
 
 /**
- * bufpool_debugfs_create - show a pool to whoever debugs the system
- * @pool: the pool; stays the caller's, who keeps it longer than this
+ * bufpool_debugfs_create - show a pool in debugfs
+ * @pool: the pool; the caller owns it, and keeps it longer than this
  *
  * Return: what bufpool_debugfs_destroy() takes. That nothing could be made is no
  * error, as it is everywhere with debugfs.

@@ -16,8 +16,9 @@
 #define EVICT_TRIES	32
 
 /*
- * The same for a thief. Where the order was wrong, or the block cannot be had
- * without waiting, put the stack where it belongs. Return: the block, or NULL.
+ * Claim a stack's bottom block for a thief. Where the order was wrong, or the block
+ * cannot be had without waiting, put the stack where it belongs. Return: the block,
+ * or NULL.
  */
 static struct bufpool_blk *evict_try_claim(struct bufpool_warm *warm)
 {
@@ -52,8 +53,8 @@ static void evict_blk(struct bufpool_client *client, struct bufpool_blk *blk)
 }
 
 /*
- * Take the longest unused block of a stack, without waiting for anybody. The caller
- * holds a reference to the client. Return: the block, in transit, or NULL.
+ * Take the longest unused block of a stack, without waiting for its client, to which
+ * the caller holds a reference. Return: the block, which the caller owns, or NULL.
  */
 static struct bufpool_blk *evict_try(struct bufpool_warm *warm)
 {
@@ -108,7 +109,7 @@ static struct bufpool_warm *evict_first_of_user(struct bufpool_user *user)
 
 /* Whether a class has a stack, and since when that is unused. */
 static bool evict_oldest_of_class(struct bufpool_class *class,
-				 unsigned long *since)
+				  unsigned long *since)
 {
 	struct bufpool_lru_entry *entry;
 
@@ -161,10 +162,10 @@ static struct bufpool_blk *evict_steal_from(struct bufpool_warm *warm)
  * Looks at a bounded number of stacks, and waits for no client. May sleep; the caller
  * holds no client's lock.
  *
- * Return: the block, in transit and maybe dirty, or NULL if none was found.
+ * Return: the block, which the caller owns, maybe dirty; or NULL if none was found.
  */
 struct bufpool_blk *bufpool_evict_steal(struct bufpool_pool *pool,
-				       struct bufpool_class *class)
+					struct bufpool_class *class)
 {
 	struct bufpool_blk *blk = NULL;
 	unsigned int tries;
@@ -200,7 +201,7 @@ struct bufpool_blk *bufpool_evict_steal_from_user(struct bufpool_user *user)
 
 /* A stack's bottom block is taken by its own client, which waits for its faults. */
 static struct bufpool_blk *evict_claim_own(struct bufpool_client *client,
-					  struct bufpool_warm *warm)
+					   struct bufpool_warm *warm)
 {
 	struct bufpool_blk *blk = NULL;
 
@@ -213,7 +214,7 @@ static struct bufpool_blk *evict_claim_own(struct bufpool_client *client,
 
 /* Give the bottom block of an own stack to the free list. Return: its bytes, or 0. */
 static size_t evict_give_up(struct bufpool_client *client,
-			   struct bufpool_warm *warm)
+			    struct bufpool_warm *warm)
 {
 	struct bufpool_blk *blk = evict_claim_own(client, warm);
 	size_t bytes;
@@ -280,7 +281,7 @@ u64 bufpool_evict_trim(struct bufpool_client *client, u64 min_size)
 	u64 bytes = 0;
 	unsigned int nr, left;
 
-	for (nr = 0; nr < BUFPOOL_MAX_CLASSES; nr++) {
+	for (nr = 0; nr < client->pool->nr_classes; nr++) {
 		struct bufpool_warm *warm = READ_ONCE(client->warm[nr]);
 
 		if (!warm || bufpool_class_block_size(warm->class) < min_size)
@@ -296,7 +297,7 @@ u64 bufpool_evict_trim(struct bufpool_client *client, u64 min_size)
 
 /* Age blocks of one class. Return: how many bytes. */
 static size_t evict_age_class(struct bufpool_class *class, unsigned long since,
-			     size_t bytes)
+			      size_t bytes)
 {
 	unsigned int misses = 0;
 	unsigned long oldest;
@@ -328,12 +329,12 @@ static size_t evict_age_class(struct bufpool_class *class, unsigned long since,
  * @since: those unused since before then, in jiffies
  * @bytes: about so many
  *
- * Waits for nobody, and may be called from reclaim.
+ * Waits for no client, and may be called from reclaim.
  *
  * Return: how many bytes.
  */
 size_t bufpool_evict_age(struct bufpool_pool *pool, unsigned long since,
-			size_t bytes)
+			 size_t bytes)
 {
 	size_t done = 0;
 	unsigned int nr;

@@ -51,7 +51,7 @@ struct bufpool_blk *bufpool_handle_lookup_slow(struct bufpool_client *client, u6
  * Return: the block that the offset lies in, or NULL.
  */
 struct bufpool_blk *bufpool_handle_find_offset(struct bufpool_pool *pool,
-					     u64 offset)
+					       u64 offset)
 {
 	u64 nr = offset >> BUFPOOL_SPAN_SHIFT;
 	struct bufpool_class *class;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * An order of things by when they were last used, which their users do not pay
- * for: a thing says when it was used only when it is looked at. So the time that is
- * noted here may be too early, never too late; a look at the first one either
- * finds its time right, and it is the longest unused of all, or puts it right.
+ * for: the time is brought up to date only when a thing is looked at. So the time
+ * that is noted here may be too early; a look at the first one either finds its time
+ * right, and it is the longest unused of all, or puts it right. A thing that cannot be
+ * had just then is noted as used now, and so passed over.
  */
 #ifndef _BUFPOOL_LRU_H
 #define _BUFPOOL_LRU_H

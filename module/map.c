@@ -2,10 +2,10 @@
 /*
  * Mappings: how a client reaches its blocks, and how that ends.
  *
- * A mapping may cover blocks that nobody has rented yet, so page-table entries
+ * A mapping may cover blocks that are not rented yet, so page-table entries
  * are made by the fault handler, for a whole block at a time, and only if the
  * client rents the block. When a block leaves the client, its entries must be
- * gone before anyone else can own it. With faults on other CPUs, in any process
+ * gone before another client can own it. With faults on other CPUs, in any process
  * that maps the file, that is so because:
  *
  *   1. A fault pins the block (map_pin()): under client->lock it sees that the
@@ -66,7 +66,9 @@ static void map_unpin(struct bufpool_client *client, struct bufpool_blk *blk)
 	bool last;
 
 	spin_lock(&client->lock);
-	last = !--blk->pins;
+	last = blk->pins == 1;
+	/* pairs with bufpool_map_synchronize() */
+	smp_store_release(&blk->pins, blk->pins - 1);
 	spin_unlock(&client->lock);
 	if (last && wq_has_sleeper(&client->unpinned))
 		wake_up_all(&client->unpinned);
@@ -223,7 +225,7 @@ static bool range_is_valid(struct bufpool_pool *pool, u64 offset, u64 length)
  *
  * The area is not inherited by fork(), not dumped and cannot grow. That it is
  * VM_IO says nothing about the memory, but keeps MADV_DOFORK from changing that:
- * mm asks nobody before it gives a child as many areas as the parent has.
+ * without it mm would give a child as many areas as the parent has, unasked.
  *
  * Revoking a block visits every area that maps it, and others may have to wait
  * for that; so a client has a bounded number of areas, however little each maps.
@@ -265,15 +267,9 @@ static bool map_is_unpinned(struct bufpool_client *client,
 	return ret;
 }
 
-/**
- * bufpool_map_synchronize - let those faults end that have a block pinned
- * @client: owned it; the caller acts for that client
- * @blk: the block, in transit
- *
- * Step 2 at the top of this file. May sleep.
- */
-void bufpool_map_synchronize(struct bufpool_client *client,
-			     struct bufpool_blk *blk)
+/* For bufpool_map_synchronize(). */
+void bufpool_map_wait_unpinned(struct bufpool_client *client,
+			       struct bufpool_blk *blk)
 {
 	wait_event(client->unpinned, map_is_unpinned(client, blk));
 }
@@ -296,7 +292,7 @@ INTERVAL_TREE_DEFINE(struct vm_area_struct, shared.rb, unsigned long,
 /**
  * bufpool_map_unmap - take a block out of every mapping of a client
  * @client: owned it; bufpool_map_lock() or bufpool_map_trylock() is held
- * @blk: the block, in transit and without pins
+ * @blk: the block, which the caller owns, without pins
  *
  * May sleep.
  */

@@ -23,9 +23,25 @@ static inline void bufpool_map_unlock(struct bufpool_client *client)
 	i_mmap_unlock_read(&client->mapping);
 }
 
+void bufpool_map_wait_unpinned(struct bufpool_client *client,
+			       struct bufpool_blk *blk);
+
+/**
+ * bufpool_map_synchronize - let those faults end that have a block pinned
+ * @client: owned it; the caller acts for that client
+ * @blk: the block, which the caller owns
+ *
+ * Step 2 at the top of map.c. May sleep.
+ */
+static inline void bufpool_map_synchronize(struct bufpool_client *client,
+					   struct bufpool_blk *blk)
+{
+	/* pairs with map_unpin(): what a fault inserted is seen from here on */
+	if (smp_load_acquire(&blk->pins))
+		bufpool_map_wait_unpinned(client, blk);
+}
+
 int bufpool_map(struct bufpool_client *client, struct vm_area_struct *vma);
-void bufpool_map_synchronize(struct bufpool_client *client,
-			     struct bufpool_blk *blk);
 void bufpool_map_unmap(struct bufpool_client *client, struct bufpool_blk *blk);
 
 #endif /* _BUFPOOL_MAP_H */

@@ -17,7 +17,7 @@
 #define MIN_SLAB_SIZE	(PAGE_SIZE << PAGE_ALLOC_COSTLY_ORDER)
 
 static int config_check_power(const char *what, unsigned long value, size_t least,
-		       size_t most)
+			      size_t most)
 {
 	if (is_power_of_2(value) && value >= least && value <= most)
 		return 0;
@@ -27,7 +27,7 @@ static int config_check_power(const char *what, unsigned long value, size_t leas
 }
 
 static int config_check_range(const char *what, unsigned long value,
-		       unsigned long least, unsigned long most)
+			      unsigned long least, unsigned long most)
 {
 	if (value >= least && value <= most)
 		return 0;
@@ -245,7 +245,7 @@ static void pool_snapshot(struct bufpool_pool *pool, struct bufpool_stats *stats
 	u64 out;
 
 	do {
-		/* each pairs with bufpool_budget_uncharge_pool() */
+		/* each pairs with supply_uncharge() */
 		uncharges = atomic_long_read_acquire(&pool->uncharges);
 		out = bufpool_supply_out(pool);
 		stats->pinned = atomic_long_read_acquire(&pool->pinned.used);

@@ -29,7 +29,7 @@ enum bufpool_poll_kind {
  *	ULONG_MAX for the largest that can be rented
  * @limit: bytes that the pool may hold
  * @quota: bytes that one user's clients may hold
- * @floor: bytes that the pool keeps when nobody needs them
+ * @floor: bytes that the pool keeps when they are not needed
  * @warm_blocks: blocks of a class that a client keeps warm at most
  * @warm_bytes: bytes of a class that a client keeps warm at most
  * @trim_ms: period of giving memory back, milliseconds

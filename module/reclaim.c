@@ -3,7 +3,7 @@
  * Giving memory back, in the background.
  *
  * A pool has a workqueue and a shrinker. *trim* runs periodically and gives
- * up half of what nobody has needed for a period: idle slabs down to the floor, and
+ * up half of what was not needed for a period: idle slabs down to the floor, and
  * warm blocks that were not used for two periods. *flush* has the slab caches let
  * go of what was given back, which waits for all CPUs and so is done nowhere else but
  * by order of root. *scrub* and *wake_pollers* are in scrub.c and poll.c. The
@@ -24,7 +24,7 @@ static void reclaim_flush(struct work_struct *work)
 	bufpool_supply_flush(pool);
 }
 
-/* Half of what nobody has needed since the last time, but not below the floor. */
+/* Half of what was not needed since the last time, but not below the floor. */
 static void reclaim_trim_class(struct bufpool_pool *pool, struct bufpool_class *class)
 {
 	unsigned long spare = round_up(bufpool_class_spare(class) / 2,
@@ -126,7 +126,7 @@ int bufpool_reclaim_start(struct bufpool_pool *pool)
 	return 0;
 }
 
-/* Give back all that nobody uses: warm blocks, and wholly free slabs. May sleep. */
+/* Give back all that is not in use: warm blocks, and wholly free slabs. May sleep. */
 void bufpool_reclaim_all(struct bufpool_pool *pool)
 {
 	/* what becomes warm meanwhile stays */

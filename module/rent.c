@@ -49,7 +49,7 @@ static size_t rent_rest(const struct bufpool_request *request,
  * Return: whether ceiling and quota admit it.
  */
 static bool rent_charge_rest(const struct bufpool_request *request,
-				     struct bufpool_blk *blk)
+			     struct bufpool_blk *blk)
 {
 	struct bufpool_client *client = request->client;
 	size_t more = rent_rest(request, blk);
@@ -74,7 +74,7 @@ void bufpool_rent_put_larger(const struct bufpool_request *request,
 
 /* A larger block, or NULL if the client may not have that. */
 static struct bufpool_blk *rent_admit(struct bufpool_request *request,
-				 struct bufpool_blk *blk)
+				      struct bufpool_blk *blk)
 {
 	if (!blk || rent_charge_rest(request, blk))
 		return blk;
@@ -89,7 +89,7 @@ static struct bufpool_blk *rent_admit(struct bufpool_request *request,
  *
  * May sleep.
  *
- * Return: the block, in transit and maybe dirty, and charged, or NULL.
+ * Return: the block, which the caller owns, maybe dirty, and charged; or NULL.
  */
 struct bufpool_blk *bufpool_rent_larger(struct bufpool_request *request)
 {
@@ -114,7 +114,7 @@ struct bufpool_blk *bufpool_rent_larger(struct bufpool_request *request)
  *
  * May sleep.
  *
- * Return: the block, in transit and maybe dirty, and charged, or NULL.
+ * Return: the block, which the caller owns, maybe dirty, and charged; or NULL.
  */
 struct bufpool_blk *bufpool_rent_larger_warm(struct bufpool_request *request)
 {
@@ -137,7 +137,7 @@ struct bufpool_blk *bufpool_rent_larger_warm(struct bufpool_request *request)
  * bufpool_rent_grow - make blocks for a class that has none, within the limit
  * @class: which
  * @ticket: of the waiter that asks, or BUFPOOL_NO_TICKET
- * @keep: gets a block, in transit, if waiters leave one; or NULL
+ * @keep: gets a block, for the caller to own, if waiters leave one; or NULL
  *
  * May sleep.
  *
@@ -155,7 +155,7 @@ int bufpool_rent_grow(struct bufpool_class *class, u64 ticket,
  * bufpool_rent_grow_for_warm - grow in the place of warm blocks of any class
  * @request: for which; its class cannot grow within the limit
  * @ticket: of the waiter that asks, or BUFPOOL_NO_TICKET
- * @keep: gets a block, in transit, if waiters leave one; or NULL
+ * @keep: gets a block, for the caller to own, if waiters leave one; or NULL
  *
  * May sleep.
  *
@@ -187,7 +187,7 @@ int bufpool_rent_grow_for_warm(struct bufpool_request *request, u64 ticket,
 /**
  * bufpool_rent_steal - take a block of the class itself from the client that has it
  * @request: for which
- * @keep: gets it, in transit, if no waiter does; or NULL
+ * @keep: gets it, for the caller to own, if no waiter does; or NULL
  *
  * May sleep.
  *
@@ -218,8 +218,8 @@ static struct bufpool_blk *rent_result(struct bufpool_class *class,
  *
  * May sleep.
  *
- * Return: a block, in transit and maybe dirty, maybe of a larger class and then
- * charged for the rest of that, or ERR_PTR(): -EAGAIN, -EDQUOT, -ENOMEM.
+ * Return: a block, which the caller owns, maybe dirty, maybe of a larger class and
+ * then charged for the rest of that; or ERR_PTR(): -EAGAIN, -EDQUOT, -ENOMEM.
  */
 struct bufpool_blk *bufpool_rent_find(struct bufpool_request *request)
 {
@@ -254,7 +254,7 @@ struct bufpool_blk *bufpool_rent_find(struct bufpool_request *request)
 static bool rent_could_grow(struct bufpool_class *class)
 {
 	struct bufpool_pool *pool = class->pool;
-	size_t missing = bufpool_pool_missing(pool, class->slab_size);
+	size_t missing = bufpool_pool_missing(pool, bufpool_class_least_slab(class));
 
 	if (!bufpool_waitq_is_turn(class, BUFPOOL_NO_TICKET))
 		return false;

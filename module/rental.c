@@ -2,9 +2,9 @@
 /*
  * Rentals: what a client does with blocks.
  *
- * Renting ends with publishing: until then the blocks are in transit, so a call
- * that cannot tell its caller what it got puts them back as if it had never been.
- * Returning begins with claiming: from then on the blocks are in transit, and of
+ * Renting ends with publishing: until then the call owns the blocks, so one that
+ * cannot tell its caller what it got puts them back as if it had never been.
+ * Returning begins with claiming: from then on the call owns the blocks, and of
  * several returns of one block exactly one succeeds.
  *
  * What a client holds, rented and warm, is charged to it and to its user when a
@@ -81,27 +81,30 @@ static int rental_charge(struct bufpool_request *request, size_t size)
 	return 0;
 }
 
-/* Take warm blocks, under one lock. Return: how many. */
+/*
+ * Take warm blocks, under one lock. They are the client's, and warm, until they are
+ * published. Return: how many.
+ */
 static unsigned int rental_take_warm(struct bufpool_client *client,
 				     struct bufpool_request *request,
 				     struct bufpool_blk **blks)
 {
 	struct bufpool_warm *warm = client->warm[request->class->nr];
-	unsigned int done = 0, wanted;
+	unsigned int done = 0, wanted = 0;
 
 	spin_lock(&client->lock);
 	if (warm && bufpool_budget_used(&client->held) <=
-		    bufpool_client_ceiling(client)) {
+		    bufpool_client_ceiling(client))
 		wanted = min(request->count, bufpool_warm_nr(warm));
-		while (done < wanted) {
-			struct bufpool_blk *blk = bufpool_warm_pop(warm);
+	while (done < wanted) {
+		struct bufpool_blk *blk = bufpool_warm_peek(warm, done);
 
-			blk->state = BUFPOOL_BLK_TRANSIT;
-			bufpool_handle_issue(client, blk, bufpool_blk_place(blk));
-			blks[done++] = blk;
-		}
-		if (done)
-			bufpool_warm_count(warm, -(int)done);
+		bufpool_handle_issue(client, blk, bufpool_blk_place(blk));
+		blks[done++] = blk;
+	}
+	if (done) {
+		warm->top -= done;
+		bufpool_warm_count(warm, -(int)done);
 	}
 	spin_unlock(&client->lock);
 	/* a block that was warm has been rented before */
@@ -249,9 +252,11 @@ static inline void rental_publish_blk(struct bufpool_client *client,
 	lockdep_assert_held(&client->lock);
 	if (trace_bufpool_rent_enabled())
 		trace_bufpool_rent(client, blk, rental_flags(blk, warm));
+	blk->state = BUFPOOL_BLK_RENTED;
+	if (warm)
+		return;
 	blk->used = true;
 	blk->waited = false;
-	blk->state = BUFPOOL_BLK_RENTED;
 }
 
 static inline void rental_count_rented(struct bufpool_client *client,
@@ -302,7 +307,7 @@ void bufpool_rental_publish(struct bufpool_client *client,
 	spin_lock(&client->lock);
 	for (i = 0; i < tally->blocks; i++) {
 		struct bufpool_blk *blk = blks[i];
-		bool is_warm = blk->owner;
+		bool is_warm = i < tally->warm;
 
 		if (!is_warm) {
 			WRITE_ONCE(blk->owner, client);
@@ -321,7 +326,7 @@ void bufpool_rental_publish(struct bufpool_client *client,
  * @class: of which size
  * @report: is filled in
  *
- * The short way. Nothing is in transit: the block is the client's all the time,
+ * The short way. The block is the client's all the time,
  * and its page-table entries stay as they are.
  *
  * Return: whether it is rented, if there is one and the ceiling admits it.
@@ -354,18 +359,23 @@ bool bufpool_rental_rent_fast(struct bufpool_client *client,
 	return blk;
 }
 
-/* Put back blocks in transit that this client could reach. */
+/* Put back blocks that were taken from this client, which may reach them still. */
 static void rental_give_up(struct bufpool_client *client,
 			   struct list_head *batch, bool clear)
 {
 	struct bufpool_blk *blk, *next;
+	bool touched = false;
 
-	list_for_each_entry(blk, batch, node)
+	list_for_each_entry(blk, batch, node) {
 		bufpool_map_synchronize(client, blk);
-	bufpool_map_lock(client);
-	list_for_each_entry(blk, batch, node)
-		bufpool_map_unmap(client, blk);
-	bufpool_map_unlock(client);
+		touched |= READ_ONCE(blk->touched);
+	}
+	if (touched) {
+		bufpool_map_lock(client);
+		list_for_each_entry(blk, batch, node)
+			bufpool_map_unmap(client, blk);
+		bufpool_map_unlock(client);
+	}
 	list_for_each_entry_safe(blk, next, batch, node) {
 		list_del_init(&blk->node);
 		rental_put_blk(client, blk, clear);
@@ -414,7 +424,7 @@ void bufpool_rental_abort(struct bufpool_client *client,
 	bufpool_pool_wake_waiters(client->pool);
 }
 
-/* End a rental: the block is in transit on the batch. */
+/* End a rental: the block is on the batch, and the caller owns it. */
 static void rental_end(struct bufpool_client *client, struct bufpool_blk *blk,
 		       struct list_head *batch)
 {

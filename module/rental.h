@@ -3,6 +3,17 @@
 #define _BUFPOOL_RENTAL_H
 
 #include "rent.h"
+#include "warm.h"
+
+/* Whether a client seems to have so many warm blocks. */
+static inline bool bufpool_rental_has_warm(const struct bufpool_client *client,
+					   const struct bufpool_class *class,
+					   unsigned int count)
+{
+	const struct bufpool_warm *warm = READ_ONCE(client->warm[class->nr]);
+
+	return warm && bufpool_warm_nr(warm) >= count;
+}
 
 int bufpool_rental_rent(struct bufpool_client *client,
 			struct bufpool_request *request,

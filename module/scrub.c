@@ -46,7 +46,7 @@ static bool scrub_page(struct bufpool_pool *pool, unsigned long page)
 	return is_mine;
 }
 
-/* Take the block away from the scrubber. Return: the block, in transit, or NULL. */
+/* Take the block away from the scrubber. Return: it, which the caller owns, or NULL. */
 static struct bufpool_blk *scrub_end(struct bufpool_pool *pool)
 {
 	struct bufpool_blk *blk;
@@ -67,7 +67,7 @@ static size_t scrub_one(struct bufpool_pool *pool)
 
 	if (!scrub_begin(pool))
 		return 0;
-	/* nobody else begins with a block, so this is it, or none */
+	/* no other task begins with a block, so this is it, or none */
 	blk = READ_ONCE(pool->scrubbed);
 	size = blk ? bufpool_blk_size(blk) : PAGE_SIZE;
 	while (page < size / PAGE_SIZE && scrub_page(pool, page))

@@ -15,7 +15,7 @@ static void blk_init(struct bufpool_blk *blk, unsigned int nr)
 	INIT_LIST_HEAD(&blk->node);
 }
 
-/* Make the slab findable. Until a block is rented, nobody finds an owner. */
+/* Make the slab findable. Until a block is rented, a lookup finds no owner. */
 static int slab_publish(struct bufpool_slab *slab)
 {
 	struct bufpool_class *class = slab->class;
@@ -23,7 +23,7 @@ static int slab_publish(struct bufpool_slab *slab)
 	int err = xa_alloc(&class->slabs, &slab->id, slab, XA_LIMIT(0, last),
 			   GFP_KERNEL);
 
-	/* who finds it by now does not look at this */
+	/* a lookup that finds it by now does not read this */
 	slab->place = class->nr << BUFPOOL_INDEX_BITS |
 		      slab->id << class->slab_shift;
 	return err == -EBUSY ? -ENOMEM : err;
@@ -48,7 +48,7 @@ static void slab_free_table(struct bufpool_slab *slab)
 }
 
 /**
- * bufpool_slab_create - make a slab whose blocks are all in transit
+ * bufpool_slab_create - make a slab, all of whose blocks the caller owns
  * @class: whose blocks it shall hold; they have been charged
  * @nr_blks: how many: class->per_slab, or 1 for a small slab
  *
@@ -128,7 +128,7 @@ void bufpool_slab_destroy(struct bufpool_slab *slab)
 /**
  * bufpool_slab_push - make a block free
  * @slab: the block's slab; class->lock is held
- * @blk: in transit; it belongs to the free list from here on
+ * @blk: the caller's; it belongs to the free list from here on
  */
 void bufpool_slab_push(struct bufpool_slab *slab, struct bufpool_blk *blk)
 {
@@ -160,7 +160,7 @@ static struct bufpool_blk *slab_pop(struct bufpool_slab *slab, u16 *head)
  * bufpool_slab_pop_dirty - take a free block that is not zero
  * @slab: has one; class->lock is held
  *
- * Return: the block, in transit.
+ * Return: the block, which the caller owns.
  */
 struct bufpool_blk *bufpool_slab_pop_dirty(struct bufpool_slab *slab)
 {
@@ -175,7 +175,7 @@ struct bufpool_blk *bufpool_slab_pop_dirty(struct bufpool_slab *slab)
  * bufpool_slab_pop - take a free block, a clean one if there is one
  * @slab: has a free block; class->lock is held
  *
- * Return: the block, in transit.
+ * Return: the block, which the caller owns.
  */
 struct bufpool_blk *bufpool_slab_pop(struct bufpool_slab *slab)
 {
@@ -189,8 +189,8 @@ struct bufpool_blk *bufpool_slab_pop(struct bufpool_slab *slab)
  * @class: the class
  * @index: any number
  *
- * Under rcu_read_lock(). The block stays one only while somebody who cannot
- * give it up meanwhile owns it, see struct bufpool_blk.
+ * Under rcu_read_lock(). The block stays one only while it has an owner that
+ * cannot give it up meanwhile, see struct bufpool_blk.
  *
  * Return: the block, or NULL if there is none.
  */
@@ -221,7 +221,7 @@ void bufpool_blk_update_dirty(struct bufpool_blk *blk)
 	blk->touched = false;
 }
 
-/* Make a block in transit zero, if it is not known to be. May sleep. */
+/* Make a block that the caller owns zero, if it is not known to be. May sleep. */
 void bufpool_blk_scrub(struct bufpool_blk *blk)
 {
 	size_t size = bufpool_class_block_size(bufpool_blk_class(blk));

@@ -36,11 +36,12 @@ enum bufpool_blk_state {
  * @state: enum bufpool_blk_state; class->lock from and to BUFPOOL_BLK_FREE,
  *	owner's lock otherwise
  * @touched: the memory may have been reached during this rental; set with a pin,
- *	read and cleared in transit
- * @dirty: the memory is not known to be zero; written in transit
- * @scrubbing: counted in class->nr_scrubbing; written in transit
- * @used: it has been rented before; written in transit
- * @waited: its last renter waited for it; written in transit
+ *	read and cleared by the task that moves the block
+ * @dirty: the memory is not known to be zero; written, as the rest, by the task
+ *	that moves the block
+ * @scrubbing: counted in class->nr_scrubbing
+ * @used: it has been rented before
+ * @waited: its last renter waited for it
  */
 struct bufpool_blk {
 	struct list_head node;
@@ -69,11 +70,11 @@ struct bufpool_blk {
  * @node: in one of the class's lists; class->lock
  * @dirty_node: in class->dirty, while a free block is dirty; class->lock
  * @class: whose blocks it holds; constant
- * @memory: the blocks' memory; constant until the slab is destroyed, which
- *	nobody does while a block is out
+ * @memory: the blocks' memory; constant until the slab is destroyed, which is
+ *	not done while a block is out
  * @id: index of the slab in class->slabs; constant once published
- * @place: of its first block, see bufpool_blk_place(); constant once a block is
- *	in somebody's hands
+ * @place: of its first block, see bufpool_blk_place(); constant once a block has
+ *	an owner
  * @nr_blks: how many blocks it has; constant
  * @nr_free: free blocks; class->lock
  * @clean: first free block that is zero, or BUFPOOL_NO_BLK; class->lock

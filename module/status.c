@@ -30,7 +30,7 @@ struct bufpool_status_page *bufpool_status_create(void)
 
 /**
  * bufpool_status_destroy - undo bufpool_status_create()
- * @status: nobody maps it any more; may be NULL
+ * @status: not mapped any more; may be NULL
  */
 void bufpool_status_destroy(struct bufpool_status_page *status)
 {

@@ -122,16 +122,21 @@ u64 bufpool_supply_out(struct bufpool_pool *pool)
 /* Bytes in warm blocks of all clients. */
 u64 bufpool_supply_warm(struct bufpool_pool *pool)
 {
-	u64 bytes = 0;
+	s64 bytes = 0;
 	unsigned int i;
+	int cpu;
 
-	for (i = 0; i < pool->nr_classes; i++)
-		bytes += (u64)bufpool_counters_warm(pool->counters, i) <<
-			 pool->classes[i].shift;
-	return bytes;
+	for_each_possible_cpu(cpu) {
+		const struct bufpool_counters *part = per_cpu_ptr(pool->counters, cpu);
+
+		for (i = 0; i < pool->nr_classes; i++)
+			bytes += READ_ONCE(part->warm[i]) << pool->classes[i].shift;
+	}
+	/* the parts are not read at one instant */
+	return max_t(s64, bytes, 0);
 }
 
-/* Bytes that nobody rents; at the most so many can become idle slabs. */
+/* Bytes that are not rented; at the most so many can become idle slabs. */
 size_t bufpool_supply_unused(struct bufpool_pool *pool)
 {
 	u64 pinned = bufpool_budget_used(&pool->pinned);
@@ -193,8 +198,8 @@ bool bufpool_supply_drop_idle(struct bufpool_pool *pool, size_t bytes)
 /* How often a task makes room for a slab that others take, before it gives up. */
 #define CHARGE_TRIES	8
 
-/* Charge a slab; where the pool is full, wholly free slabs give way. */
-static int supply_charge(struct bufpool_class *class)
+/* Charge bytes for a class; where the pool is full, wholly free slabs give way. */
+static int supply_charge(struct bufpool_class *class, size_t bytes)
 {
 	struct bufpool_pool *pool = class->pool;
 	unsigned int tries = CHARGE_TRIES;
@@ -202,42 +207,44 @@ static int supply_charge(struct bufpool_class *class)
 	for (;;) {
 		unsigned long limit = READ_ONCE(pool->config.limit);
 
-		if (bufpool_budget_charge(&pool->pinned, class->slab_size, limit))
+		if (bufpool_budget_charge(&pool->pinned, bytes, limit))
 			return 0;
 		if (class->slab_size > limit)
 			return -EDQUOT;
 		if (!tries-- ||
-		    !bufpool_supply_drop_idle(pool, bufpool_pool_missing(pool, class->slab_size)))
+		    !bufpool_supply_drop_idle(pool, bufpool_pool_missing(pool, bytes)))
 			return -EAGAIN;
 	}
 }
 
 /*
- * Make a slab that has been charged. Where there is no contiguous memory it is a
- * small one, and so are the next, for a while: each try costs the system a lot.
+ * Where there was no contiguous memory a moment ago only small slabs are made: each
+ * try of a whole one costs the system a lot.
  */
-static struct bufpool_slab *supply_create(struct bufpool_class *class)
+static bool supply_makes_small(const struct bufpool_class *class)
 {
-	struct bufpool_slab *slab;
+	return class->small && time_before(jiffies, READ_ONCE(class->small_until));
+}
 
-	if (!class->small ||
-	    !time_before(jiffies, READ_ONCE(class->small_until))) {
-		slab = bufpool_slab_create(class, class->per_slab);
-		if (!IS_ERR(slab) || !class->small)
-			return slab;
-		WRITE_ONCE(class->small_until, jiffies + HZ / 10);
-	}
+/* Make a slab of so many bytes, which are charged, or else a small one. */
+static struct bufpool_slab *supply_create(struct bufpool_class *class,
+					  size_t bytes)
+{
+	struct bufpool_slab *slab = bufpool_slab_create(class, bytes >> class->shift);
+
+	if (!IS_ERR(slab) || !class->small || bytes != class->slab_size)
+		return slab;
+	WRITE_ONCE(class->small_until, jiffies + HZ / 10);
 	slab = bufpool_slab_create(class, 1);
 	if (!IS_ERR(slab))
-		supply_uncharge(class->pool,
-				class->slab_size - bufpool_slab_bytes(slab));
+		supply_uncharge(class->pool, bytes - bufpool_slab_bytes(slab));
 	return slab;
 }
 
 /**
  * bufpool_supply_grow - add a slab
  * @class: whose
- * @keep: gets a block, in transit, if waiters leave one; or NULL
+ * @keep: gets a block, for the caller to own, if waiters leave one; or NULL
  *
  * Where the pool is at its limit, or the system without memory, wholly free
  * slabs of other classes give way. Memory is had and zeroed without a lock, so
@@ -248,17 +255,24 @@ static struct bufpool_slab *supply_create(struct bufpool_class *class)
  */
 int bufpool_supply_grow(struct bufpool_class *class, struct bufpool_blk **keep)
 {
+	size_t least = bufpool_class_least_slab(class);
+	size_t bytes = supply_makes_small(class) ? least : class->slab_size;
 	struct bufpool_pool *pool = class->pool;
 	struct bufpool_slab *slab;
-	int err = supply_charge(class);
+	int err = supply_charge(class, bytes);
 
+	/* what is left of the limit is as good */
+	if (err == -EAGAIN && bytes != least) {
+		bytes = least;
+		err = supply_charge(class, bytes);
+	}
 	if (err)
 		return err;
-	slab = supply_create(class);
-	if (IS_ERR(slab) && bufpool_supply_drop_idle(pool, class->slab_size))
-		slab = supply_create(class);
+	slab = supply_create(class, bytes);
+	if (IS_ERR(slab) && bufpool_supply_drop_idle(pool, bytes))
+		slab = supply_create(class, bytes);
 	if (IS_ERR(slab)) {
-		supply_uncharge(pool, class->slab_size);
+		supply_uncharge(pool, bytes);
 		return PTR_ERR(slab);
 	}
 	supply_add(class, slab, keep);
@@ -267,7 +281,7 @@ int bufpool_supply_grow(struct bufpool_class *class, struct bufpool_blk **keep)
 
 /**
  * bufpool_supply_put_or_take - let a block go back to its class
- * @blk: in transit; nothing can reach its memory
+ * @blk: the caller's; nothing can reach its memory
  * @keep: gets it, if no waiter does; or NULL
  *
  * It goes to the first waiter, else to the caller or the free list; a slab that
@@ -328,7 +342,7 @@ void bufpool_supply_drain_class(struct bufpool_class *class)
  * @bytes: how much is missing
  */
 void bufpool_supply_start_draining(struct bufpool_class *but, u64 ticket,
-				 size_t bytes)
+				   size_t bytes)
 {
 	struct bufpool_pool *pool = but->pool;
 	unsigned int i;

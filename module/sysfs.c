@@ -5,8 +5,8 @@
  * changed is a module parameter.
  *
  * The pool's files are attributes of the device. A class has a directory of its
- * own, a kobject below the device's. Nobody reads a file of a pool that is being
- * destroyed: taking a file away waits for its readers, and a file that is still open
+ * own, a kobject below the device's. No file of a pool that is being destroyed
+ * is read: taking a file away waits for its readers, and a file that is still open
  * gives ENODEV from then on. The kobjects are the kernel's own kind: they may live
  * on without the module.
  */
@@ -67,7 +67,7 @@ POOL_ATTR(refused_quota);
 POOL_ATTR(refused_memory);
 POOL_ATTR(timeouts);
 
-/* STATS has the caller's, which is not what everybody may hold. */
+/* STATS has the caller's, which may be exempt. */
 static ssize_t quota_show(struct device *dev, struct device_attribute *attr,
 			  char *buf)
 {
@@ -78,7 +78,7 @@ static ssize_t quota_show(struct device *dev, struct device_attribute *attr,
 
 static DEVICE_ATTR_RO(quota);
 
-/* Give back, now, whatever nobody uses. */
+/* Give back, now, what is not in use. */
 static ssize_t trim_store(struct device *dev, struct device_attribute *attr,
 			  const char *buf, size_t count)
 {
@@ -154,7 +154,7 @@ struct class_attr {
  * struct class_dir - the directory of a class
  * @kobj: the directory; NULL if it could not be made
  * @nr: how many files there are in it
- * @files: they
+ * @files: the files
  */
 struct class_dir {
 	struct kobject *kobj;
@@ -177,7 +177,7 @@ static ssize_t class_attr_show(struct kobject *kobj, struct kobj_attribute *attr
  * struct bufpool_sysfs - the directories of a pool's classes
  * @classes: has them in it, and is named so
  * @nr: how many there are
- * @dirs: they
+ * @dirs: the directories
  */
 struct bufpool_sysfs {
 	struct kobject *classes;
@@ -240,8 +240,8 @@ static int add_classes(struct bufpool_sysfs *sysfs, struct bufpool_pool *pool,
 
 /**
  * bufpool_sysfs_create - make the directories of a pool's classes
- * @pool: the pool; stays the caller's, who keeps it longer than this
- * @dev: its device, which everybody can see already
+ * @pool: the pool; the caller owns it, and keeps it longer than this
+ * @dev: its device, which is visible already
  *
  * A pool is as good without them, so that they could not be made is said in
  * the log and no error.

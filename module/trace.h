@@ -87,7 +87,7 @@ DEFINE_EVENT(bufpool_parting, bufpool_revoke,
 	     TP_PROTO(struct bufpool_client *client, struct bufpool_blk *blk),
 	     TP_ARGS(client, blk));
 
-/* The client's warm block was taken for somebody in need. */
+/* The client's warm block was taken for another renter. */
 DEFINE_EVENT(bufpool_parting, bufpool_steal,
 	     TP_PROTO(struct bufpool_client *client, struct bufpool_blk *blk),
 	     TP_ARGS(client, blk));

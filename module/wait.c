@@ -272,7 +272,7 @@ static ktime_t wait_begin(struct bufpool_request *request,
  * Sleeps. Where a signal ends the wait, @request->wait_id says how to go on with it,
  * or is 0 if that is not possible.
  *
- * Return: a block, in transit and maybe dirty, as bufpool_rent_find() has it, or
+ * Return: a block, which the caller owns, as bufpool_rent_find() has it, or
  * ERR_PTR(): -ETIMEDOUT, -ERESTARTSYS, -EDQUOT, -ENOMEM.
  */
 struct bufpool_blk *bufpool_wait(struct bufpool_request *request)

@@ -64,7 +64,7 @@ static void waitq_serve(struct bufpool_class *class,
 /**
  * bufpool_waitq_hand_over - give a block to the first waiter
  * @class: the block's class; its lock is held
- * @blk: in transit
+ * @blk: the caller's
  *
  * Return: false if there is none; the caller keeps the block.
  */
@@ -82,7 +82,7 @@ bool bufpool_waitq_hand_over(struct bufpool_class *class,
  * bufpool_waitq_hand_to - give a larger block to the waiter that it was found for
  * @class: of the waiter; its lock is held
  * @waiter: which
- * @blk: in transit
+ * @blk: the caller's
  *
  * Return: false if it has a block already, or an older waiter may have this one; the
  * caller keeps the block.

@@ -194,7 +194,7 @@ unsigned int bufpool_warm_room(struct bufpool_client *client,
 	return most > nr ? most - nr : 0;
 }
 
-/* Take the bottom block from its client; it is in transit then. */
+/* Take the bottom block from its client; the caller owns it then. */
 struct bufpool_blk *bufpool_warm_claim(struct bufpool_warm *warm)
 {
 	struct bufpool_blk *blk = bufpool_warm_bottom(warm);
@@ -214,7 +214,7 @@ u64 bufpool_warm_of_client(struct bufpool_client *client, u64 *blocks)
 
 	lockdep_assert_held(&client->lock);
 	*blocks = 0;
-	for (nr = 0; nr < BUFPOOL_MAX_CLASSES; nr++) {
+	for (nr = 0; nr < client->pool->nr_classes; nr++) {
 		struct bufpool_warm *warm = client->warm[nr];
 
 		if (!warm)

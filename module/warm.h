@@ -17,7 +17,7 @@
  * @bottom: the longest unused block is at blks[@bottom & @mask]
  * @top: the next block goes to blks[@top & @mask]
  *
- * The client pushes and pops at the top; whoever evicts takes from the bottom.
+ * The client pushes and pops at the top; eviction takes from the bottom.
  */
 struct bufpool_warm {
 	struct bufpool_client *client;
@@ -89,6 +89,13 @@ bufpool_warm_bottom(const struct bufpool_warm *warm)
 	if (!bufpool_warm_nr(warm))
 		return NULL;
 	return warm->blks[warm->bottom & warm->mask];
+}
+
+/* The block that was used last but @nr, of those in the stack. */
+static inline struct bufpool_blk *
+bufpool_warm_peek(const struct bufpool_warm *warm, unsigned int nr)
+{
+	return warm->blks[(warm->top - 1 - nr) & warm->mask];
 }
 
 int bufpool_warm_prepare(struct bufpool_client *client,

@@ -198,9 +198,9 @@ static bool load_steadily(int fd, struct bufpool_block *blocks,
 {
 	__u64 longest;
 
-	for (load->period = 2 * PERIOD_MS;; load->period *= 2) {
+	for (load->period = 2 * PERIOD_MS;; load->period = 4 * longest) {
 		longest = load_run(fd, blocks, load);
-		if (!longest || 4 * longest < load->period)
+		if (!longest || 2 * longest < load->period)
 			return longest;
 	}
 }

@@ -14,7 +14,7 @@
 #define KEPT_MOST	(2 * 128 + 512)
 
 /* Bytes in the largest block that it keeps at all. */
-#define KEPT_BLOCK_MOST	(1UL << 20)
+#define KEPT_BLOCK_MOST	(1024UL * 1024)
 
 /* The provider's counters, with what is kept */
 static __u64 rents_of(struct bufpool *pool)

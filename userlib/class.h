@@ -20,7 +20,7 @@
  * provider, which keeps them mapped: for as much memory a call costs little, and
  * what is kept here others cannot have.
  */
-#define BUFPOOL_KEPT_BLOCK_MAX	(1UL << 20)
+#define BUFPOOL_KEPT_BLOCK_MAX	(1024UL * 1024)
 
 struct bufpool_class {
 	size_t block_size;		/* bytes, a power of two */

@@ -6,7 +6,8 @@
 #
 # usage: circles.sh DIRECTORY OBJECT_DIRECTORY
 #
-# The object directory holds NAME.o for each NAME.c of the directory.
+# The object directory holds NAME.o for each NAME.c of the directory; what kbuild
+# generates, NAME.mod.c, does not count.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -14,6 +15,7 @@
 list_symbols() {
 	local source object
 	for source in "$dir"/*.c; do
+		[[ $source != *.mod.c ]] || continue
 		object=$objects/$(basename "$source" .c).o
 		[ -e "$object" ] || die "there is no $object for $source"
 		nm --format=posix --extern-only "$object" |
