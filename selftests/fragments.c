@@ -31,6 +31,7 @@ FIXTURE(fragments)
 {
 	int fd;
 	struct pages *pages;
+	struct bufpool_info info;
 	__u64 hugepages;
 	__u64 free_before;
 };
@@ -92,6 +93,7 @@ FIXTURE_SETUP(fragments)
 
 	self->fd = pool_open();
 	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, pool_info(self->fd, &self->info));
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &many));
 	write_text("/proc/sys/fs/pipe-user-pages-soft", "0");
 	self->pages = calloc(1, sizeof(*self->pages));
@@ -132,6 +134,7 @@ TEST_F(fragments, are_enough_for_pages)
 {
 	__u64 want = self->free_before + self->pages->bytes / 2 - kept_back();
 	struct bufpool_block *blocks;
+	int count;
 
 	want -= want % MIB;
 	TH_LOG("%llu MiB in one piece, %llu MiB in pages, %llu MiB to be rented",
@@ -140,8 +143,10 @@ TEST_F(fragments, are_enough_for_pages)
 	blocks = calloc(want / PAGE, sizeof(*blocks));
 	ASSERT_NE(NULL, blocks);
 	ASSERT_EQ(0, limit_write(want));
-	EXPECT_EQ((int)(want / PAGE), drain(self->fd, PAGE, blocks, want / PAGE));
-	EXPECT_EQ(want, in_use(self->fd));
+	count = drain(self->fd, PAGE, blocks, want / PAGE);
+	/* The limit may leave room for less than a slab. */
+	EXPECT_LT((int)((want - self->info.slab_size) / PAGE), count);
+	EXPECT_EQ((__u64)count * PAGE, in_use(self->fd));
 }
 
 TEST_HARNESS_MAIN
