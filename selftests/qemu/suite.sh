@@ -125,7 +125,7 @@ judge_end() {
 mkdir -p "$log"
 rm -f "$log/counts"
 choose_tests
-export BUFPOOL_DEADLINE=${BUFPOOL_DEADLINE:-$((1800 + ${BUFPOOL_STRESS_SECONDS:-0}))}
+export BUFPOOL_DEADLINE=${BUFPOOL_DEADLINE:-$((2400 + ${BUFPOOL_STRESS_SECONDS:-0}))}
 settings=(tests="${tests[*]}" timeout="${BUFPOOL_TIMEOUT:-}" preemption="$preemption")
 for name in BUFPOOL_STRESS_SECONDS BUFPOOL_SEED BUFPOOL_MEETINGS; do
 	[ -z "${!name:-}" ] || settings+=("$name=${!name}")
