@@ -339,19 +339,23 @@ void bufpool_supply_drain_class(struct bufpool_class *class)
  * bufpool_supply_start_draining - make room for a waiter
  * @but: the class that it waits for, which keeps its slabs
  * @ticket: since when it waits, see wait.c; nothing is taken from an older waiter
+ * @exact: no larger block is for it: other renters go on with those
  * @bytes: how much is missing
  */
 void bufpool_supply_start_draining(struct bufpool_class *but, u64 ticket,
-				   size_t bytes)
+				   bool exact, size_t bytes)
 {
 	struct bufpool_pool *pool = but->pool;
 	unsigned int i;
 
-	for (i = 0; i < pool->nr_classes; i++)
-		if (&pool->classes[i] != but &&
-		    !bufpool_waitq_has_older(&pool->classes[i], ticket, true))
-			bytes = bufpool_class_start_draining(&pool->classes[i],
-							     bytes);
+	for (i = 0; i < pool->nr_classes; i++) {
+		struct bufpool_class *class = &pool->classes[i];
+
+		if (class == but || (exact && class->shift > but->shift) ||
+		    bufpool_waitq_has_older(class, ticket, true))
+			continue;
+		bytes = bufpool_class_start_draining(class, bytes);
+	}
 }
 
 /* Undo bufpool_supply_start_draining(). */

@@ -20,7 +20,7 @@ size_t bufpool_supply_idle(struct bufpool_pool *pool);
 size_t bufpool_supply_unused(struct bufpool_pool *pool);
 void bufpool_supply_flush(struct bufpool_pool *pool);
 void bufpool_supply_start_draining(struct bufpool_class *but, u64 ticket,
-				   size_t bytes);
+				   bool exact, size_t bytes);
 void bufpool_supply_stop_draining(struct bufpool_pool *pool);
 u64 bufpool_supply_warm(struct bufpool_pool *pool);
 u64 bufpool_supply_out(struct bufpool_pool *pool);

@@ -84,7 +84,8 @@ static void wait_start_draining(struct bufpool_class *class,
 	}
 	if (pool->drains_for == waiter &&
 	    time_after_eq(jiffies, waiter->drain_at)) {
-		bufpool_supply_start_draining(class, waiter->ticket, missing);
+		bufpool_supply_start_draining(class, waiter->ticket,
+					      waiter->exact, missing);
 		waiter->drain_at = jiffies + waiter->drain_wait;
 		waiter->drain_wait *= 2;
 	}
