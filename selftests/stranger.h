@@ -49,6 +49,7 @@ struct crowd {
 	enum hindrance hindrance;
 	pid_t pids[STRANGERS];
 	pid_t spinner;
+	unsigned int ready;	/* strangers that have acted once */
 	unsigned int rounds;
 	unsigned int spins;
 	unsigned int outlasted;
@@ -126,6 +127,9 @@ static inline int act_for_ever(void *arg)
 {
 	struct crowd *crowd = arg;
 
+	/* what comes first takes longest, and is no part of what is hindered */
+	crowd->act();
+	__atomic_fetch_add(&crowd->ready, 1, __ATOMIC_RELEASE);
 	for (;;) {
 		crowd->act();
 		__atomic_fetch_add(&crowd->rounds, 1, __ATOMIC_RELAXED);
@@ -199,7 +203,9 @@ static inline struct crowd *crowd_gather(enum hindrance hindrance,
 			return NULL;
 	}
 	crowd->spinner = spawn(spin_for_long, crowd);
-	return pin(crowd->spinner, 1) && crowd_release(crowd) ? crowd : NULL;
+	return pin(crowd->spinner, 1) &&
+	       word_reaches(&crowd->ready, STRANGERS) && crowd_release(crowd) ?
+	       crowd : NULL;
 }
 
 static inline void crowd_disperse(struct crowd *crowd)
