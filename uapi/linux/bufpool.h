@@ -82,8 +82,8 @@
  *   EINVAL     a bad size, flag, reserved field, alignment or value
  *   E2BIG      a structure newer than this kernel, with non-zero unknown bytes
  *   EMSGSIZE   larger than the largest block that can be rented (max_rent)
- *   ENOENT     the handle names no block that this client holds; somebody
- *              else's block looks the same as none
+ *   ENOENT     the handle names no block that this client holds; a block of
+ *              another client looks the same as none
  *   ESTALE     this client has already returned it
  *   EAGAIN     nothing is free now, and waiting was not wanted
  *   ETIMEDOUT  waited as long as was asked
