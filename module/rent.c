@@ -254,13 +254,15 @@ struct bufpool_blk *bufpool_rent_find(struct bufpool_request *request)
 static bool rent_could_grow(struct bufpool_class *class)
 {
 	struct bufpool_pool *pool = class->pool;
-	size_t missing = bufpool_pool_missing(pool, bufpool_class_least_slab(class));
+	size_t least = bufpool_class_least_slab(class);
 
 	if (!bufpool_waitq_is_turn(class, BUFPOOL_NO_TICKET))
 		return false;
-	return bufpool_supply_idle(pool) >= missing ||
-	       (bufpool_supply_warm(pool) &&
-		bufpool_supply_unused(pool) >= missing);
+	if (bufpool_supply_idle(pool) >= bufpool_pool_missing(pool, least))
+		return true;
+	return bufpool_supply_warm(pool) &&
+	       bufpool_supply_unused(pool) >=
+	       bufpool_pool_missing(pool, class->slab_size);
 }
 
 /* Whether a class has a block for a newcomer. */
