@@ -74,7 +74,10 @@ static bool scrub_end(struct bufpool_pool *pool, bool is_zero)
 	return blk;
 }
 
-/* Zero one block. Return: its bytes, about, or 0 if there is none. */
+/*
+ * Zero one block. Return: its bytes, or 0 if there is none, or it was taken away: then
+ * a renter is about to look for it, and the scrubber is not to take it again at once.
+ */
 static size_t scrub_one(struct bufpool_pool *pool)
 {
 	unsigned long page = 0, pages;
@@ -84,8 +87,8 @@ static size_t scrub_one(struct bufpool_pool *pool)
 		return 0;
 	while (page < pages && scrub_page(pool, page))
 		page++;
-	if (page == pages)
-		scrub_end(pool, true);
+	if (page < pages || !scrub_end(pool, true))
+		return 0;
 	return pages * PAGE_SIZE;
 }
 
