@@ -74,8 +74,9 @@ struct bufpool_config {
  * @trim: periodic
  * @scrub: zeroes free blocks
  * @flush: see bufpool_supply_flush_class()
- * @scrub_lock: guards @scrubbed, and that block's memory
+ * @scrub_lock: guards @scrubbed, and that block's memory, and writes of @scrub_puts
  * @scrubbed: the block that is being zeroed, see scrub.c, or NULL
+ * @scrub_puts: how many blocks have gone back from there
  * @pressed: when the last generation of warm blocks began, in jiffies; no lock
  * @pressure_at: when memory was short last, in jiffies; no lock
  * @classes: the classes
@@ -106,6 +107,7 @@ struct bufpool_pool {
 	struct work_struct flush;
 	spinlock_t scrub_lock;		/* zeroing a page */
 	struct bufpool_blk *scrubbed;
+	unsigned int scrub_puts;
 	unsigned long pressed;
 	unsigned long pressure_at;
 	struct bufpool_class classes[BUFPOOL_MAX_CLASSES];

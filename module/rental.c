@@ -120,11 +120,12 @@ static unsigned int rental_take_warm(struct bufpool_client *client,
 /* Find a block, or wait for one, and make it zero. */
 static struct bufpool_blk *rental_find(struct bufpool_request *request)
 {
+	struct bufpool_pool *pool = request->class->pool;
+	unsigned int puts = READ_ONCE(pool->scrub_puts);
 	struct bufpool_blk *blk = bufpool_rent_find(request);
 
 	/* what is being zeroed just now counts as free */
-	if (blk == ERR_PTR(-EAGAIN) &&
-	    bufpool_scrub_interrupt(request->class->pool))
+	if (blk == ERR_PTR(-EAGAIN) && bufpool_scrub_interrupt(pool, puts))
 		blk = bufpool_rent_find(request);
 	if (blk == ERR_PTR(-EAGAIN) && !request->nonblock)
 		blk = bufpool_wait(request);

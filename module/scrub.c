@@ -16,18 +16,21 @@
 /* Bytes that scrubbing zeroes before it lets others run for a tick. */
 #define SCRUB_BYTES	SZ_1M
 
-/* Take the next dirty block of any class. Return: whether there is one. */
-static bool scrub_begin(struct bufpool_pool *pool)
+/* Take the next dirty block of any class. Return: its pages, or 0 if there is none. */
+static unsigned long scrub_begin(struct bufpool_pool *pool)
 {
 	struct bufpool_blk *blk = NULL;
+	unsigned long pages = 0;
 	unsigned int i;
 
 	spin_lock(&pool->scrub_lock);
 	for (i = 0; !blk && i < pool->nr_classes; i++)
 		blk = bufpool_class_take_dirty(&pool->classes[i]);
 	pool->scrubbed = blk;
+	if (blk)
+		pages = bufpool_blk_size(blk) >> PAGE_SHIFT;
 	spin_unlock(&pool->scrub_lock);
-	return blk;
+	return pages;
 }
 
 /* Zero one page, unless the block has been taken away. */
@@ -44,40 +47,46 @@ static bool scrub_page(struct bufpool_pool *pool, unsigned long page)
 	return is_mine;
 }
 
-/* Take the block away from the scrubber. Return: it, which the caller owns, or NULL. */
-static struct bufpool_blk *scrub_end(struct bufpool_pool *pool)
+/*
+ * Let the block go back, zero or as it is. Under one lock, so at no instant is it out
+ * of a renter's reach. Return: whether there is one.
+ */
+static bool scrub_end(struct bufpool_pool *pool, bool is_zero)
 {
+	struct bufpool_put put;
 	struct bufpool_blk *blk;
 
 	spin_lock(&pool->scrub_lock);
 	blk = pool->scrubbed;
-	pool->scrubbed = NULL;
+	if (blk) {
+		if (is_zero) {
+			blk->dirty = false;
+			bufpool_count(pool->counters, BUFPOOL_SCRUBS);
+			trace_bufpool_scrub(blk);
+		}
+		pool->scrubbed = NULL;
+		bufpool_supply_put_begin(&put, blk, NULL);
+		WRITE_ONCE(pool->scrub_puts, pool->scrub_puts + 1);
+	}
 	spin_unlock(&pool->scrub_lock);
+	if (blk)
+		bufpool_supply_put_end(&put);
 	return blk;
 }
 
-/* Zero one block. Return: its bytes, or 0 if there is none. */
+/* Zero one block. Return: its bytes, about, or 0 if there is none. */
 static size_t scrub_one(struct bufpool_pool *pool)
 {
-	struct bufpool_blk *blk;
-	unsigned long page = 0;
-	size_t size;
+	unsigned long page = 0, pages;
 
-	if (!scrub_begin(pool))
+	pages = scrub_begin(pool);
+	if (!pages)
 		return 0;
-	/* no other task begins with a block, so this is it, or none */
-	blk = READ_ONCE(pool->scrubbed);
-	size = blk ? bufpool_blk_size(blk) : PAGE_SIZE;
-	while (page < size / PAGE_SIZE && scrub_page(pool, page))
+	while (page < pages && scrub_page(pool, page))
 		page++;
-	blk = scrub_end(pool);
-	if (!blk)
-		return PAGE_SIZE;
-	blk->dirty = false;
-	bufpool_count(pool->counters, BUFPOOL_SCRUBS);
-	trace_bufpool_scrub(blk);
-	bufpool_supply_put(blk);
-	return size;
+	if (page == pages)
+		scrub_end(pool, true);
+	return pages * PAGE_SIZE;
 }
 
 /* Zero dirty free blocks, some at a time. */
@@ -96,16 +105,13 @@ void bufpool_scrub_work(struct work_struct *work)
 /**
  * bufpool_scrub_interrupt - let the block that is being zeroed go back as it is
  * @pool: where
+ * @puts: pool->scrub_puts, as it was before the caller looked for a block in vain
  *
  * May sleep.
  *
- * Return: whether there was one: it is free now, or has gone to a waiter.
+ * Return: whether one has gone back since, now or before.
  */
-bool bufpool_scrub_interrupt(struct bufpool_pool *pool)
+bool bufpool_scrub_interrupt(struct bufpool_pool *pool, unsigned int puts)
 {
-	struct bufpool_blk *blk = scrub_end(pool);
-
-	if (blk)
-		bufpool_supply_put(blk);
-	return blk;
+	return scrub_end(pool, false) || READ_ONCE(pool->scrub_puts) != puts;
 }

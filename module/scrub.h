@@ -8,6 +8,6 @@ struct bufpool_pool;
 struct work_struct;
 
 void bufpool_scrub_work(struct work_struct *work);
-bool bufpool_scrub_interrupt(struct bufpool_pool *pool);
+bool bufpool_scrub_interrupt(struct bufpool_pool *pool, unsigned int puts);
 
 #endif /* _BUFPOOL_SCRUB_H */

@@ -280,43 +280,59 @@ int bufpool_supply_grow(struct bufpool_class *class, struct bufpool_blk **keep)
 }
 
 /**
- * bufpool_supply_put_or_take - let a block go back to its class
- * @blk: the caller's; nothing can reach its memory
+ * bufpool_supply_put_begin - let a block go back to its class
+ * @put: says what is left to be done; bufpool_supply_put_end() is due
+ * @blk: the caller owns it, and nothing can reach its memory
  * @keep: gets it, if no waiter does; or NULL
  *
- * It goes to the first waiter, else to the caller or the free list; a slab that
- * is not to be kept goes to the system. May sleep.
+ * It goes to the first waiter, else to the caller or the free list.
  */
-void bufpool_supply_put_or_take(struct bufpool_blk *blk,
-				struct bufpool_blk **keep)
+void bufpool_supply_put_begin(struct bufpool_put *put, struct bufpool_blk *blk,
+			      struct bufpool_blk **keep)
 {
-	struct bufpool_slab *slab = bufpool_blk_slab(blk), *unwanted = NULL;
-	bool is_free = false, dirty = blk->dirty;
+	struct bufpool_slab *slab = bufpool_blk_slab(blk);
 	struct bufpool_class *class = slab->class;
 
+	*put = (struct bufpool_put){ .class = class, .dirty = blk->dirty };
 	spin_lock(&class->lock);
 	if (blk->scrubbing)
 		class->nr_scrubbing--;
 	blk->scrubbing = false;
 	if (slab->draining || bufpool_pool_missing(class->pool, 0)) {
-		unwanted = bufpool_class_put_free(class, blk);
+		put->unwanted = bufpool_class_put_free(class, blk);
 	} else if (!bufpool_waitq_hand_over(class, blk)) {
 		if (keep)
 			*keep = blk;
 		else
-			unwanted = bufpool_class_put_free(class, blk);
-		is_free = !keep;
+			put->unwanted = bufpool_class_put_free(class, blk);
+		put->is_free = !keep;
 	}
 	spin_unlock(&class->lock);
+}
 
-	if (unwanted) {
-		supply_give_back(class, unwanted);
-		bufpool_pool_flush_later(class->pool);
-	} else if (is_free) {
-		bufpool_pool_wake_waiters(class->pool);
-		if (dirty)
-			bufpool_pool_scrub_later(class->pool);
+/* A slab that is not to be kept goes to the system, and waiters are told. May sleep. */
+void bufpool_supply_put_end(const struct bufpool_put *put)
+{
+	struct bufpool_pool *pool = put->class->pool;
+
+	if (put->unwanted) {
+		supply_give_back(put->class, put->unwanted);
+		bufpool_pool_flush_later(pool);
+	} else if (put->is_free) {
+		bufpool_pool_wake_waiters(pool);
+		if (put->dirty)
+			bufpool_pool_scrub_later(pool);
 	}
+}
+
+/* Both steps. May sleep. */
+void bufpool_supply_put_or_take(struct bufpool_blk *blk,
+				struct bufpool_blk **keep)
+{
+	struct bufpool_put put;
+
+	bufpool_supply_put_begin(&put, blk, keep);
+	bufpool_supply_put_end(&put);
 }
 
 /* Let a block go back to its class. May sleep. */

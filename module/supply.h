@@ -7,8 +7,26 @@
 struct bufpool_blk;
 struct bufpool_class;
 struct bufpool_pool;
+struct bufpool_slab;
+
+/**
+ * struct bufpool_put - a block on its way back, after the step that takes locks
+ * @class: its class
+ * @unwanted: its slab, if that is to go to the system
+ * @is_free: it is on a free list
+ * @dirty: and is not known to be zero
+ */
+struct bufpool_put {
+	struct bufpool_class *class;
+	struct bufpool_slab *unwanted;
+	bool is_free;
+	bool dirty;
+};
 
 int bufpool_supply_grow(struct bufpool_class *class, struct bufpool_blk **keep);
+void bufpool_supply_put_begin(struct bufpool_put *put, struct bufpool_blk *blk,
+			      struct bufpool_blk **keep);
+void bufpool_supply_put_end(const struct bufpool_put *put);
 void bufpool_supply_put_or_take(struct bufpool_blk *blk, struct bufpool_blk **keep);
 void bufpool_supply_put(struct bufpool_blk *blk);
 void bufpool_supply_flush_class(struct bufpool_class *class);
