@@ -54,10 +54,20 @@ run_mutant() {
 	fi
 }
 
-# A mutant is killed when a test says that it failed.
+# What says only that the VM is gone: that may be its own fault, not the mutant's.
+no_proof='no end after|QEMU failed|no panic, no verdict|reported [0-9]+ times'
+
+# A mutant is killed when a test says that it failed, or the kernel complains; where
+# the VM hung afterwards, the console has what the test said.
+proof() {
+	awk -v no="$no_proof" '/^(stock|host) +FAIL/ && $0 !~ no { print; found = 1; exit }
+		END { exit !found }' "$mutants/$1.out" ||
+		awk '/^not ok / { sub("\r", ""); print; exit }' "$mutants/$1/build/log/stock/console" 2>/dev/null
+}
+
 judge() {
 	local name=$1 line
-	line=$(grep -E -m 1 '^(stock|host) +FAIL' "$mutants/$name.out" || true)
+	line=$(proof "$name" || true)
 	if [ -n "$line" ]; then
 		echo 1 0 0 >"$mutants/$name.proved"
 		printf 'ok    %-24s %s\n' "$name" "$(tr -s ' ' <<<"$line" | cut -c1-160)"
