@@ -18,6 +18,22 @@ copy_tree() {
 	patch -s -p1 -d "$mutants/$1" <"$qemu_dir/mutants/$1.patch"
 }
 
+# Whether a mutant leaves the programs as they are, which are most of the work.
+changes_module_only() {
+	! grep '^+++ b/' "$qemu_dir/mutants/$1.patch" | grep -qv '^+++ b/module/'
+}
+
+# build_for_vm MUTANT TREE: its module, and the programs, new ones if it changes any
+build_for_vm() {
+	if changes_module_only "$1"; then
+		mkdir -p "$2/build"
+		cp -al "$build/userlib" "$build/tools" "$build/selftests" "$2/build"
+		"$2/selftests/qemu/build.sh" stock
+	else
+		"$2/selftests/qemu/build.sh" user stock
+	fi
+}
+
 # field NAME MUTANT: what the patch says behind that name
 field() {
 	sed -n "s/^$1: //p" "$qemu_dir/mutants/$2.patch"
@@ -25,22 +41,33 @@ field() {
 
 run_mutant() {
 	local tree=$mutants/$1 here
-	export BUFPOOL_STRESS_SECONDS=30
+	# where a mutant makes a test hang that takes a minute at most
+	export BUFPOOL_STRESS_SECONDS=30 BUFPOOL_TIMEOUT=120 BUFPOOL_DEADLINE=400
 	here=$(field 'Tests here' "$1")
 	copy_tree "$1" || return 0
 	if [ -n "$here" ]; then
 		"$tree/selftests/qemu/build.sh" library-plain || return 0
 		TESTS=$here "$tree/selftests/qemu/library.sh" "$tree/build/log/library" plain || true
 	else
-		"$tree/selftests/qemu/build.sh" user stock || return 0
+		build_for_vm "$1" "$tree" || return 0
 		TESTS=$(field Tests "$1") "$tree/selftests/qemu/suite.sh" stock "$tree/build/log/stock" || true
 	fi
 }
 
-# A mutant is killed when a test says that it failed.
+# What says only that the VM is gone: that may be its own fault, not the mutant's.
+no_proof='no end after|QEMU failed|no panic, no verdict|reported [0-9]+ times'
+
+# A mutant is killed when a test says that it failed, or the kernel complains; where
+# the VM hung afterwards, the console has what the test said.
+proof() {
+	awk -v no="$no_proof" '/^(stock|host) +FAIL/ && $0 !~ no { print; found = 1; exit }
+		END { exit !found }' "$mutants/$1.out" ||
+		awk '/^not ok / { sub("\r", ""); print; exit }' "$mutants/$1/build/log/stock/console" 2>/dev/null
+}
+
 judge() {
 	local name=$1 line
-	line=$(grep -E -m 1 '^(stock|host) +FAIL' "$mutants/$name.out" || true)
+	line=$(proof "$name" || true)
 	if [ -n "$line" ]; then
 		echo 1 0 0 >"$mutants/$name.proved"
 		printf 'ok    %-24s %s\n' "$name" "$(tr -s ' ' <<<"$line" | cut -c1-160)"
@@ -54,6 +81,7 @@ judge() {
 [ $# -gt 0 ] || set -- "$qemu_dir"/mutants/*.patch
 mkdir -p "$mutants"
 "$qemu_dir/kernel.sh" stock >/dev/null
+"$qemu_dir/build.sh" user
 "$qemu_dir/accel.sh" >/dev/null
 proofs=()
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
