@@ -75,35 +75,28 @@ static struct bufpool_blk *evict_try(struct bufpool_warm *warm)
 	return blk;
 }
 
-/* The first stack in an order, by class, with a reference to its client. */
-static struct bufpool_warm *evict_first_of_class(struct bufpool_class *class)
+/* The stack that an entry of an order of classes, or of users, is part of. */
+static struct bufpool_warm *evict_stack(struct bufpool_lru_entry *entry,
+					bool by_user)
 {
-	struct bufpool_lru_entry *entry;
-	struct bufpool_warm *warm = NULL;
-
-	spin_lock(&class->warm.lock);
-	entry = bufpool_lru_first(&class->warm);
-	if (entry) {
-		warm = container_of(entry, struct bufpool_warm, by_class);
-		kref_get(&warm->client->ref);
-	}
-	spin_unlock(&class->warm.lock);
-	return warm;
+	if (by_user)
+		return container_of(entry, struct bufpool_warm, by_user);
+	return container_of(entry, struct bufpool_warm, by_class);
 }
 
-/* The same of a user. */
-static struct bufpool_warm *evict_first_of_user(struct bufpool_user *user)
+/* The first stack in an order, with a reference to its client, or NULL. */
+static struct bufpool_warm *evict_first(struct bufpool_lru *lru, bool by_user)
 {
 	struct bufpool_lru_entry *entry;
 	struct bufpool_warm *warm = NULL;
 
-	spin_lock(&user->lru.lock);
-	entry = bufpool_lru_first(&user->lru);
+	spin_lock(&lru->lock);
+	entry = bufpool_lru_first(lru);
 	if (entry) {
-		warm = container_of(entry, struct bufpool_warm, by_user);
+		warm = evict_stack(entry, by_user);
 		kref_get(&warm->client->ref);
 	}
-	spin_unlock(&user->lru.lock);
+	spin_unlock(&lru->lock);
 	return warm;
 }
 
@@ -175,7 +168,7 @@ struct bufpool_blk *bufpool_evict_steal(struct bufpool_pool *pool,
 		struct bufpool_warm *warm = NULL;
 
 		if (from)
-			warm = evict_first_of_class(from);
+			warm = evict_first(&from->warm, false);
 		if (!warm)
 			break;
 		blk = evict_steal_from(warm);
@@ -190,7 +183,7 @@ struct bufpool_blk *bufpool_evict_steal_from_user(struct bufpool_user *user)
 	unsigned int tries;
 
 	for (tries = 0; !blk && tries < EVICT_TRIES; tries++) {
-		struct bufpool_warm *warm = evict_first_of_user(user);
+		struct bufpool_warm *warm = evict_first(&user->lru, true);
 
 		if (!warm)
 			break;
@@ -237,7 +230,7 @@ static struct bufpool_warm *evict_oldest_own(struct bufpool_client *client)
 	unsigned int nr;
 
 	spin_lock(&client->lock);
-	for (nr = 0; nr < BUFPOOL_MAX_CLASSES; nr++) {
+	for (nr = 0; nr < client->pool->nr_classes; nr++) {
 		struct bufpool_warm *warm = client->warm[nr];
 
 		if (!warm || !bufpool_warm_nr(warm))
@@ -306,7 +299,7 @@ static size_t evict_age_class(struct bufpool_class *class, unsigned long since,
 	while (done < bytes && misses < EVICT_TRIES &&
 	       evict_oldest_of_class(class, &oldest) &&
 	       time_before(oldest, since)) {
-		struct bufpool_warm *warm = evict_first_of_class(class);
+		struct bufpool_warm *warm = evict_first(&class->warm, false);
 		struct bufpool_blk *blk;
 
 		if (!warm)

@@ -13,7 +13,7 @@
  *	while it has the pin.
  *   2. A task that takes the block away clears blk->owner under client->lock
  *	(bufpool_client_disown()); no fault pins it from then on. A thief takes
- *	only a block without a pin (warm_try_claim()). The client itself takes
+ *	only a block without a pin (evict_try_claim()). The client itself takes
  *	it anyway, and waits until no pin is left (bufpool_map_synchronize()).
  *   3. So from then on no entry is inserted, and all that were inserted are there
  *	for bufpool_map_unmap() to find.

@@ -78,7 +78,9 @@ static inline struct bufpool_blk *bufpool_warm_pop(struct bufpool_warm *warm)
 /* When a warm block was used last, in all bits of jiffies. */
 static inline unsigned long bufpool_warm_since(const struct bufpool_blk *blk)
 {
-	return jiffies - ((u32)jiffies - blk->since);
+	unsigned long now = jiffies;
+
+	return now - ((u32)now - blk->since);
 }
 
 /* The longest unused block of a stack, or NULL. */
