@@ -144,6 +144,11 @@ static int rent(struct call *call, struct bufpool_request *request, u32 flags,
 	request->nonblock = flags & BUFPOOL_RENT_NONBLOCK ||
 			    call->file->f_flags & O_NONBLOCK;
 	ret = bufpool_rental_rent(client, request, blks);
+	/* waiting would have used the number: what was interrupted ends here */
+	if (ret != -ERESTARTSYS && request->wait_id) {
+		bufpool_place_drop(client, request->class, request->wait_id);
+		request->wait_id = 0;
+	}
 	if (ret < 0)
 		return ret;
 	err = tell(call, blks, ret);
@@ -246,7 +251,7 @@ static int run_rent(struct call *call)
 			   call->args.rent.timeout_ns);
 	if (IS_ERR(class))
 		return PTR_ERR(class);
-	if (flags & BUFPOOL_RENT_ZERO ||
+	if (flags & BUFPOOL_RENT_ZERO || bufpool_place_is_any(client_of(call)) ||
 	    !bufpool_rental_rent_fast(client_of(call), class, &block))
 		return rent_one(call, class);
 	err = put_rent(call, &block);

@@ -54,26 +54,33 @@ bool bufpool_place_keep(struct bufpool_client *client,
 		oldest = list_last_entry(&client->places, struct bufpool_place,
 					 node);
 		list_del(&oldest->node);
-		client->nr_places--;
+	} else {
+		WRITE_ONCE(client->nr_places, client->nr_places + 1);
 	}
 	list_add(&place->node, &client->places);
-	client->nr_places++;
 	spin_unlock(&client->lock);
 	kfree(oldest);
 	return true;
 }
 
-static struct bufpool_place *place_find(struct bufpool_client *client,
-					const struct bufpool_class *class,
-					u64 ticket)
+/* Take a place out of its client. Return: the place, or NULL if there is none such. */
+static struct bufpool_place *place_remove(struct bufpool_client *client,
+					  const struct bufpool_class *class,
+					  u64 ticket)
 {
-	struct bufpool_place *place;
+	struct bufpool_place *place, *found = NULL;
 
-	lockdep_assert_held(&client->lock);
-	list_for_each_entry(place, &client->places, node)
-		if (place->ticket == ticket && place->class == class)
-			return place;
-	return NULL;
+	spin_lock(&client->lock);
+	list_for_each_entry(place, &client->places, node) {
+		if (place->ticket != ticket || place->class != class)
+			continue;
+		found = place;
+		list_del(&found->node);
+		WRITE_ONCE(client->nr_places, client->nr_places - 1);
+		break;
+	}
+	spin_unlock(&client->lock);
+	return found;
 }
 
 /**
@@ -89,20 +96,20 @@ bool bufpool_place_take(struct bufpool_client *client,
 			const struct bufpool_class *class, u64 ticket,
 			ktime_t *deadline)
 {
-	struct bufpool_place *place;
+	struct bufpool_place *place = place_remove(client, class, ticket);
 
-	spin_lock(&client->lock);
-	place = place_find(client, class, ticket);
-	if (place) {
-		list_del(&place->node);
-		client->nr_places--;
-	}
-	spin_unlock(&client->lock);
 	if (!place)
 		return false;
 	*deadline = place->deadline;
 	kfree(place);
 	return true;
+}
+
+/* Forget a place: the call that came back to it need not wait any more. */
+void bufpool_place_drop(struct bufpool_client *client,
+			const struct bufpool_class *class, u64 ticket)
+{
+	kfree(place_remove(client, class, ticket));
 }
 
 /* Forget all places of a client that is going. */

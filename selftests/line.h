@@ -198,4 +198,16 @@ static inline bool keep_to_cpu(pid_t pid, int cpu)
 	return !sched_setaffinity(pid, sizeof(set), &set);
 }
 
+/* Return block @nr, for the next that is served; which waiter is that? Or -1. */
+static inline int served_by(int fd, const struct bufpool_block *blocks,
+			    unsigned int nr, struct line *line)
+{
+	if (give(fd, blocks[nr].handle) || !word_reaches(&line->served, nr + 1))
+		return -1;
+	return line->order[nr];
+}
+
+/* The same in a test whose fixture has fd, blocks and line. */
+#define SERVED_NEXT(nr)	served_by(self->fd, self->blocks, nr, self->line)
+
 #endif /* LINE_H */

@@ -87,17 +87,6 @@ static bool waits_again(int fd, struct line *line, pid_t pid, __u64 others)
 #define WAITS_AGAIN(others)						\
 	waits_again(self->fd, self->line, self->pids[0], others)
 
-/* Return block @nr, for the next that is served; which waiter is that? Or -1. */
-static int served_by(int fd, const struct bufpool_block *blocks,
-		     unsigned int nr, struct line *line)
-{
-	if (give(fd, blocks[nr].handle) || !word_reaches(&line->served, nr + 1))
-		return -1;
-	return line->order[nr];
-}
-
-#define SERVED_NEXT(nr)	served_by(self->fd, self->blocks, nr, self->line)
-
 static bool is_stopped(pid_t pid)
 {
 	int status;

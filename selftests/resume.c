@@ -10,33 +10,32 @@
 #define A_DAY_NS	(24 * 3600 * 1000 * NSEC_PER_MSEC)
 #define SHORT_MS	200			/* deadlines that are to pass */
 #define INTERRUPTIONS	1200
+#define CALLS		3			/* that a caller makes at most */
 
 /**
  * struct caller - a process that waits, is interrupted, and may wait again
  * @line: where it says when it was served
  * @number: which of the processes it is
  * @many: it uses RENT_MANY
- * @timeouts: of both calls
- * @answers: to both calls
- * @wait_id: what the first call said, and the second is to say
+ * @timeouts: of its calls
+ * @answers: to them
+ * @wait_id: what a call said last, and the next is to say
  * @calls: how many have begun
  * @returned: how many have returned
  * @named: how many waits were given a number
- * @again: the second call may begin
- * @done: the caller may go
+ * @again: how many calls more may begin
  */
 struct caller {
 	struct line *line;
 	unsigned int number;
 	bool many;
-	__s64 timeouts[2];
-	int answers[2];
+	__s64 timeouts[CALLS];
+	int answers[CALLS];
 	__u64 wait_id;
 	unsigned int calls;
 	unsigned int returned;
 	unsigned int named;
 	unsigned int again;
-	unsigned int done;
 };
 
 FIXTURE(resume)
@@ -109,25 +108,26 @@ static void call(int fd, struct caller *caller, int nr)
 	word_set(&caller->returned, nr + 1);
 }
 
-static int call_twice(void *arg)
+static int call_repeatedly(void *arg)
 {
 	struct sigaction action = { .sa_handler = ignore_signal };
 	struct caller *caller = arg;
-	int fd = pool_open();
+	int fd = pool_open(), nr;
 
 	CHECK(fd >= 0);
 	CHECK(!sigaction(SIGUSR1, &action, NULL));
 	call(fd, caller, 0);
-	CHECK(word_reaches(&caller->again, 1));
-	call(fd, caller, 1);
-	CHECK(word_reaches(&caller->done, 1));
+	for (nr = 1; nr < CALLS; nr++) {
+		CHECK(word_reaches(&caller->again, nr));
+		call(fd, caller, nr);
+	}
 	return 0;
 }
 
 /* Start a caller, and see to it that it waits. */
 static pid_t start(struct caller *caller)
 {
-	pid_t pid = spawn(call_twice, caller);
+	pid_t pid = spawn(call_repeatedly, caller);
 
 	if (!word_reaches(&caller->calls, 1) || !task_sleeps(pid, pid))
 		return -1;
@@ -186,17 +186,6 @@ FIXTURE_TEARDOWN(resume)
 	close(self->fd);
 	parameters_restore();
 }
-
-/* Return block @nr, for the next that is served; which waiter is that? Or -1. */
-static int served_by(int fd, const struct bufpool_block *blocks,
-		     unsigned int nr, struct line *line)
-{
-	if (give(fd, blocks[nr].handle) || !word_reaches(&line->served, nr + 1))
-		return -1;
-	return line->order[nr];
-}
-
-#define SERVED_NEXT(nr)	served_by(self->fd, self->blocks, nr, self->line)
 
 TEST_F(resume, keeps_the_place)
 {
@@ -323,6 +312,31 @@ TEST_F(deadline, is_that_of_the_first_call)
 	ASSERT_EQ(0, give(self->fd, self->blocks[0].handle));
 	EXPECT_TRUE(word_reaches(&self->caller->returned, 2));
 	EXPECT_EQ(0, self->caller->answers[1]);
+}
+
+/*
+ * A call that need not wait any more ends the wait, too: what is called with its
+ * number later is a new one, and does not end at the old deadline.
+ */
+TEST_F(deadline, ends_with_a_call_that_need_not_wait)
+{
+	self->caller->timeouts[0] = SHORT_MS * NSEC_PER_MSEC;
+	self->caller->timeouts[1] = A_DAY_NS;
+	self->caller->timeouts[2] = A_DAY_NS;
+	self->pid = start(self->caller);
+	ASSERT_LT(0, self->pid);
+	ASSERT_TRUE(interrupt(self->caller, self->pid));
+	ASSERT_EQ(0, give_up(self->fd, self->blocks[0].handle));
+	word_set(&self->caller->again, 1);
+	ASSERT_TRUE(word_reaches(&self->caller->returned, 2));
+	EXPECT_EQ(0, self->caller->answers[1]);
+	sleep_ms(2 * SHORT_MS);
+	word_set(&self->caller->again, 2);
+	ASSERT_TRUE(word_reaches(&self->caller->calls, 3));
+	EXPECT_TRUE(task_sleeps(self->pid, self->pid));
+	ASSERT_EQ(0, give(self->fd, self->blocks[1].handle));
+	EXPECT_TRUE(word_reaches(&self->caller->returned, 3));
+	EXPECT_EQ(0, self->caller->answers[2]);
 }
 
 /* Numbers --------------------------------------------------------------------------- */
