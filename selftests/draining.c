@@ -28,9 +28,11 @@ static int churn(void *arg)
 		held[i].length = 0;
 		ret = rent(fd, 4096ULL << next_random(&seed) % 6, &held[i]);
 		CHECK(!ret || ret == -EAGAIN);
+		/* a refusal delays the large one by nothing */
 		if (ret)
 			held[i].length = 0;
-		__atomic_add_fetch(&line->small, 1, __ATOMIC_RELAXED);
+		else
+			__atomic_add_fetch(&line->small, 1, __ATOMIC_RELAXED);
 	}
 	return 0;
 }
