@@ -59,6 +59,8 @@
  *   A restarted call keeps its place in line and the time that is left of its
  *   timeout; so does a call that a program repeats with the same structure after
  *   EINTR, see @wait_id.
+ *   Older programs, whose structures have no @wait_id, lose their place, and get
+ *   EINTR instead of a restart if they gave a timeout.
  *
  * Polling
  *
