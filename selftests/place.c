@@ -209,17 +209,32 @@ TEST_F(place, survives_the_cgroup_freezer)
 	rmdir(CGROUP);
 }
 
+#define NO_SUSPEND	"this kernel cannot try to suspend: there is no " PM_TEST
+
+static bool can_suspend(void)
+{
+	return !access(PM_TEST, W_OK);
+}
+
+/* Freeze all tasks, and thaw them. Return: 0 or -errno. */
+static int suspend(void)
+{
+	int err;
+
+	write_text(PM_TEST_DELAY, "1");
+	err = write_text(PM_TEST, "freezer") ?:
+	      write_text("/sys/power/state", "freeze");
+	write_text(PM_TEST, "none");
+	return err;
+}
+
 TEST_F(place, survives_a_suspend)
 {
 	int i;
 
-	if (access(PM_TEST, W_OK))
-		SKIP(return, "this kernel cannot try to suspend: there is no "
-			     PM_TEST);
-	write_text(PM_TEST_DELAY, "1");
-	ASSERT_EQ(0, write_text(PM_TEST, "freezer"));
-	ASSERT_EQ(0, write_text("/sys/power/state", "freeze"));
-	write_text(PM_TEST, "none");
+	if (!can_suspend())
+		SKIP(return, NO_SUSPEND);
+	ASSERT_EQ(0, suspend());
 	ASSERT_TRUE(WAITS_AGAIN(WAITERS - 1));
 	for (i = 0; i < WAITERS; i++)
 		EXPECT_EQ(i, SERVED_NEXT(i));
@@ -308,6 +323,40 @@ TEST_F(deadline, passes_during_restarts)
 	EXPECT_EQ(-ETIMEDOUT, self->line->places[0].answer);
 	if (i == 100)
 		kill(pid, SIGKILL);
+}
+
+/* What ends with EINTR at any interruption, for want of a wait_id and with a timeout. */
+static int wait_without_number(void *arg)
+{
+	struct place *place = arg;
+	struct bufpool_rent args = {
+		.size = offsetof(struct bufpool_rent, wait_id),
+		.min_size = BLOCK,
+		.timeout_ns = AN_HOUR_NS,
+	};
+	int fd = pool_open();
+
+	CHECK(fd >= 0);
+	word_set(&place->ready, 1);
+	place->answer = pool_ioctl(fd, BUFPOOL_IOC_RENT, &args);
+	return 0;
+}
+
+TEST_F(deadline, needs_no_number_in_a_suspend)
+{
+	struct place *place = &self->line->places[0];
+	pid_t pid;
+
+	if (!can_suspend())
+		SKIP(return, NO_SUSPEND);
+	place->answer = 1;
+	pid = spawn(wait_without_number, place);
+	ASSERT_TRUE(word_reaches(&place->ready, 1));
+	ASSERT_TRUE(task_sleeps(pid, pid));
+	ASSERT_EQ(0, suspend());
+	EXPECT_EQ(0, give(self->fd, self->blocks[0].handle));
+	EXPECT_EQ(0, reap(pid));
+	EXPECT_EQ(0, place->answer);
 }
 
 TEST_HARNESS_MAIN
