@@ -109,8 +109,9 @@ struct bufpool_blk *bufpool_rent_larger(struct bufpool_request *request)
 }
 
 /**
- * bufpool_rent_larger_warm - take a warm block of a larger class from its client
- * @request: its own class can get none
+ * bufpool_rent_larger_warm - take a block of a larger class, from its client too
+ * @request: its own class can get none, though warm blocks were given up for that;
+ *	some of these may be of a larger class, and free now
  *
  * May sleep.
  *
@@ -128,7 +129,7 @@ struct bufpool_blk *bufpool_rent_larger_warm(struct bufpool_request *request)
 		class = bufpool_pool_larger_class(class);
 		if (!class)
 			break;
-		blk = rent_take_warm(request, class);
+		blk = rent_take_free(class) ?: rent_take_warm(request, class);
 	}
 	return rent_admit(request, blk);
 }

@@ -363,7 +363,7 @@ TEST_F(polling, pollin_tells_the_truth)
 {
 	struct bufpool_rent held[64] = { 0 };
 	__u64 seed = random_seed(), warm;
-	int fds[3], round, rounds = often(4000), i;
+	int fds[3], round, rounds = often(40000), i;
 
 	ASSERT_EQ(0, limit_write(BLOCK));
 	for (i = 0; i < 3; i++) {
