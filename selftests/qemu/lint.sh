@@ -101,7 +101,7 @@ module_with() {
 	shift 2
 	rm -rf "$dir"
 	mkdir -p "$dir"
-	cp -r Kbuild module uapi selftests/probe selftests/qemu/plant "$dir"
+	cp -r Kbuild VERSION module uapi selftests/probe selftests/qemu/plant "$dir"
 	printf 'obj-m += %s\n' probe/ plant/ >>"$dir/Kbuild"
 	make -s -C "$tree" M="$dir" -j"$(nproc)" W=1 KCFLAGS=-Werror CONFIG_DEBUG_INFO_BTF_MODULES= "$@"
 }
