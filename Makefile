@@ -20,6 +20,7 @@ help:
 #:   make userlib        libbufpool, shared and static, in build/userlib
 #:   make tools          bufpoolctl, in build/tools
 #:   make install        all of it, with header, man pages and udev rule; DESTDIR=, PREFIX=
+#:   make deb            Debian packages, in build/deb
 #:   make check-library  the library's tests without the device, with sanitizers too
 #:   make clean          forget build/; the kernels' cache stays
 #:
@@ -52,7 +53,7 @@ help:
 
 module: kernel-headers
 	@mkdir -p build/module
-	rsync -a Kbuild module uapi build/module
+	cp -Rp Kbuild VERSION module uapi build/module
 	$(MAKE) -C $(KDIR) M=$(CURDIR)/build/module modules
 	cp build/module/module/bufpool.ko build/module/bufpool.ko
 
@@ -79,6 +80,10 @@ install: module userlib tools
 
 packages:
 	@$(QEMU)/packages.sh
+
+deb:
+	@$(QEMU)/packages.sh deb
+	@packaging/deb.sh
 
 check check-debug check-stock check-preempt: packages
 	@$(QEMU)/check.sh $(subst check-,,$(filter-out check,$@))
@@ -120,6 +125,6 @@ bench-strangers: packages
 clean:
 	rm -rf build
 
-.PHONY: help module kernel-headers userlib tools install packages check check-debug check-stock \
+.PHONY: help module kernel-headers userlib tools install packages deb check check-debug check-stock \
 	check-preempt check-library check-harness check-mutants demo vm lint bench bench-native bench-vm \
 	bench-check bench-strangers clean

@@ -37,7 +37,7 @@ check() {
 
 spdx() {
 	local file
-	files | grep -vE '^(COPYING|VERSION|LICENSES/.*|.*\.md)$' | while read -r file; do
+	files | grep -vE '^(COPYING|VERSION|LICENSES/.*|debian/(changelog|copyright|source/format|.*\.README.Debian)|.*\.md)$' | while read -r file; do
 		head -n 3 "$file" | grep -q SPDX-License-Identifier || echo "$file has no SPDX line"
 	done
 }
@@ -79,7 +79,8 @@ version() {
 	[ -e VERSION ] || return 0
 	version=$(cat VERSION)
 	[[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || echo "VERSION says '$version', which is no N.N.N"
-	files 'module/*' | xargs -r grep -nE 'MODULE_VERSION\("' /dev/null | grep -vF "\"$version\""
+	grep -qx "PACKAGE_VERSION=\"$version\"" dkms.conf || echo "dkms.conf is not of version $version"
+	head -n 1 debian/changelog | grep -qF "bufpool ($version) " || echo "debian/changelog does not begin with version $version"
 	files '*.md' '*.[1-9]' | xargs -r grep -nE 'libbufpool[ -]v?[0-9]+\.[0-9]+\.[0-9]+' /dev/null | grep -vF "$version" || true
 }
 
