@@ -205,6 +205,10 @@ selftests_clang() {
 	selftests_with clang
 }
 
+destdir() {
+	packaging/check-destdir.sh
+}
+
 quick_checks() {
 	check 'every file says its licence' spdx
 	check 'shellcheck' scripts
@@ -214,6 +218,7 @@ quick_checks() {
 	check 'gofmt' go_format
 	check 'the tools, their pages and completion' tools
 	check 'the library, its header, map, pages and installed tree' library
+	check 'make install and make uninstall' destdir
 }
 
 slow_checks() {
