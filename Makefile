@@ -23,6 +23,7 @@ help:
 #:   make install        all of it, with header, man pages, udev rule and group; DESTDIR=, PREFIX=
 #:   make uninstall      take that away again, for every kernel
 #:   make deb            Debian packages, in build/deb
+#:   make dist           the source tarball of what is committed, in build/dist
 #:   make check-library  the library's tests without the device, with sanitizers too
 #:   make clean          forget build/; the kernels' cache stays
 #:
@@ -88,6 +89,9 @@ uninstall:
 packages:
 	@$(QEMU)/packages.sh
 
+dist:
+	@packaging/dist.sh
+
 deb:
 	@$(QEMU)/packages.sh deb
 	@packaging/deb.sh
@@ -132,6 +136,6 @@ bench-strangers: packages
 clean:
 	rm -rf build
 
-.PHONY: help module kernel-headers userlib tools install uninstall packages deb check check-debug check-stock \
+.PHONY: help module kernel-headers userlib tools install uninstall packages deb dist check check-debug check-stock \
 	check-preempt check-library check-harness check-mutants demo vm lint bench bench-native bench-vm \
 	bench-check bench-strangers clean

@@ -80,6 +80,7 @@ version() {
 	version=$(cat VERSION)
 	[[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || echo "VERSION says '$version', which is no N.N.N"
 	grep -qx "PACKAGE_VERSION=\"$version\"" dkms.conf || echo "dkms.conf is not of version $version"
+	grep -q "^## \[$version\] - " CHANGELOG.md || echo "CHANGELOG.md has nothing of version $version"
 	head -n 1 debian/changelog | grep -qF "bufpool ($version) " || echo "debian/changelog does not begin with version $version"
 	files '*.md' '*.[1-9]' | xargs -r grep -nE 'libbufpool[ -]v?[0-9]+\.[0-9]+\.[0-9]+' /dev/null | grep -vF "$version" || true
 }
