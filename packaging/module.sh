@@ -58,10 +58,15 @@ load() {
 	fi
 }
 
+# The module that is loaded goes, unless another one is installed that it may be.
 unload() {
-	[ -e /sys/module/bufpool ] || { rm -f /dev/bufpool && return; }
-	rmmod bufpool 2>/dev/null ||
+	! modinfo -n bufpool >/dev/null 2>&1 || return 0
+	if [ -e /sys/module/bufpool ] && ! rmmod bufpool 2>/dev/null; then
 		say "the module is in use and stays loaded; end what 'fuser -v /dev/bufpool' shows, then: rmmod bufpool"
+		return
+	fi
+	# made at boot, for a module that would have been loaded
+	rm -f /dev/bufpool
 }
 
 do_install() {
@@ -81,7 +86,6 @@ do_install() {
 
 # For every kernel: which of them it was installed for is not remembered.
 do_uninstall() {
-	[ -n "$DESTDIR" ] || unload
 	rm -f "$DESTDIR$1/60-bufpool.rules"
 	for dir in "$DESTDIR"/lib/modules/*/extra; do
 		ls "$dir"/bufpool.ko* >/dev/null 2>&1 || continue
@@ -91,6 +95,7 @@ do_uninstall() {
 		[ -n "$DESTDIR" ] || depmod "${release##*/}"
 	done
 	[ -z "$DESTDIR" ] || return 0
+	unload
 	reload_rules
 	ldconfig
 	say "uninstalled; the group bufpool stays, and goes with: groupdel bufpool"
