@@ -21,9 +21,7 @@ static struct kmem_cache *backing_create(struct bufpool_class *class,
 
 	snprintf(name, sizeof(name), "%s-%zuk%s", class->pool->name,
 		 bufpool_class_block_size(class) >> 10, suffix);
-	/* All of an object may be copied to and from user space. */
-	return kmem_cache_create_usercopy(name, size, PAGE_SIZE, SLAB_NO_MERGE,
-					  0, size, NULL);
+	return bufpool_block_cache_create(name, size);
 }
 
 static void backing_exit(struct bufpool_class *class)
@@ -51,18 +49,14 @@ static struct kmem_cache *backing_cache(struct bufpool_class *class, bool small)
 	return small ? class->small : class->memory;
 }
 
-/*
- * Rather fail than have a process killed for it, and without a word in the log:
- * the renter gets to know.
- */
+/* There are small slabs where a large one is hard to get. */
 static void *backing_alloc(struct bufpool_class *class, bool small)
 {
-	gfp_t effort = __GFP_RETRY_MAYFAIL;
+	gfp_t gfp = BUFPOOL_SLAB_GFP | __GFP_ZERO;
 
 	if (!small && class->small)
-		effort = __GFP_NORETRY;
-	return kmem_cache_alloc(backing_cache(class, small),
-				GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN | effort);
+		gfp = (gfp & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY;
+	return kmem_cache_alloc(backing_cache(class, small), gfp);
 }
 
 static void backing_free(struct bufpool_class *class, void *memory, bool small)
@@ -105,13 +99,12 @@ size_t bufpool_backing_slab_largest(void)
 	struct kmem_cache *cache;
 	void *object;
 
-	cache = kmem_cache_create_usercopy("bufpool-probe", size, PAGE_SIZE,
-					   SLAB_NO_MERGE, 0, size, NULL);
+	cache = bufpool_block_cache_create("bufpool-probe", size);
 	if (!cache)
 		return 0;
 	object = kmem_cache_alloc(cache, GFP_KERNEL);
 	if (object) {
-		occupied = folio_size(virt_to_folio(object));
+		occupied = page_size(virt_to_head_page(object));
 		kmem_cache_free(cache, object);
 	}
 	kmem_cache_destroy(cache);

@@ -11,6 +11,10 @@
 #include <linux/slab.h>
 #include <linux/version.h>
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#error "bufpool needs Linux 6.1 or later, the oldest that it is tested on"
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
 				vm_flags_t clear)
@@ -85,9 +89,45 @@ static inline void *bufpool_shrinker_data(struct shrinker *shrinker)
 }
 #endif
 
+/* The name since 7.1. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 1, 0)
+#define zap_special_vma_range zap_vma_ptes
+#endif
+
 /* Since 6.5. Before, a usercopy region keeps the caches of blocks apart. */
 #ifndef SLAB_NO_MERGE
 #define SLAB_NO_MERGE 0
 #endif
+
+/*
+ * Since 7.0 a cache holds free objects ready for each processor, in sheaves, and fetches
+ * several ahead: memory of the size of some slabs for each processor and class, beyond
+ * the limit and out of the shrinker's reach. A module may not say SLAB_NO_SHEAVES. But
+ * caches that kmemleak is not to trace have none, and where there is no kmemleak that
+ * is all the flag does.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0) && !IS_ENABLED(CONFIG_DEBUG_KMEMLEAK)
+#define BUFPOOL_SLAB_NO_SHEAVES SLAB_NOLEAKTRACE
+#else
+#define BUFPOOL_SLAB_NO_SHEAVES 0
+#endif
+
+/* A cache of blocks, all of which may be copied to and from user space. */
+static inline struct kmem_cache *bufpool_block_cache_create(const char *name,
+							    unsigned int size)
+{
+	const slab_flags_t flags = SLAB_NO_MERGE | BUFPOOL_SLAB_NO_SHEAVES;
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+	return kmem_cache_create_usercopy(name, size, PAGE_SIZE, flags, 0, size,
+					  NULL);
+#else
+	struct kmem_cache_args args = {
+		.align = PAGE_SIZE,
+		.usersize = size,
+	};
+
+	return kmem_cache_create(name, size, &args, flags);
+#endif
+}
 
 #endif /* _BUFPOOL_COMPAT_H */

@@ -310,8 +310,9 @@ void bufpool_map_unmap(struct bufpool_client *client, struct bufpool_blk *blk)
 		unsigned long from = max(first, map_first(vma));
 		unsigned long to = min(last, map_last(vma));
 
-		zap_vma_ptes(vma, vma->vm_start + ((from - map_first(vma)) << PAGE_SHIFT),
-			     (to - from + 1) << PAGE_SHIFT);
+		zap_special_vma_range(vma,
+				      vma->vm_start + ((from - map_first(vma)) << PAGE_SHIFT),
+				      (to - from + 1) << PAGE_SHIFT);
 	}
 	trace_bufpool_revoke(client, blk);
 }

@@ -21,7 +21,7 @@ static int slab_publish(struct bufpool_slab *slab)
 	struct bufpool_class *class = slab->class;
 	u32 last = (BUFPOOL_SPAN >> class->shift >> class->slab_shift) - 1;
 	int err = xa_alloc(&class->slabs, &slab->id, slab, XA_LIMIT(0, last),
-			   GFP_KERNEL);
+			   BUFPOOL_SLAB_GFP);
 
 	/* a lookup that finds it by now does not read this */
 	slab->place = class->nr << BUFPOOL_INDEX_BITS |
@@ -35,8 +35,8 @@ static struct bufpool_slab *slab_alloc_table(struct bufpool_class *class,
 	struct bufpool_slab *slab;
 
 	if (nr_blks == class->per_slab)
-		return kmem_cache_alloc(class->tables, GFP_KERNEL);
-	return kmalloc(struct_size(slab, blks, nr_blks), GFP_KERNEL);
+		return kmem_cache_alloc(class->tables, BUFPOOL_SLAB_GFP);
+	return kmalloc(struct_size(slab, blks, nr_blks), BUFPOOL_SLAB_GFP);
 }
 
 static void slab_free_table(struct bufpool_slab *slab)

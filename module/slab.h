@@ -2,12 +2,19 @@
 #ifndef _BUFPOOL_SLAB_H
 #define _BUFPOOL_SLAB_H
 
+#include <linux/gfp.h>
 #include <linux/list.h>
 #include <linux/types.h>
 #include "window.h"
 
 struct bufpool_class;
 struct bufpool_client;
+
+/*
+ * Memory for slabs and for what describes them. Rather fail than have a process killed
+ * for it, and without a word in the log: the renter gets to know.
+ */
+#define BUFPOOL_SLAB_GFP	(GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL)
 
 /* The last of a chain of block numbers. */
 #define BUFPOOL_NO_BLK		U16_MAX

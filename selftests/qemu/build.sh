@@ -22,11 +22,13 @@ mirror() {
 		--exclude='*.a' --exclude=modules.order --exclude=Module.symvers "$@"
 }
 
-# kbuild STOCK_OR_DEBUG DIRECTORY: compile the modules in a directory
+# kbuild KERNEL DIRECTORY: compile the modules in a directory
 kbuild() {
-	local kernel_dir
+	local kernel_dir cross=()
 	kernel_dir=$("$qemu_dir/kernel.sh" "$1")
-	quietly "$build/log/build-$1" make -s -C "$kernel_dir/build" M="$2" -j"$(nproc)" modules
+	[ "$(field_of "$1" arch)" = amd64 ] || cross=(ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-)
+	quietly "$build/log/build-$1" "$qemu_dir/toolchain.sh" "$(field_of "$1" release)" \
+		make -s -C "$kernel_dir/build" M="$2" -j"$(nproc)" "${cross[@]}" modules
 }
 
 build_module() {

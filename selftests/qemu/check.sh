@@ -51,12 +51,12 @@ share_out() {
 suites() {
 	local kernel=$1
 	shift
-	if [ "$kernel" = debug ] && [ $# -gt 1 ]; then
+	if is_debug "$kernel" && [ $# -gt 1 ]; then
 		share_out "$@"
 		# shellcheck disable=SC2086 # words
-		suite debug debug ${half[0]}
+		suite "$kernel" "$kernel" ${half[0]}
 		# shellcheck disable=SC2086 # words
-		suite debug-2 debug ${half[1]}
+		suite "$kernel-2" "$kernel" ${half[1]}
 	else
 		suite "$kernel" "$kernel" "$@"
 	fi
@@ -72,8 +72,8 @@ say_seconds() {
 	echo "all $SECONDS"
 }
 
-# shellcheck disable=SC2086 # words
-[ $# -gt 0 ] || set -- $kernels
+# shellcheck disable=SC2046 # words
+[ $# -gt 0 ] || set -- $(kernels_of check)
 "$qemu_dir/build.sh" user library "$@"
 "$qemu_dir/accel.sh" >/dev/null
 rm -f "$build"/log/*/counts

@@ -17,11 +17,32 @@ copy_busybox() {
 	done
 }
 
-# The stock kernel has its swap device in modules.
+# unpack_module FILE: into the VM, whose insmod knows no compression
+unpack_module() {
+	case $1 in
+	*.xz) xz -dc "$1" >"$root/modules/$(basename "$1" .xz)" ;;
+	*) cp -t "$root/modules" "$1" ;;
+	esac
+}
+
+# add_module NAME: and before it what it depends on; load lists them in order
+add_module() {
+	local file name
+	file=$(find -L "$kernel_dir/modules/kernel" -name "${1//[-_]/[-_]}.ko*" -print -quit 2>/dev/null)
+	[ -n "$file" ] && ! grep -qx "$1" "$root/modules/load" || return 0
+	for name in $(modinfo -F depends "$file" | tr ',' ' '); do
+		add_module "$name"
+	done
+	unpack_module "$file"
+	basename "${file%.ko*}" >>"$root/modules/load"
+}
+
+# The stock kernels have the swap device in modules, and what it compresses with.
 copy_modules() {
 	local name
-	for name in zsmalloc zram; do
-		find -L "$kernel_dir/modules" -name "$name.ko*" -exec cp -t "$root/modules" {} + 2>/dev/null || true
+	: >"$root/modules/load"
+	for name in lzo-rle zram; do
+		add_module "$name"
 	done
 	[ ! -d "$work/modules" ] || cp "$work"/modules/*.ko "$root/modules"
 }

@@ -17,22 +17,41 @@ library_tests="library library_classes library_fork library_threads library_kept
 library_kinds="plain asan tsan"
 asan_flags="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
 
-# The kernels that the tests run on, the slowest first
-kernels="debug stock preempt"
-# which kernel of kernel.sh each of them boots, and whose modules it loads
-declare -A kernel_builds=([debug]=debug [stock]=stock [preempt]=stock)
-# what preempt= is on the command line; the VM checks that the kernel runs so
-declare -A kernel_preemption=([preempt]=full)
-
 die() {
 	echo "${0##*/}: $*" >&2
 	exit 1
 }
 
-# build_of KERNEL: the kernel of kernel.sh that it boots
+# kernel_rows NAME_OR_MARK...: the rows of the table of kernels that have one of the words
+kernel_rows() {
+	awk -v words=" $* " '!/^#/ && NF && (words == "  " || index(words, " " $1 " ") || index(words, " " $7 " "))' \
+		"$qemu_dir/kernels"
+}
+
+# kernels_of MARK...: their names
+kernels_of() {
+	kernel_rows "$@" | awk '{ print $1 }'
+}
+
+# field_of KERNEL arch|release|suite|package|preempt
+field_of() {
+	local name arch release suite package preempt
+	read -r name arch release suite package preempt _ < <(kernel_rows "$1") ||
+		die "unknown kernel '$1'; there are: $(kernels_of | xargs)"
+	[ "${!2}" = - ] || echo "${!2}"
+}
+
+# build_of KERNEL: the first that has the same modules, after which their directory
+# is named
 build_of() {
-	[ -n "${kernel_builds[$1]:-}" ] || die "unknown kernel '$1'; there are: $kernels"
-	echo "${kernel_builds[$1]}"
+	field_of "$1" arch >/dev/null
+	awk -v name="$1" '!/^#/ && NF { key = $2 $3 $4 $5; if (!(key in first)) first[key] = $1; if ($1 == name) print first[key] }' \
+		"$qemu_dir/kernels"
+}
+
+# is_debug KERNEL
+is_debug() {
+	[ "$(field_of "$1" package)" = linux-source ]
 }
 
 say() {

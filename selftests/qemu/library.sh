@@ -46,7 +46,7 @@ run_kind() {
 	for name in ${TESTS:-$library_tests}; do
 		status=0
 		began=$(date +%s%N)
-		LD_LIBRARY_PATH=$build/userlib-$kind timeout -k 5 300 "${steady[@]}" "$build/library/$kind/$name" \
+		LD_LIBRARY_PATH=$build/userlib-$kind timeout -k 5 "${BUFPOOL_TIMEOUT:-300}" "${steady[@]}" "$build/library/$kind/$name" \
 			>"$logs/$kind-$name" 2>&1 || status=$?
 		say_result "$kind" "$name" $status $((($(date +%s%N) - began) / 100000000))
 	done

@@ -14,7 +14,7 @@
 . "$(dirname "$0")/lib.sh"
 
 kernel=$1 log=$2 tests_dir=${3:-$build/selftests}
-preemption=${kernel_preemption[$kernel]:-}
+preemption=$(field_of "$kernel" preempt)
 passed=0 failed=0 skipped=0
 
 # line RESULT TEST WORDS...
@@ -37,7 +37,7 @@ choose_tests() {
 		[[ " ${all[*]} " = *" $name "* ]] || die "there is no test '$name'; there are: ${all[*]}"
 	done
 	expected=("${tests[@]}" unload)
-	[ "$kernel" != debug ] || expected+=(kmemleak)
+	! is_debug "$kernel" || expected+=(kmemleak)
 	[ -z "$preemption" ] || expected+=(preemption)
 }
 

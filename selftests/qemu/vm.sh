@@ -21,8 +21,8 @@ if [ "${1:-}" = -i ]; then
 fi
 kernel=$1 initramfs=$2
 accel=${BUFPOOL_ACCEL:-$("$qemu_dir/accel.sh")}
-kernel_dir=$("$qemu_dir/kernel.sh" "$(build_of "$kernel")")
-preemption=${kernel_preemption[$kernel]:-}
+kernel_dir=$("$qemu_dir/kernel.sh" "$kernel")
+preemption=$(field_of "$kernel" preempt)
 # A kernel without ACPI is told of one processor in each socket only.
 smp=(-smp "2,sockets=2")
 # With five-level page tables a KASAN kernel may take its own addresses for

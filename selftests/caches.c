@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What the kernel's allocator holds for the pool is what the pool says is pinned: it
+ * keeps no free slabs of its own beside that, beyond limit and shrinker.
+ */
+#include "bufpool_test.h"
+
+#include <sched.h>
+
+#define MOST		4096
+#define LIMIT		(64 * MIB)
+#define ALLOWANCE	(512 * KIB)	/* what may be in the allocator's hands just now */
+
+FIXTURE(caches)
+{
+	int fd;
+	struct bufpool_block blocks[MOST];
+};
+
+/* Whether the allocator adds red zones and the like to objects. */
+static bool allocator_debugs(void)
+{
+	FILE *file = fopen("/sys/kernel/slab/bufpool-4k/red_zone", "re");
+	int on = 0;
+
+	if (!file || fscanf(file, "%d", &on) != 1)
+		on = 0;
+	if (file)
+		fclose(file);
+	return on;
+}
+
+FIXTURE_SETUP(caches)
+{
+	if (access("/proc/slabinfo", R_OK))
+		SKIP(return, "this kernel has no /proc/slabinfo");
+	if (allocator_debugs())
+		SKIP(return, "the allocator of this kernel debugs itself, for which "
+			     "it needs more memory than objects have");
+	self->fd = pool_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, limit_write(LIMIT));
+}
+
+FIXTURE_TEARDOWN(caches)
+{
+	close(self->fd);
+	limit_restore();
+}
+
+/* The memory of the caches of blocks, in bytes, by /proc/slabinfo. */
+static __u64 held_by_caches(void)
+{
+	const __u64 page_size = sysconf(_SC_PAGESIZE);
+	FILE *file = fopen("/proc/slabinfo", "re");
+	unsigned long long pages, slabs;
+	char line[512], name[64];
+	__u64 bytes = 0;
+
+	if (!file)
+		return ~0ULL;
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%63s %*u %*u %*u %*u %llu : tunables %*u %*u %*u : slabdata %*u %llu",
+			   name, &pages, &slabs) != 3)
+			continue;
+		if (!strncmp(name, "bufpool-", 8) && !strstr(name, "-table"))
+			bytes += pages * slabs * page_size;
+	}
+	fclose(file);
+	return bytes;
+}
+
+static bool is_honest(int fd)
+{
+	__u64 pinned = stats_of(fd).pinned, held = held_by_caches();
+
+	return held >= pinned && held <= pinned + ALLOWANCE;
+}
+
+static void say(struct __test_metadata *_metadata, int fd)
+{
+	TH_LOG("pinned %llu KiB, in the caches %llu KiB", stats_of(fd).pinned / KIB,
+	       held_by_caches() / KIB);
+}
+
+/* Blocks of every size, from each processor. Return: how many. */
+static int rent_all_sizes(int fd, struct bufpool_block *blocks)
+{
+	const int nr_cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct bufpool_info info;
+	int count = 0, cpu;
+	cpu_set_t cpus;
+	__u64 size;
+
+	if (pool_info(fd, &info))
+		return -1;
+	for (cpu = 0; cpu < nr_cpus; cpu++) {
+		CPU_ZERO(&cpus);
+		CPU_SET(cpu, &cpus);
+		sched_setaffinity(0, sizeof(cpus), &cpus);
+		for (size = info.page_size; size <= MIB; size *= 2) {
+			int ret = rent_many(fd, size, 4, blocks + count);
+
+			if (ret > 0)
+				count += ret;
+		}
+	}
+	return count;
+}
+
+TEST_F(caches, hold_what_is_pinned)
+{
+	int count = rent_all_sizes(self->fd, self->blocks), i;
+
+	ASSERT_LT(0, count);
+	say(_metadata, self->fd);
+	EXPECT_TRUE(is_honest(self->fd));
+	for (i = 0; i < count; i++)
+		ASSERT_EQ(0, give_up(self->fd, self->blocks[i].handle));
+	say(_metadata, self->fd);
+	EXPECT_TRUE(BECOMES(is_honest(self->fd)));
+}
+
+/* Given back, they are the kernel's at once, or as soon as the worker ran. */
+TEST_F(caches, hold_nothing_after_a_trim)
+{
+	int count = rent_all_sizes(self->fd, self->blocks), i;
+
+	ASSERT_LT(0, count);
+	for (i = 0; i < count; i++)
+		ASSERT_EQ(0, give_up(self->fd, self->blocks[i].handle));
+	ASSERT_EQ(0, write_text("/sys/class/misc/bufpool/trim", "1"));
+	EXPECT_TRUE(BECOMES(is_honest(self->fd)));
+	say(_metadata, self->fd);
+	EXPECT_GT(MIB, stats_of(self->fd).pinned);
+}
+
+TEST_HARNESS_MAIN
