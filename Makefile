@@ -3,6 +3,7 @@
 # lands in build/, kernels for the VM in a cache that XDG_CACHE_HOME moves.
 
 QEMU := selftests/qemu
+O ?= build
 KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 UDEVDIR ?= /etc/udev/rules.d
@@ -19,7 +20,10 @@ help:
 #:   make module         build/module/bufpool.ko, for KDIR (the running kernel)
 #:   make userlib        libbufpool, shared and static, in build/userlib
 #:   make tools          bufpoolctl, in build/tools
-#:   make install        all of it, with header, man pages and udev rule; DESTDIR=, PREFIX=
+#:   make install        all of it, with header, man pages, udev rule and group; DESTDIR=, PREFIX=
+#:   make uninstall      take that away again, for every kernel
+#:   make deb            Debian packages, in build/deb
+#:   make dist           the source tarball of what is committed, in build/dist
 #:   make check-library  the library's tests without the device, with sanitizers too
 #:   make clean          forget build/; the kernels' cache stays
 #:
@@ -50,11 +54,13 @@ help:
 #:   BUFPOOL_APPEND=...  more for the command line of the VM's kernel
 #:   BUFPOOL_ACCEL=kvm   or tcg, instead of finding out
 
+# Kernels before 6.13 build a module only where its source is. A distribution's
+# headers have no vmlinux, and without it there is no BTF to be made.
 module: kernel-headers
-	@mkdir -p build/module
-	rsync -a Kbuild module uapi build/module
-	$(MAKE) -C $(KDIR) M=$(CURDIR)/build/module modules
-	cp build/module/module/bufpool.ko build/module/bufpool.ko
+	@mkdir -p $(O)/module
+	cp -Rp Kbuild VERSION module uapi $(O)/module
+	$(MAKE) -C $(KDIR) M=$(abspath $(O))/module $(if $(wildcard $(KDIR)/vmlinux),,CONFIG_DEBUG_INFO_BTF_MODULES=) modules
+	cp $(O)/module/module/bufpool.ko $(O)/module/bufpool.ko
 
 kernel-headers:
 	@test -e $(KDIR)/Makefile || { \
@@ -63,22 +69,32 @@ kernel-headers:
 		exit 1; }
 
 userlib:
-	@mkdir -p build/userlib
-	$(MAKE) -C userlib O=$(CURDIR)/build/userlib PREFIX=$(PREFIX)
+	@mkdir -p $(O)/userlib
+	$(MAKE) -C userlib O=$(abspath $(O))/userlib PREFIX=$(PREFIX)
 
 tools:
-	@mkdir -p build/tools
-	$(MAKE) -C tools O=$(CURDIR)/build/tools PREFIX=$(PREFIX)
+	@mkdir -p $(O)/tools
+	$(MAKE) -C tools O=$(abspath $(O))/tools PREFIX=$(PREFIX)
 
 install: module userlib tools
-	$(MAKE) -C $(KDIR) M=$(CURDIR)/build/module INSTALL_MOD_DIR=extra \
-		INSTALL_MOD_PATH=$(DESTDIR) modules_install
-	$(MAKE) -C userlib O=$(CURDIR)/build/userlib DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) install
-	$(MAKE) -C tools O=$(CURDIR)/build/tools DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) install
-	install -D -m 644 module/60-bufpool.rules $(DESTDIR)$(UDEVDIR)/60-bufpool.rules
+	$(MAKE) -C userlib O=$(abspath $(O))/userlib DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) install
+	$(MAKE) -C tools O=$(abspath $(O))/tools DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) install
+	DESTDIR=$(DESTDIR) packaging/module.sh install $(KDIR) $(O)/module/bufpool.ko $(UDEVDIR)
+
+uninstall:
+	$(MAKE) -C userlib DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) uninstall
+	$(MAKE) -C tools DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) uninstall
+	DESTDIR=$(DESTDIR) packaging/module.sh uninstall $(UDEVDIR)
 
 packages:
 	@$(QEMU)/packages.sh
+
+dist:
+	@packaging/dist.sh
+
+deb:
+	@$(QEMU)/packages.sh deb
+	@packaging/deb.sh
 
 check check-debug check-stock check-preempt: packages
 	@$(QEMU)/check.sh $(subst check-,,$(filter-out check,$@))
@@ -120,6 +136,6 @@ bench-strangers: packages
 clean:
 	rm -rf build
 
-.PHONY: help module kernel-headers userlib tools install packages check check-debug check-stock \
+.PHONY: help module kernel-headers userlib tools install uninstall packages deb dist check check-debug check-stock \
 	check-preempt check-library check-harness check-mutants demo vm lint bench bench-native bench-vm \
 	bench-check bench-strangers clean

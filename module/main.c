@@ -203,4 +203,5 @@ module_exit(bufpool_exit);
 
 MODULE_DESCRIPTION("A pool of pinned memory blocks that processes rent and map");
 MODULE_AUTHOR("The bufpool developers");
+MODULE_VERSION(BUFPOOL_VERSION);
 MODULE_LICENSE("GPL");

@@ -36,7 +36,7 @@ build_module() {
 	kernel=$(build_of "$1")
 	dir=$build/$kernel
 	mkdir -p "$dir/src" "$dir/modules"
-	mirror "$top/Kbuild" "$top/module" "$top/uapi" "$dir/src"
+	mirror "$top/Kbuild" "$top/VERSION" "$top/module" "$top/uapi" "$dir/src"
 	kbuild "$kernel" "$dir/src"
 	cp -u "$dir/src/module/bufpool.ko" "$dir/modules"
 	[ -d "$top/selftests/probe" ] || return 0

@@ -37,7 +37,7 @@ check() {
 
 spdx() {
 	local file
-	files | grep -vE '^(COPYING|VERSION|LICENSES/.*|.*\.md)$' | while read -r file; do
+	files | grep -vE '^(COPYING|VERSION|LICENSES/.*|debian/(changelog|copyright|source/format|.*\.README.Debian)|.*\.md)$' | while read -r file; do
 		head -n 3 "$file" | grep -q SPDX-License-Identifier || echo "$file has no SPDX line"
 	done
 }
@@ -79,7 +79,9 @@ version() {
 	[ -e VERSION ] || return 0
 	version=$(cat VERSION)
 	[[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || echo "VERSION says '$version', which is no N.N.N"
-	files 'module/*' | xargs -r grep -nE 'MODULE_VERSION\("' /dev/null | grep -vF "\"$version\""
+	grep -qx "PACKAGE_VERSION=\"$version\"" dkms.conf || echo "dkms.conf is not of version $version"
+	grep -q "^## \[$version\] - " CHANGELOG.md || echo "CHANGELOG.md has nothing of version $version"
+	head -n 1 debian/changelog | grep -qF "bufpool ($version) " || echo "debian/changelog does not begin with version $version"
 	files '*.md' '*.[1-9]' | xargs -r grep -nE 'libbufpool[ -]v?[0-9]+\.[0-9]+\.[0-9]+' /dev/null | grep -vF "$version" || true
 }
 
@@ -101,7 +103,7 @@ module_with() {
 	shift 2
 	rm -rf "$dir"
 	mkdir -p "$dir"
-	cp -r Kbuild module uapi selftests/probe selftests/qemu/plant "$dir"
+	cp -r Kbuild VERSION module uapi selftests/probe selftests/qemu/plant "$dir"
 	printf 'obj-m += %s\n' probe/ plant/ >>"$dir/Kbuild"
 	make -s -C "$tree" M="$dir" -j"$(nproc)" W=1 KCFLAGS=-Werror CONFIG_DEBUG_INFO_BTF_MODULES= "$@"
 }
@@ -204,6 +206,10 @@ selftests_clang() {
 	selftests_with clang
 }
 
+destdir() {
+	packaging/check-destdir.sh
+}
+
 quick_checks() {
 	check 'every file says its licence' spdx
 	check 'shellcheck' scripts
@@ -213,6 +219,7 @@ quick_checks() {
 	check 'gofmt' go_format
 	check 'the tools, their pages and completion' tools
 	check 'the library, its header, map, pages and installed tree' library
+	check 'make install and make uninstall' destdir
 }
 
 slow_checks() {

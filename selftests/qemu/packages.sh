@@ -4,9 +4,10 @@
 # silent when it has, installs what is missing where it may, and otherwise
 # says what is missing and how to get it.
 #
-# usage: packages.sh [bench]
+# usage: packages.sh [bench|deb]
 #
 # bench: only what is measured beside bufpool, and what draws the pictures.
+# deb: only what the Debian packages are built and looked at with.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -23,6 +24,16 @@ needs_bench() {
 		/usr/include/jemalloc/jemalloc.h libjemalloc-dev
 		/usr/include/mimalloc.h libmimalloc-dev
 		/usr/include/dpdk/rte_mempool.h libdpdk-dev
+	EOF
+}
+
+needs_deb() {
+	cat <<-'EOF'
+		dpkg-buildpackage dpkg-dev
+		/usr/share/build-essential/essential-packages-list build-essential
+		dh debhelper
+		dh_dkms dh-dkms
+		lintian lintian
 	EOF
 }
 
