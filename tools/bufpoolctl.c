@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "cli.h"
+#include "command.h"
 #include "commands.h"
+#include "fail.h"
 #include "out.h"
 
 static const struct command commands[] = {
@@ -33,8 +35,9 @@ int main(int argc, char **argv)
 	int first;
 
 	out_file = stdout;
-	first = cli_find_command(commands, argc, argv);
-	cli_command->run(argc - first, argv + first);
+	command_set_all(commands);
+	first = cli_command(argc, argv);
+	command_running->run(argc - first, argv + first);
 	if (fflush(stdout) || ferror(stdout))
 		fail(STATUS_FAILED, "could not write: %s", strerror(errno));
 	return STATUS_OK;
