@@ -345,7 +345,7 @@ measures() {
 sets_limit() {
 	parameter limit
 	before=$got
-	for pair in 33554432=33554432 32768K=33554432 16M=16777216; do
+	for pair in 33554432=33554432 32768K=33554432 32MiB=33554432 16m=16777216; do
 		ctl 0 limit "${pair%=*}" || return
 		is limit "${pair#*=}" limit || return
 		parameter limit
@@ -364,6 +364,57 @@ sets_quota() {
 	ctl 0 --json quota && same JSON "$(cat "$work/out")" '{"quota":1048576}' || return
 	ctl 0 quota none || return
 	ctl 0 --json quota && same JSON "$(cat "$work/out")" '{"quota":null}'
+}
+
+# meaning_of COMMAND...: sets got to what the quota is after it, or to refused
+meaning_of() {
+	echo 12345678 >$parameters/quota
+	if "$@" 2>/dev/null; then
+		parameter quota
+	else
+		got=refused
+		same "the quota after '$*'" "$(cat $parameters/quota)" 12345678
+	fi
+}
+
+write_quota() {
+	(echo "$1" >$parameters/quota)
+}
+
+# The module and the program mean the same by a size.
+agrees_on_sizes() {
+	taken=0
+	for text in 65536 5k 5K 5KiB 5kib 5kIB 5m 5M 5MiB 5mib 5g 5G 5GiB 5t 5T 5TiB 5p 5PiB 7E 7EiB 010k \
+		K KiB 64KB 64kb 64B 64Ki 64KiBs 64iB 64Kk 4Q 1.5G 1e6 0x10000 +65536 -65536 "64 K" "" \
+		16E 15EiB 17179869184G 18446744073709551615 18446744073709551616 99999999999999999999999999 0 1k; do
+		meaning_of write_quota "$text"
+		expected=$got
+		meaning_of bufpoolctl quota "$text"
+		same "'$text'" "$got" "$expected" || return
+		[ "$got" = refused ] || taken=$((taken + 1))
+	done
+	bufpoolctl quota none
+	same "sizes taken" $taken 21
+}
+
+# refuses_size TEXT WORDS: with these, wherever a size is given
+refuses_size() {
+	for arguments in limit quota "rent -s" "trim -f 0 -s"; do
+		# shellcheck disable=SC2086 # several arguments
+		ctl 2 $arguments "$1" && has "$work/err" "$2" && continue
+		say "bufpoolctl $arguments '$1': $(cat "$work/err")"
+		return 1
+	done
+}
+
+explains_sizes() {
+	refuses_size 64KB '64K or 64KiB' || return
+	refuses_size 64tb '64t or 64tiB' || return
+	refuses_size 1.5G "a whole number of bytes, such as 65536, 64K or 64MiB, not '1.5G'" || return
+	refuses_size '' "a whole number of bytes, such as 65536, 64K or 64MiB, not ''" || return
+	refuses_size +1 'a whole number of bytes' || return
+	refuses_size 16E '18446744073709551615 bytes at most' || return
+	refuses_size 18446744073709551616 '18446744073709551615 bytes at most'
 }
 
 # --- rent
@@ -640,7 +691,7 @@ mkfifo "$work/silence"
 write_json_parser
 
 echo "TAP version 13"
-echo "1..35"
+echo "1..37"
 test_case "the parser of this test" knows_json
 test_case "help" helps
 test_case "version" has_version
@@ -655,6 +706,8 @@ test_case "stat again and again" repeats
 test_case "stat measures what happens" measures
 test_case "limit" sets_limit
 test_case "quota" sets_quota
+test_case "sizes are those of the module" agrees_on_sizes
+test_case "sizes that are none" explains_sizes
 test_case "rent more than one call takes" rents
 test_case "rent until a signal" ends_by_signal
 test_case "rent until the time is over" ends_by_time

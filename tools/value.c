@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,17 +12,26 @@
 /* Longer waits than this, about thirty years, are mistakes. */
 #define MAX_SECONDS	1000000000ULL
 
+/* A letter in either case, alone or with iB, as the module has it; -1 is neither. */
 static int suffix_shift(const char *suffix)
 {
-	static const char suffixes[] = "KMGT";
+	static const char letters[] = "KMGTPE";
 	const char *found;
 
 	if (!*suffix)
 		return 0;
-	found = strchr(suffixes, *suffix);
-	if (!found || suffix[1])
+	found = strchr(letters, toupper((unsigned char)*suffix));
+	if (!found || (suffix[1] && strcasecmp(suffix + 1, "iB")))
 		return -1;
-	return 10 * (found - suffixes + 1);
+	return 10 * (found - letters + 1);
+}
+
+/* To some, KB and the like are thousands. */
+static bool may_be_thousands(const char *suffix)
+{
+	char letter[] = { suffix[0], '\0' };
+
+	return suffix_shift(letter) > 0 && !strcasecmp(suffix + 1, "B");
 }
 
 /* strtoull() alone would take a sign, spaces and nothing at all. */
@@ -36,15 +46,21 @@ static bool parse_digits(const char *text, char **end, __u64 *number)
 
 __u64 value_bytes(const char *what, const char *text)
 {
+	const char *suffix = text + strspn(text, "0123456789");
+	int shift = suffix_shift(suffix), length = suffix - text + 1;
 	__u64 number;
-	int shift = -1;
-	char *end;
 
-	if (parse_digits(text, &end, &number))
-		shift = suffix_shift(end);
-	if (shift < 0 || number > UINT64_MAX >> shift)
-		fail_usage("%s is a number of bytes, such as 65536, 64K or 1M, not '%s'",
+	if (suffix != text && may_be_thousands(suffix))
+		fail_usage("%s is not clear: for units of 1024, write %.*s or %.*siB, not '%s'",
+			   what, length, text, length, text, text);
+	if (suffix == text || shift < 0)
+		fail_usage("%s is a whole number of bytes, such as 65536, 64K or 64MiB, not '%s'",
 			   what, text);
+	errno = 0;
+	number = strtoull(text, NULL, 10);
+	if (errno || number > UINT64_MAX >> shift)
+		fail_usage("%s is %llu bytes at most, and '%s' is more", what,
+			   (__u64)UINT64_MAX, text);
 	return number << shift;
 }
 
