@@ -230,23 +230,46 @@ end_renter() {
 
 # --- what it says
 
+commands="help info stat classes top rent limit quota trim"
+
 helps() {
 	ctl 0 --help || return
 	help=$newline$(cat "$work/out")
-	for command in info stat classes top rent limit quota trim; do
+	for command in $commands; do
 		case $help in
 		*"$newline  $command "*) ;;
 		*) return 1 ;;
 		esac
-		case $(bufpoolctl $command --help) in
-		*"bufpoolctl "*" $command"*) ;;
+	done
+	for arguments in -h help "--tab help" "help help -h"; do
+		# shellcheck disable=SC2086 # several arguments
+		ctl 0 $arguments || return
+		[ "$arguments" = "help help -h" ] || same "$arguments" "$newline$(cat "$work/out")" "$help" || return
+	done
+	ctl 2 help nothing && has "$work/err" "no command 'nothing'" && ctl 2 help stat top
+}
+
+helps_with_commands() {
+	for command in $commands; do
+		ctl 0 "$command" --help && [ ! -s "$work/err" ] || return
+		help=$(cat "$work/out")
+		case $help in
+		"usage: bufpoolctl "*" $command"*) ;;
 		*) return 1 ;;
 		esac
+		for arguments in "$command -h" "help $command"; do
+			# shellcheck disable=SC2086 # several arguments
+			ctl 0 $arguments && same "$arguments" "$(cat "$work/out")" "$help" || return
+		done
 	done
+	# what an option is for, not only that there is one
+	ctl 0 help rent && has "$work/out" "  -s, --size=SIZE " && ctl 0 top -b -h -n 1 && has "$work/out" "  -b, --batch "
 }
 
 has_version() {
-	ctl 0 --version && grep -qE '^bufpoolctl [0-9]+\.[0-9]+\.[0-9]+$' "$work/out"
+	for option in --version -V; do
+		ctl 0 $option && grep -qE '^bufpoolctl [0-9]+\.[0-9]+\.[0-9]+$' "$work/out" || return
+	done
 }
 
 says_info() {
@@ -691,9 +714,10 @@ mkfifo "$work/silence"
 write_json_parser
 
 echo "TAP version 13"
-echo "1..37"
+echo "1..38"
 test_case "the parser of this test" knows_json
 test_case "help" helps
+test_case "help with each command" helps_with_commands
 test_case "version" has_version
 test_case "info" says_info
 test_case "info in all forms" in_all_forms info

@@ -13,15 +13,13 @@
 enum {
 	OPTION_JSON = 256,
 	OPTION_TAB,
-	OPTION_HELP,
-	OPTION_VERSION,
 };
 
 static const struct option long_options[] = {
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "tab", no_argument, NULL, OPTION_TAB },
-	{ "help", no_argument, NULL, OPTION_HELP },
-	{ "version", no_argument, NULL, OPTION_VERSION },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
 	{ "batch", no_argument, NULL, 'b' },
 	{ "count", required_argument, NULL, 'n' },
 	{ "delay", required_argument, NULL, 'd' },
@@ -53,10 +51,10 @@ static bool run_common(int option)
 	case OPTION_TAB:
 		out_format = FORMAT_TAB;
 		return true;
-	case OPTION_HELP:
+	case 'h':
 		command_print_help(command_running);
 		exit(STATUS_OK);
-	case OPTION_VERSION:
+	case 'V':
 		printf("bufpoolctl %s\n", BUFPOOL_VERSION);
 		exit(STATUS_OK);
 	default:
@@ -70,7 +68,7 @@ int cli_option(int argc, char **argv, const char *letters)
 	char spec[32];
 
 	/* the options of the program end where its command begins */
-	snprintf(spec, sizeof(spec), "%s:%s", command_running ? "" : "+",
+	snprintf(spec, sizeof(spec), "%s:hV%s", command_running ? "" : "+",
 		 letters);
 	opterr = 0;
 	do {
@@ -83,19 +81,24 @@ int cli_option(int argc, char **argv, const char *letters)
 	return option;
 }
 
+const struct command *cli_find_command(const char *name)
+{
+	const struct command *command = command_find(name);
+
+	if (!command)
+		fail_usage("there is no command '%s'", name);
+	return command;
+}
+
 int cli_command(int argc, char **argv)
 {
-	const struct command *command;
 	int first;
 
 	cli_option(argc, argv, "");
 	if (optind == argc)
 		fail_usage("which command?");
 	first = optind;
-	command = command_find(argv[first]);
-	if (!command)
-		fail_usage("there is no command '%s'", argv[first]);
-	command_running = command;
+	command_running = cli_find_command(argv[first]);
 	/* getopt() begins anew */
 	optind = 0;
 	return first;

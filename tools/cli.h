@@ -5,11 +5,16 @@
 #ifndef BUFPOOLCTL_CLI_H
 #define BUFPOOLCTL_CLI_H
 
+#include "command.h"
+
 /*
  * Find out which command is asked for. Return: where its arguments begin, with its
  * name.
  */
 int cli_command(int argc, char **argv);
+
+/* One that is not there ends the program. */
+const struct command *cli_find_command(const char *name);
 
 /*
  * The next option that is one of @letters, as getopt(3) has them, or -1. The

@@ -39,20 +39,27 @@ static void print_all(void)
 	for (command = commands; command->name; command++)
 		printf("  %-8s %s\n", command->name, command->help);
 	printf("\n"
-	       "  --json     output as JSON, one object per line\n"
-	       "  --tab      output as tab-separated text\n"
-	       "  --help     this, or after a command, what may follow it\n"
-	       "  --version  the version\n"
+	       "  --json         output as JSON, one object per line\n"
+	       "  --tab          output as tab-separated text\n"
+	       "  -h, --help     this, or after a command, what may follow it\n"
+	       "  -V, --version  the version\n"
 	       "\n"
 	       "Exit status: 0 done, 1 failed, 2 wrong usage, 3 no module or device,\n"
 	       "4 no permission.\n");
+}
+
+static void print_one(const struct command *command)
+{
+	printf("%s\n", command->help);
+	if (command->details)
+		printf("\n%s", command->details);
 }
 
 void command_print_help(const struct command *command)
 {
 	command_print_usage(stdout, command);
 	if (command)
-		printf("%s\n", command->help);
+		print_one(command);
 	else
 		print_all();
 }

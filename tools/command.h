@@ -12,12 +12,14 @@
  * @name: how it is asked for
  * @synopsis: what may follow the name
  * @help: one line
+ * @details: a line for each of its options, and what else there is to know; or NULL
  * @run: does it, with the name as the first argument
  */
 struct command {
 	const char *name;
 	const char *synopsis;
 	const char *help;
+	const char *details;
 	void (*run)(int argc, char **argv);
 };
 
