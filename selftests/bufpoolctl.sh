@@ -488,9 +488,9 @@ waits() {
 	before=$got
 	bufpoolctl limit 2M || return
 	start_renter -n 2 -s 1M || return
-	bufpoolctl rent -s 1M -t 0 >"$work/out" 2>"$work/err" </dev/null &
+	bufpoolctl ${1:+"$1"} rent -s 1M -t 0 >"$work/out" 2>"$work/err" </dev/null &
 	pid=$!
-	soon has "$work/err" 'waiting for 1' && soon pool_has waiting 1
+	soon has "$work/err" "$2waiting for 1" && soon pool_has waiting 1
 	result=$?
 	end_renter
 	wait $pid || result=1
@@ -662,6 +662,31 @@ refuses() {
 	done
 }
 
+# is_json_error STATUS REASON COMMAND: what went wrong is one object, on standard
+# error, and there is no output
+is_json_error() {
+	[ ! -s "$work/out" ] && is_json "$work/err" && same "lines" "$(wc -l <"$work/err")" 1 || return
+	same "the object" "$(sed 's/,"message":"..*"}}$//' "$work/err")" \
+		"{\"error\":{\"status\":$1,\"reason\":\"$2\",\"command\":$3"
+}
+
+fails_in_json() {
+	for arguments in "=--json" "=--json nothing" "=nothing --json" "=--json --bogus" "limit=limit --json x" \
+		"stat=--json stat 0" "stat=stat --bogus --json" "rent=--json rent -n" "info=info --json 1"; do
+		# shellcheck disable=SC2086 # several arguments
+		ctl 2 ${arguments#*=} || return
+		command=\"${arguments%%=*}\"
+		[ "$command" != '""' ] || command=null
+		is_json_error 2 usage "$command" && continue
+		say "bufpoolctl ${arguments#*=}: $(cat "$work/out" "$work/err")"
+		return 1
+	done
+	ctl 1 --json limit 1 && is_json_error 1 failed '"limit"' || return
+	ctl 2 --json limit "$(printf 'a"\n\033\377')" && is_json_error 2 usage '"limit"' || return
+	# the last of several forms counts
+	ctl 2 --json --tab limit x && ! is_json "$work/err" >"$work/no" && ctl 2 --tab --json limit x && is_json "$work/err"
+}
+
 notices_full_disk() {
 	bufpoolctl info 2>"$work/err" >/dev/full
 	same "exit status" $? 1 && grep -q 'could not write' "$work/err"
@@ -679,6 +704,8 @@ as_nobody() {
 			echo "# bufpoolctl $arguments: exit status $status: $said"
 			exit 1
 		done' </dev/null || return
+	su -s /bin/sh nobody -c "PATH=$PATH bufpoolctl --json trim" >"$work/out" 2>"$work/err" </dev/null
+	is_json_error 4 no_permission '"trim"' || return
 	# every user may read them
 	parameter limit
 	same limit "$(su -s /bin/sh nobody -c "PATH=$PATH bufpoolctl --tab limit")" "limit$tab$got"
@@ -691,6 +718,7 @@ without_module() {
 		# shellcheck disable=SC2086 # several arguments
 		ctl 3 $arguments && has "$work/err" 'modprobe bufpool' || result=1
 	done
+	ctl 3 --json stat && is_json_error 3 no_device '"stat"' || result=1
 	ctl 0 --help || result=1
 	insmod "$BUFPOOL_KO" || result=1
 	return $result
@@ -714,7 +742,7 @@ mkfifo "$work/silence"
 write_json_parser
 
 echo "TAP version 13"
-echo "1..38"
+echo "1..40"
 test_case "the parser of this test" knows_json
 test_case "help" helps
 test_case "help with each command" helps_with_commands
@@ -736,7 +764,8 @@ test_case "rent more than one call takes" rents
 test_case "rent until a signal" ends_by_signal
 test_case "rent until the time is over" ends_by_time
 test_case "rent says what is wrong" says_what_is_wrong
-test_case "rent waits, and says so" waits
+test_case "rent waits, and says so" waits "" "bufpoolctl rent: "
+test_case "rent waits, and says so in JSON" waits --json '{"notice":{"command":"rent","message":"'
 test_case "top lists the largest holder first" lists_clients
 test_case "top and names of processes" copes_with_names
 test_case "top without a terminal" is_batch_without_terminal
@@ -750,6 +779,7 @@ test_case "trim of a client" trims_client
 test_case "trim of the pool" trims_pool
 test_case "classes" shows_classes
 test_case "bad arguments: 2" refuses
+test_case "errors in JSON" fails_in_json
 test_case "a full disk: 1" notices_full_disk
 test_case "no permission: 4" as_nobody
 test_case "no module: 3" without_module

@@ -90,10 +90,24 @@ const struct command *cli_find_command(const char *name)
 	return command;
 }
 
+/* The form that the last of some options asks for, wherever they stand. */
+static void find_format(char **argv)
+{
+	while (*argv) {
+		if (!strcmp(*argv, "--json"))
+			out_format = FORMAT_JSON;
+		else if (!strcmp(*argv, "--tab"))
+			out_format = FORMAT_TAB;
+		argv++;
+	}
+}
+
 int cli_command(int argc, char **argv)
 {
 	int first;
 
+	/* errors before such an option are to have that form, too */
+	find_format(argv + 1);
 	cli_option(argc, argv, "");
 	if (optind == argc)
 		fail_usage("which command?");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Failures: each ends the program at once, with a message and one of these exit
- * statuses; atexit(3) undoes what must not stay, such as the terminal's state.
+ * Messages, on standard error: a line of text, or a JSON object where the output
+ * is JSON. A failure ends the program at once with one of these exit statuses;
+ * atexit(3) undoes what must not stay, such as the terminal's state.
  */
 #ifndef BUFPOOLCTL_FAIL_H
 #define BUFPOOLCTL_FAIL_H
@@ -23,5 +24,9 @@ void fail(enum status status, const char *format, ...);
 noreturn __printf(1, 2)
 void fail_usage(const char *format, ...);
 noreturn void fail_memory(void);
+
+/* Say what the user should know, and go on. */
+__printf(1, 2)
+void notice(const char *format, ...);
 
 #endif

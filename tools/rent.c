@@ -63,7 +63,7 @@ static int rent_waiting(int fd, const struct wish *wish, __u32 count,
 	__u64 end = clock_now() + wish->wait_ms, left;
 	int ret;
 
-	fprintf(stderr, "bufpoolctl rent: waiting for %u more\n", count);
+	notice("waiting for %u more", count);
 	do {
 		left = wish->wait_ms == FOR_EVER ? FOR_EVER : clock_left(end);
 		ret = left ? device_rent(fd, wish->size, count, left, blocks) :
