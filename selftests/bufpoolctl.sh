@@ -711,15 +711,109 @@ as_nobody() {
 	same limit "$(su -s /bin/sh nobody -c "PATH=$PATH bufpoolctl --tab limit")" "limit$tab$got"
 }
 
+# apart SCRIPT: run it where what it mounts is its own
+apart() {
+	unshare -m sh -c "$1"
+}
+
+# says WORDS...: $work/err has all of them, but for those with ! in front
+says() {
+	for words; do
+		case $words in
+		!*) ! has "$work/err" "${words#!}" || break ;;
+		*) has "$work/err" "$words" || break ;;
+		esac
+		shift
+	done
+	[ $# -eq 0 ] && return
+	say "should say '$1': $(cat "$work/err")"
+	return 1
+}
+
+# node_for GROUPS NODE_GROUP NODE_MODE [SCRIPT]: a user opens the device where
+# /etc/group has one more line, and the device such a group and mode; the script is what
+# happens after the login. Sets status; what it said is in $work/err.
+node_for() {
+	grep -v '^bufpool:' /etc/group >"$work/group"
+	echo "$1" >>"$work/group"
+	chmod 666 "$work/group"
+	chgrp "$2" /dev/bufpool
+	chmod "$3" /dev/bufpool
+	apart "mount --bind $work/group /etc/group &&
+		su -s /bin/sh nobody -c 'PATH=$PATH; ${4:-:}; bufpoolctl info'" >"$work/out" 2>"$work/err" </dev/null
+	status=$?
+	chgrp 0 /dev/bufpool
+	chmod 660 /dev/bufpool
+}
+
+# refuses_node STATUS WORDS...: after node_for
+refuses_node() {
+	same "exit status" "$status" 4 && says "you may not open /dev/bufpool" "$@"
+}
+
+advises_on_group() {
+	[ -e /etc/group ] || : >/etc/group
+	node_for "" 0 660
+	refuses_node "there is no group bufpool" "groupadd --system bufpool" "usermod -aG bufpool nobody" \
+		"chgrp bufpool /dev/bufpool" "log in again" || return
+	node_for "bufpool:x:4242:" 4242 660
+	refuses_node "nobody is not in the group bufpool" "'usermod -aG bufpool nobody'" "log in again" !groupadd !chgrp || return
+	node_for "bufpool:x:4242:" 4242 660 "echo bufpool:x:4242:nobody >/etc/group"
+	refuses_node "log in again" "newgrp bufpool" !usermod !groupadd "!as root" || return
+	node_for "bufpool:x:4242:nobody" 0 660
+	refuses_node "belongs to the group root" "'chgrp bufpool /dev/bufpool'" 60-bufpool.rules !usermod "!log in" || return
+	node_for "bufpool:x:4242:nobody" 4242 600
+	refuses_node "has the mode 600" "'chmod 660 /dev/bufpool'" !usermod "!log in" || return
+	node_for "bufpool:x:4242:nobody" 4242 660
+	same "exit status of a member" $status 0
+}
+
+# The module is there and the node is not, or is another one.
+advises_on_node() {
+	read -r numbers </sys/class/misc/bufpool/dev
+	make="mknod -m 660 /dev/bufpool c ${numbers%:*} ${numbers#*:}"
+	apart "mount -t tmpfs tmpfs /dev && exec bufpoolctl info" >"$work/out" 2>"$work/err" </dev/null
+	same "exit status" $? 3 && says "the module is loaded, but there is no /dev/bufpool" "'$make'" || return
+	for other in "c 1 3" "c ${numbers%:*} 254" "c 511 7"; do
+		apart "mount -t tmpfs tmpfs /dev && mknod /dev/bufpool $other && exec bufpoolctl info" \
+			>"$work/out" 2>"$work/err" </dev/null
+		same "exit status" $? 3 && says "not the module's device" "'rm /dev/bufpool'" "'$make'" || return
+	done
+	apart "mount -t tmpfs tmpfs /dev && $make && exec bufpoolctl info" >"$work/out" 2>"$work/err" </dev/null
+}
+
+# without_module_in SCRIPT: what it said is in $work/err
+without_module_in() {
+	apart "mount -t tmpfs tmpfs /lib/modules && mkdir /lib/modules/\$(uname -r) && $1; exec bufpoolctl info" \
+		>"$work/out" 2>"$work/err" </dev/null
+	same "exit status" $? 3
+}
+
+advises_on_module() {
+	list="/lib/modules/\$(uname -r)/modules.dep"
+	mkdir -p /lib/modules
+	without_module_in : && says "not loaded" "not installed for this kernel" "insmod" || return
+	without_module_in "echo extra/otherbufpool.ko: >$list" && says insmod || return
+	for name in bufpool.ko: extra/bufpool.ko: updates/dkms/bufpool.ko.xz:; do
+		without_module_in "echo $name >$list" && says "'modprobe bufpool'" !insmod !opening || return
+	done
+	# a node from the time of booting
+	make="mount -t tmpfs tmpfs /dev && mknod /dev/bufpool c 10 248"
+	without_module_in "$make && echo extra/bufpool.ko: >$list" || return
+	says "opening /dev/bufpool did not load it" "'modprobe bufpool'" || return
+	without_module_in "$make" && says "not installed for this kernel" insmod
+}
+
 without_module() {
 	soon rmmod bufpool 2>"$work/err" || return
 	result=0
 	for arguments in info stat classes top "rent -t 0" limit "limit 64M" quota trim; do
 		# shellcheck disable=SC2086 # several arguments
-		ctl 3 $arguments && has "$work/err" 'modprobe bufpool' || result=1
+		ctl 3 $arguments && says "the module is not loaded" "as root, run" || result=1
 	done
 	ctl 3 --json stat && is_json_error 3 no_device '"stat"' || result=1
 	ctl 0 --help || result=1
+	advises_on_module || result=1
 	insmod "$BUFPOOL_KO" || result=1
 	return $result
 }
@@ -742,7 +836,7 @@ mkfifo "$work/silence"
 write_json_parser
 
 echo "TAP version 13"
-echo "1..40"
+echo "1..42"
 test_case "the parser of this test" knows_json
 test_case "help" helps
 test_case "help with each command" helps_with_commands
@@ -782,6 +876,8 @@ test_case "bad arguments: 2" refuses
 test_case "errors in JSON" fails_in_json
 test_case "a full disk: 1" notices_full_disk
 test_case "no permission: 4" as_nobody
+test_case "no permission, and what to do" advises_on_group
+test_case "no device, and what to do" advises_on_node
 test_case "no module: 3" without_module
 echo "# totals: $((count - failed)) of $count"
 [ $failed -eq 0 ]

@@ -8,6 +8,7 @@
 #include "access.h"
 #include "clients.h"
 #include "fail.h"
+#include "module.h"
 #include "paths.h"
 #include "text.h"
 
@@ -140,7 +141,7 @@ static FILE *open_table(void)
 {
 	FILE *file = fopen(CLIENTS_PATH, "re");
 
-	if (!file && errno == ENOENT && !access(MODULE_PATH, F_OK))
+	if (!file && errno == ENOENT && module_is_loaded())
 		fail(STATUS_FAILED,
 		     "there is no %s: is debugfs mounted? If not, as root, run 'mount -t debugfs none /sys/kernel/debug'",
 		     CLIENTS_PATH);
