@@ -7,6 +7,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/ctype.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -34,33 +35,80 @@ static struct bufpool_chardev *chardev;
 static struct bufpool_sysfs *sysfs;
 static struct dentry *debugfs;
 
-/* Take the suffix off a number of bytes and say by how much it shifts. */
-static unsigned int cut_suffix(char *text)
+/* What writes a file may end it with a newline. */
+static size_t text_length(const char *val)
 {
-	size_t length = strlen(text);
-	const char *suffixes = "KMG", *found;
+	size_t length = strlen(val);
 
-	found = length ? strchr(suffixes, text[length - 1]) : NULL;
-	if (!found)
-		return 0;
-	text[length - 1] = '\0';
-	return 10 * (found - suffixes + 1);
+	return length && val[length - 1] == '\n' ? length - 1 : length;
 }
 
+/* kstrtoul() would take a sign, too. */
+static int parse_digits(const char **text, unsigned long *number)
+{
+	*number = 0;
+	if (!isdigit(**text))
+		return -EINVAL;
+	for (; isdigit(**text); ++*text)
+		if (check_mul_overflow(*number, 10UL, number) ||
+		    check_add_overflow(*number, **text - '0' + 0UL, number))
+			return -ERANGE;
+	return 0;
+}
+
+/* A suffix is a letter in either case, alone or with iB. */
+static int suffix_shift(const char *suffix)
+{
+	const char *letters = "KMGTPE", *found;
+	size_t length = text_length(suffix);
+
+	if (!length)
+		return 0;
+	found = strchr(letters, toupper(*suffix));
+	if (!found || (length != 1 && length != 3) ||
+	    strncasecmp(suffix + 1, "iB", length - 1))
+		return -EINVAL;
+	return 10 * (found - letters + 1);
+}
+
+/*
+ * memparse() would take hexadecimal numbers, and what does not fit. bufpoolctl
+ * accepts the same as this, but for the newline.
+ */
 static int parse_bytes(const char *val, unsigned long *bytes)
 {
 	unsigned long number;
-	char buf[32], *text;
-	unsigned int shift;
+	int err, shift;
 
-	if (strscpy(buf, val, sizeof(buf)) < 0)
-		return -EINVAL;
-	text = strim(buf);
-	shift = cut_suffix(text);
-	if (kstrtoul(text, 10, &number) ||
-	    check_shl_overflow(number, shift, bytes))
-		return -EINVAL;
-	return 0;
+	err = parse_digits(&val, &number);
+	if (err)
+		return err;
+	shift = suffix_shift(val);
+	if (shift < 0)
+		return shift;
+	return check_shl_overflow(number, shift, bytes) ? -ERANGE : 0;
+}
+
+static int parse_number(const char *val, unsigned long *number)
+{
+	return kstrtoul(val, 10, number);
+}
+
+/* Say in one line what is wrong with a value, which may have any bytes in it. */
+static void refuse(const struct kernel_param *kp, const char *val, int err,
+		   bool bytes)
+{
+	int length = min_t(size_t, text_length(val), 64);
+
+	if (err == -ERANGE)
+		pr_err("%s=%*pE is not accepted: give at most %lu\n", kp->name,
+		       length, val, ULONG_MAX);
+	else if (bytes)
+		pr_err("%s=%*pE is not accepted: give a whole number of bytes, such as 65536, 64K or 1MiB\n",
+		       kp->name, length, val);
+	else
+		pr_err("%s=%*pE is not accepted: give a number\n", kp->name,
+		       length, val);
 }
 
 /* Before the pool is there it has to be a number, afterwards in range too. */
@@ -71,26 +119,19 @@ static int set(const char *val, const struct kernel_param *kp,
 	int err = parse(val, field);
 
 	if (err)
-		pr_err("%s=%s is not accepted: give a number%s\n", kp->name,
-		       val, parse == parse_bytes ?
-		       " of bytes, such as 65536, 64K or 1M" : "");
+		refuse(kp, val, err, parse == parse_bytes);
 	else if (pool)
 		err = bufpool_config_check(&config);
 	if (err)
 		*field = old;
 	else if (pool)
 		bufpool_pool_configure(pool, &config);
-	return err;
+	return err ? -EINVAL : 0;
 }
 
 static int bytes_set(const char *val, const struct kernel_param *kp)
 {
 	return set(val, kp, parse_bytes);
-}
-
-static int parse_number(const char *val, unsigned long *number)
-{
-	return kstrtoul(val, 10, number) ? -EINVAL : 0;
 }
 
 static int number_set(const char *val, const struct kernel_param *kp)

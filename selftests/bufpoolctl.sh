@@ -230,23 +230,46 @@ end_renter() {
 
 # --- what it says
 
+commands="help info stat classes top rent limit quota trim"
+
 helps() {
 	ctl 0 --help || return
 	help=$newline$(cat "$work/out")
-	for command in info stat classes top rent limit quota trim; do
+	for command in $commands; do
 		case $help in
 		*"$newline  $command "*) ;;
 		*) return 1 ;;
 		esac
-		case $(bufpoolctl $command --help) in
-		*"bufpoolctl "*" $command"*) ;;
+	done
+	for arguments in -h help "--tab help" "help help -h"; do
+		# shellcheck disable=SC2086 # several arguments
+		ctl 0 $arguments || return
+		[ "$arguments" = "help help -h" ] || same "$arguments" "$newline$(cat "$work/out")" "$help" || return
+	done
+	ctl 2 help nothing && has "$work/err" "no command 'nothing'" && ctl 2 help stat top
+}
+
+helps_with_commands() {
+	for command in $commands; do
+		ctl 0 "$command" --help && [ ! -s "$work/err" ] || return
+		help=$(cat "$work/out")
+		case $help in
+		"usage: bufpoolctl "*" $command"*) ;;
 		*) return 1 ;;
 		esac
+		for arguments in "$command -h" "help $command"; do
+			# shellcheck disable=SC2086 # several arguments
+			ctl 0 $arguments && same "$arguments" "$(cat "$work/out")" "$help" || return
+		done
 	done
+	# what an option is for, not only that there is one
+	ctl 0 help rent && has "$work/out" "  -s, --size=SIZE " && ctl 0 top -b -h -n 1 && has "$work/out" "  -b, --batch "
 }
 
 has_version() {
-	ctl 0 --version && grep -qE '^bufpoolctl [0-9]+\.[0-9]+\.[0-9]+$' "$work/out"
+	for option in --version -V; do
+		ctl 0 $option && grep -qE '^bufpoolctl [0-9]+\.[0-9]+\.[0-9]+$' "$work/out" || return
+	done
 }
 
 says_info() {
@@ -345,7 +368,7 @@ measures() {
 sets_limit() {
 	parameter limit
 	before=$got
-	for pair in 33554432=33554432 32768K=33554432 16M=16777216; do
+	for pair in 33554432=33554432 32768K=33554432 32MiB=33554432 16m=16777216; do
 		ctl 0 limit "${pair%=*}" || return
 		is limit "${pair#*=}" limit || return
 		parameter limit
@@ -364,6 +387,57 @@ sets_quota() {
 	ctl 0 --json quota && same JSON "$(cat "$work/out")" '{"quota":1048576}' || return
 	ctl 0 quota none || return
 	ctl 0 --json quota && same JSON "$(cat "$work/out")" '{"quota":null}'
+}
+
+# meaning_of COMMAND...: sets got to what the quota is after it, or to refused
+meaning_of() {
+	echo 12345678 >$parameters/quota
+	if "$@" 2>/dev/null; then
+		parameter quota
+	else
+		got=refused
+		same "the quota after '$*'" "$(cat $parameters/quota)" 12345678
+	fi
+}
+
+write_quota() {
+	(echo "$1" >$parameters/quota)
+}
+
+# The module and the program mean the same by a size.
+agrees_on_sizes() {
+	taken=0
+	for text in 65536 5k 5K 5KiB 5kib 5kIB 5m 5M 5MiB 5mib 5g 5G 5GiB 5t 5T 5TiB 5p 5PiB 7E 7EiB 010k \
+		K KiB 64KB 64kb 64B 64Ki 64KiBs 64iB 64Kk 4Q 1.5G 1e6 0x10000 +65536 -65536 "64 K" "" \
+		16E 15EiB 17179869184G 18446744073709551615 18446744073709551616 99999999999999999999999999 0 1k; do
+		meaning_of write_quota "$text"
+		expected=$got
+		meaning_of bufpoolctl quota "$text"
+		same "'$text'" "$got" "$expected" || return
+		[ "$got" = refused ] || taken=$((taken + 1))
+	done
+	bufpoolctl quota none
+	same "sizes taken" $taken 21
+}
+
+# refuses_size TEXT WORDS: with these, wherever a size is given
+refuses_size() {
+	for arguments in limit quota "rent -s" "trim -f 0 -s"; do
+		# shellcheck disable=SC2086 # several arguments
+		ctl 2 $arguments "$1" && has "$work/err" "$2" && continue
+		say "bufpoolctl $arguments '$1': $(cat "$work/err")"
+		return 1
+	done
+}
+
+explains_sizes() {
+	refuses_size 64KB '64K or 64KiB' || return
+	refuses_size 64tb '64t or 64tiB' || return
+	refuses_size 1.5G "a whole number of bytes, such as 65536, 64K or 64MiB, not '1.5G'" || return
+	refuses_size '' "a whole number of bytes, such as 65536, 64K or 64MiB, not ''" || return
+	refuses_size +1 'a whole number of bytes' || return
+	refuses_size 16E '18446744073709551615 bytes at most' || return
+	refuses_size 18446744073709551616 '18446744073709551615 bytes at most'
 }
 
 # --- rent
@@ -414,9 +488,9 @@ waits() {
 	before=$got
 	bufpoolctl limit 2M || return
 	start_renter -n 2 -s 1M || return
-	bufpoolctl rent -s 1M -t 0 >"$work/out" 2>"$work/err" </dev/null &
+	bufpoolctl ${1:+"$1"} rent -s 1M -t 0 >"$work/out" 2>"$work/err" </dev/null &
 	pid=$!
-	soon has "$work/err" 'waiting for 1' && soon pool_has waiting 1
+	soon has "$work/err" "$2waiting for 1" && soon pool_has waiting 1
 	result=$?
 	end_renter
 	wait $pid || result=1
@@ -588,6 +662,31 @@ refuses() {
 	done
 }
 
+# is_json_error STATUS REASON COMMAND: what went wrong is one object, on standard
+# error, and there is no output
+is_json_error() {
+	[ ! -s "$work/out" ] && is_json "$work/err" && same "lines" "$(wc -l <"$work/err")" 1 || return
+	same "the object" "$(sed 's/,"message":"..*"}}$//' "$work/err")" \
+		"{\"error\":{\"status\":$1,\"reason\":\"$2\",\"command\":$3"
+}
+
+fails_in_json() {
+	for arguments in "=--json" "=--json nothing" "=nothing --json" "=--json --bogus" "limit=limit --json x" \
+		"stat=--json stat 0" "stat=stat --bogus --json" "rent=--json rent -n" "info=info --json 1"; do
+		# shellcheck disable=SC2086 # several arguments
+		ctl 2 ${arguments#*=} || return
+		command=\"${arguments%%=*}\"
+		[ "$command" != '""' ] || command=null
+		is_json_error 2 usage "$command" && continue
+		say "bufpoolctl ${arguments#*=}: $(cat "$work/out" "$work/err")"
+		return 1
+	done
+	ctl 1 --json limit 1 && is_json_error 1 failed '"limit"' || return
+	ctl 2 --json limit "$(printf 'a"\n\033\377')" && is_json_error 2 usage '"limit"' || return
+	# the last of several forms counts
+	ctl 2 --json --tab limit x && ! is_json "$work/err" >"$work/no" && ctl 2 --tab --json limit x && is_json "$work/err"
+}
+
 notices_full_disk() {
 	bufpoolctl info 2>"$work/err" >/dev/full
 	same "exit status" $? 1 && grep -q 'could not write' "$work/err"
@@ -605,9 +704,104 @@ as_nobody() {
 			echo "# bufpoolctl $arguments: exit status $status: $said"
 			exit 1
 		done' </dev/null || return
+	su -s /bin/sh nobody -c "PATH=$PATH bufpoolctl --json trim" >"$work/out" 2>"$work/err" </dev/null
+	is_json_error 4 no_permission '"trim"' || return
 	# every user may read them
 	parameter limit
 	same limit "$(su -s /bin/sh nobody -c "PATH=$PATH bufpoolctl --tab limit")" "limit$tab$got"
+}
+
+# apart SCRIPT: run it where what it mounts is its own
+apart() {
+	unshare -m sh -c "$1"
+}
+
+# says WORDS...: $work/err has all of them, but for those with ! in front
+says() {
+	for words; do
+		case $words in
+		!*) ! has "$work/err" "${words#!}" || break ;;
+		*) has "$work/err" "$words" || break ;;
+		esac
+		shift
+	done
+	[ $# -eq 0 ] && return
+	say "should say '$1': $(cat "$work/err")"
+	return 1
+}
+
+# node_for GROUPS NODE_GROUP NODE_MODE [SCRIPT]: a user opens the device where
+# /etc/group has one more line, and the device such a group and mode; the script is what
+# happens after the login. Sets status; what it said is in $work/err.
+node_for() {
+	grep -v '^bufpool:' /etc/group >"$work/group"
+	echo "$1" >>"$work/group"
+	chmod 666 "$work/group"
+	chgrp "$2" /dev/bufpool
+	chmod "$3" /dev/bufpool
+	apart "mount --bind $work/group /etc/group &&
+		su -s /bin/sh nobody -c 'PATH=$PATH; ${4:-:}; bufpoolctl info'" >"$work/out" 2>"$work/err" </dev/null
+	status=$?
+	chgrp 0 /dev/bufpool
+	chmod 660 /dev/bufpool
+}
+
+# refuses_node STATUS WORDS...: after node_for
+refuses_node() {
+	same "exit status" "$status" 4 && says "you may not open /dev/bufpool" "$@"
+}
+
+advises_on_group() {
+	[ -e /etc/group ] || : >/etc/group
+	node_for "" 0 660
+	refuses_node "there is no group bufpool" "groupadd --system bufpool" "usermod -aG bufpool nobody" \
+		"chgrp bufpool /dev/bufpool" "log in again" || return
+	node_for "bufpool:x:4242:" 4242 660
+	refuses_node "nobody is not in the group bufpool" "'usermod -aG bufpool nobody'" "log in again" !groupadd !chgrp || return
+	node_for "bufpool:x:4242:" 4242 660 "echo bufpool:x:4242:nobody >/etc/group"
+	refuses_node "log in again" "newgrp bufpool" !usermod !groupadd "!as root" || return
+	node_for "bufpool:x:4242:nobody" 0 660
+	refuses_node "belongs to the group root" "'chgrp bufpool /dev/bufpool'" 60-bufpool.rules !usermod "!log in" || return
+	node_for "bufpool:x:4242:nobody" 4242 600
+	refuses_node "has the mode 600" "'chmod 660 /dev/bufpool'" !usermod "!log in" || return
+	node_for "bufpool:x:4242:nobody" 4242 660
+	same "exit status of a member" $status 0
+}
+
+# The module is there and the node is not, or is another one.
+advises_on_node() {
+	read -r numbers </sys/class/misc/bufpool/dev
+	make="mknod -m 660 /dev/bufpool c ${numbers%:*} ${numbers#*:}"
+	apart "mount -t tmpfs tmpfs /dev && exec bufpoolctl info" >"$work/out" 2>"$work/err" </dev/null
+	same "exit status" $? 3 && says "the module is loaded, but there is no /dev/bufpool" "'$make'" || return
+	for other in "c 1 3" "c ${numbers%:*} 254" "c 511 7"; do
+		apart "mount -t tmpfs tmpfs /dev && mknod /dev/bufpool $other && exec bufpoolctl info" \
+			>"$work/out" 2>"$work/err" </dev/null
+		same "exit status" $? 3 && says "not the module's device" "'rm /dev/bufpool'" "'$make'" || return
+	done
+	apart "mount -t tmpfs tmpfs /dev && $make && exec bufpoolctl info" >"$work/out" 2>"$work/err" </dev/null
+}
+
+# without_module_in SCRIPT: what it said is in $work/err
+without_module_in() {
+	apart "mount -t tmpfs tmpfs /lib/modules && mkdir /lib/modules/\$(uname -r) && $1; exec bufpoolctl info" \
+		>"$work/out" 2>"$work/err" </dev/null
+	same "exit status" $? 3
+}
+
+advises_on_module() {
+	list="/lib/modules/\$(uname -r)/modules.dep"
+	mkdir -p /lib/modules
+	without_module_in : && says "not loaded" "not installed for this kernel" "insmod" || return
+	without_module_in "echo extra/otherbufpool.ko: >$list" && says insmod || return
+	for name in bufpool.ko: extra/bufpool.ko: updates/dkms/bufpool.ko.xz:; do
+		without_module_in "echo $name >$list" && says "'modprobe bufpool'" !insmod !opening || return
+	done
+	# a node from the time of booting
+	make="mount -t tmpfs tmpfs /dev && mknod /dev/bufpool c 10 248"
+	without_module_in "$make && echo extra/bufpool.ko: >$list" || return
+	says "opening /dev/bufpool did not load it" "'modprobe bufpool'" || return
+	without_module_in "$make" && says "not installed for this kernel" insmod
 }
 
 without_module() {
@@ -615,9 +809,11 @@ without_module() {
 	result=0
 	for arguments in info stat classes top "rent -t 0" limit "limit 64M" quota trim; do
 		# shellcheck disable=SC2086 # several arguments
-		ctl 3 $arguments && has "$work/err" 'modprobe bufpool' || result=1
+		ctl 3 $arguments && says "the module is not loaded" "as root, run" || result=1
 	done
+	ctl 3 --json stat && is_json_error 3 no_device '"stat"' || result=1
 	ctl 0 --help || result=1
+	advises_on_module || result=1
 	insmod "$BUFPOOL_KO" || result=1
 	return $result
 }
@@ -640,9 +836,10 @@ mkfifo "$work/silence"
 write_json_parser
 
 echo "TAP version 13"
-echo "1..35"
+echo "1..42"
 test_case "the parser of this test" knows_json
 test_case "help" helps
+test_case "help with each command" helps_with_commands
 test_case "version" has_version
 test_case "info" says_info
 test_case "info in all forms" in_all_forms info
@@ -655,11 +852,14 @@ test_case "stat again and again" repeats
 test_case "stat measures what happens" measures
 test_case "limit" sets_limit
 test_case "quota" sets_quota
+test_case "sizes are those of the module" agrees_on_sizes
+test_case "sizes that are none" explains_sizes
 test_case "rent more than one call takes" rents
 test_case "rent until a signal" ends_by_signal
 test_case "rent until the time is over" ends_by_time
 test_case "rent says what is wrong" says_what_is_wrong
-test_case "rent waits, and says so" waits
+test_case "rent waits, and says so" waits "" "bufpoolctl rent: "
+test_case "rent waits, and says so in JSON" waits --json '{"notice":{"command":"rent","message":"'
 test_case "top lists the largest holder first" lists_clients
 test_case "top and names of processes" copes_with_names
 test_case "top without a terminal" is_batch_without_terminal
@@ -673,8 +873,11 @@ test_case "trim of a client" trims_client
 test_case "trim of the pool" trims_pool
 test_case "classes" shows_classes
 test_case "bad arguments: 2" refuses
+test_case "errors in JSON" fails_in_json
 test_case "a full disk: 1" notices_full_disk
 test_case "no permission: 4" as_nobody
+test_case "no permission, and what to do" advises_on_group
+test_case "no device, and what to do" advises_on_node
 test_case "no module: 3" without_module
 echo "# totals: $((count - failed)) of $count"
 [ $failed -eq 0 ]

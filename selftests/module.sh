@@ -122,6 +122,73 @@ accepts() {
 	./renter rent "$@"
 }
 
+# reads_as TEXT BYTES: written to a parameter, that is what it means
+reads_as() {
+	echo "$1" 2>/dev/null >"$parameters/quota" || {
+		say "$1 is refused"
+		return 1
+	}
+	read -r value <"$parameters/quota"
+	[ "$value" = "$2" ] && return
+	say "$1 is $value, not $2"
+	return 1
+}
+
+# does_not_read TEXT: written to a parameter, it is refused and changes nothing
+does_not_read() {
+	read -r before <"$parameters/quota"
+	if (printf '%b' "$1" >"$parameters/quota") 2>/dev/null; then
+		say "'$1' is accepted"
+		return 1
+	fi
+	read -r value <"$parameters/quota"
+	[ "$value" = "$before" ]
+}
+
+reads_suffixes() {
+	load || return
+	for letter in k=10 m=20 g=30 t=40 p=50; do
+		shift=${letter#*=}
+		letter=${letter%=*}
+		upper=$(echo "$letter" | tr kmgtp KMGTP)
+		for suffix in "$letter" "$upper" "${upper}iB" "${letter}ib" "${upper}IB"; do
+			reads_as "5$suffix" $((5 << shift)) || return
+		done
+	done
+	reads_as 7E $((7 << 60)) && reads_as 65536 65536 || return
+	for text in '\n' K KiB 4KB 4B 4Ki 4KiBs 4iB 4Kk 4Q 1.5G 0x1000 +4096 -4096 ' 4096' '4096 ' '4 K' '4K\n\n' \
+		16E 17179869184G 18446744073709551616 99999999999999999999999999999999999; do
+		does_not_read "$text" || return
+	done
+}
+
+# said_of TEXT: what the log has of that, written to a parameter
+said_of() {
+	marks=$((marks + 1))
+	mark="bufpool module.sh $$: write $marks"
+	echo "$mark" >/dev/kmsg
+	(printf '%b' "$1" >"$parameters/quota") 2>/dev/null && return 1
+	said=$(dmesg | awk -v mark="$mark" 'found { print } index($0, mark) { found = 1 }' | sed 's/.*bufpool: //')
+}
+
+# The value that is refused is in one line with what is accepted, however it ends.
+names_refused_values() {
+	load || return
+	marks=0
+	for pair in 'rubbish=quota=rubbish is not accepted: give a whole number of bytes' \
+		'rubbish\n=quota=rubbish is not accepted: give a whole number of bytes' \
+		'rub\nbish\n=quota=rub\nbish is not accepted: give a whole number of bytes' \
+		'99E\n=quota=99E is not accepted: give at most 18446744073709551615' \
+		'4095\n=quota=4095 is not accepted: give 4096 to '; do
+		said_of "${pair%%=*}" || return
+		case $said in
+		"${pair#*=}"*) continue ;;
+		esac
+		say "${pair%%=*}: $said"
+		return 1
+	done
+}
+
 start_holder() {
 	./renter "$1" >"$work/holder" &
 	holder=$!
@@ -225,7 +292,7 @@ trap 'rm -rf "$work"' EXIT
 mkfifo "$work/holder"
 
 echo "TAP version 13"
-echo "1..$((16 + $#))"
+echo "1..$((19 + $#))"
 test_case "loading makes the device" makes_the_device
 test_case "opening the device may load the module" has_alias
 try_all "$@"
@@ -234,6 +301,10 @@ for pair; do
 done
 test_case "budgets" accepts "quota=1M floor=0 warm_blocks=0 warm_bytes=64K trim_ms=10" \
 	"quota=1048576 floor=0 warm_blocks=0 warm_bytes=65536 trim_ms=10" 1 65536 1048576
+test_case "budgets with other suffixes" accepts "quota=10T floor=64k warm_bytes=1MiB limit=4m" \
+	"quota=10995116277760 floor=65536 warm_bytes=1048576 limit=4194304" 1 65536 1048576
+test_case "suffixes" reads_suffixes
+test_case "a refused value is named in one line" names_refused_values
 test_case "small slabs" accepts "slab_size=32K" "slab_size=32768" 1 65536 1048576
 test_case "large slabs" accepts "slab_size=1M" "slab_size=1048576" 1 65536 1048576
 test_case "little is pooled" accepts "max_pooled=64K" "max_pooled=65536" 1 65536 65537 1048576

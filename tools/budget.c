@@ -6,7 +6,9 @@
 #include "cli.h"
 #include "commands.h"
 #include "device.h"
+#include "fail.h"
 #include "out.h"
+#include "value.h"
 
 /* The value of the parameter where there is no quota */
 #define NO_QUOTA	((__u64)INT64_MAX)
@@ -39,7 +41,7 @@ void limit_run(int argc, char **argv)
 	const char *text = argument(argc, argv);
 
 	if (text)
-		set("limit", cli_bytes("the limit", text));
+		set("limit", value_bytes("the limit", text));
 	else
 		show("limit", parameter_read("limit"));
 }
@@ -60,5 +62,5 @@ void quota_run(int argc, char **argv)
 	else if (!strcmp(text, "none"))
 		set("quota", NO_QUOTA);
 	else
-		set("quota", cli_bytes("the quota", text));
+		set("quota", value_bytes("the quota", text));
 }

@@ -8,15 +8,15 @@ _bufpoolctl_options() {
 	rent) echo "-n -s -t -w --count --size --time --wait" ;;
 	trim) echo "-f -s --fd --size" ;;
 	esac
-	echo "--json --tab --help"
-	[ -n "$1" ] || echo "--version"
+	echo "-h --json --tab --help"
+	[ -n "$1" ] || echo "-V --version"
 }
 
 _bufpoolctl_values() {
 	case $1:$2 in
 	*:-s | *:--size) echo "4K 64K 1M" ;;
 	*:-[dnftw] | *:--delay | *:--count | *:--fd | *:--time | *:--wait) ;;
-	:*) echo "info stat classes top rent limit quota trim" ;;
+	:* | help:*) echo "help info stat classes top rent limit quota trim" ;;
 	quota:quota) echo "none" ;;
 	esac
 }

@@ -5,26 +5,49 @@
 #include <string.h>
 
 #include "cli.h"
+#include "command.h"
 #include "commands.h"
+#include "fail.h"
 #include "out.h"
 
 static const struct command commands[] = {
+	{ "help", "[COMMAND]",
+	  "what there is, or what may follow a command", NULL, help_run },
 	{ "info", "",
-	  "block sizes, limits and parameters of the pool", info_run },
+	  "block sizes, limits and parameters of the pool", NULL, info_run },
 	{ "stat", "[SECONDS [COUNT]]",
-	  "the pool's numbers, once or every so many seconds", stat_run },
+	  "the pool's numbers, once or every so many seconds",
+	  "With SECONDS, a line each time, COUNT times or until it is interrupted:\n"
+	  "how things are, and what happened since the line before, per second.\n",
+	  stat_run },
 	{ "classes", "",
-	  "slabs and blocks of each block size", classes_run },
+	  "slabs and blocks of each block size", NULL, classes_run },
 	{ "top", "[-b] [-d SECONDS] [-n COUNT]",
-	  "clients by what they hold, live; q ends it", top_run },
+	  "clients by what they hold, live; q ends it",
+	  "  -b, --batch          print one list after another, without a terminal\n"
+	  "  -d, --delay=SECONDS  between two of them; else 2\n"
+	  "  -n, --count=COUNT    how many; 0 is without an end\n",
+	  top_run },
 	{ "rent", "[-n COUNT] [-s SIZE] [-t SECONDS] [-w SECONDS]",
-	  "hold blocks until the time is over or a signal comes", rent_run },
-	{ "limit", "[BYTES]",
-	  "show or set what the pool may hold", limit_run },
-	{ "quota", "[BYTES | none]",
-	  "show or set what each user may hold", quota_run },
+	  "hold blocks until the time is over or a signal comes",
+	  "  -n, --count=COUNT    how many blocks; else 1\n"
+	  "  -s, --size=SIZE      bytes in each, at least; else the smallest\n"
+	  "  -t, --time=SECONDS   hold them so long; else until a signal\n"
+	  "  -w, --wait=SECONDS   wait for them so long at most; else without an end\n",
+	  rent_run },
+	{ "limit", "[SIZE]",
+	  "show or set what the pool may hold",
+	  "A SIZE is in bytes, or has a suffix: 65536, 64k, 64K and 64KiB are the same.\n",
+	  limit_run },
+	{ "quota", "[SIZE | none]",
+	  "show or set what each user may hold",
+	  "A SIZE is in bytes, or has a suffix: 65536, 64k, 64K and 64KiB are the same.\n",
+	  quota_run },
 	{ "trim", "[-f FD [-s SIZE]]",
-	  "give back now what is not in use", trim_run },
+	  "give back now what is not in use",
+	  "  -f, --fd=FD      only the warm blocks of the client open as FD\n"
+	  "  -s, --size=SIZE  of these, only blocks of at least so many bytes\n",
+	  trim_run },
 	{ }
 };
 
@@ -33,8 +56,9 @@ int main(int argc, char **argv)
 	int first;
 
 	out_file = stdout;
-	first = cli_find_command(commands, argc, argv);
-	cli_command->run(argc - first, argv + first);
+	command_set_all(commands);
+	first = cli_command(argc, argv);
+	command_running->run(argc - first, argv + first);
 	if (fflush(stdout) || ferror(stdout))
 		fail(STATUS_FAILED, "could not write: %s", strerror(errno));
 	return STATUS_OK;

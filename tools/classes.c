@@ -4,6 +4,8 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "access.h"
+#include "array.h"
 #include "cli.h"
 #include "commands.h"
 #include "device.h"
@@ -94,7 +96,7 @@ void classes_run(int argc, char **argv)
 	cli_arguments(argc, 0);
 	count = scandir(CLASSES_PATH, &entries, is_class, compare);
 	if (count < 0)
-		fail_access(CLASSES_PATH);
+		access_fail(CLASSES_PATH);
 	out_list_begin(&list);
 	for (i = 0; i < count; i++)
 		print_class(&list, entries[i]);

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "access.h"
 #include "clients.h"
+#include "fail.h"
+#include "module.h"
 #include "paths.h"
 #include "text.h"
 
@@ -138,12 +141,12 @@ static FILE *open_table(void)
 {
 	FILE *file = fopen(CLIENTS_PATH, "re");
 
-	if (!file && errno == ENOENT && !access(MODULE_PATH, F_OK))
+	if (!file && errno == ENOENT && module_is_loaded())
 		fail(STATUS_FAILED,
 		     "there is no %s: is debugfs mounted? If not, as root, run 'mount -t debugfs none /sys/kernel/debug'",
 		     CLIENTS_PATH);
 	if (!file)
-		fail_access(CLIENTS_PATH);
+		access_fail(CLIENTS_PATH);
 	return file;
 }
 
@@ -164,7 +167,7 @@ void clients_read(struct clients *clients)
 		clients->count += client->pid != (__u64)getpid();
 	}
 	if (ferror(file))
-		fail_access(CLIENTS_PATH);
+		access_fail(CLIENTS_PATH);
 	free(line);
 	fclose(file);
 	if (clients->count)

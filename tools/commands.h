@@ -3,6 +3,7 @@
 #ifndef BUFPOOLCTL_COMMANDS_H
 #define BUFPOOLCTL_COMMANDS_H
 
+void help_run(int argc, char **argv);
 void info_run(int argc, char **argv);
 void classes_run(int argc, char **argv);
 void stat_run(int argc, char **argv);

@@ -8,8 +8,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "access.h"
 #include "device.h"
+#include "fail.h"
 #include "paths.h"
 
 int device_open(void)
@@ -17,7 +18,7 @@ int device_open(void)
 	int fd = open(DEVICE_PATH, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
-		fail_access(DEVICE_PATH);
+		access_fail(DEVICE_PATH);
 	return fd;
 }
 
@@ -25,7 +26,7 @@ void device_info(int fd, struct bufpool_info *info)
 {
 	*info = (struct bufpool_info){ .size = sizeof(*info) };
 	if (ioctl(fd, BUFPOOL_IOC_INFO, info))
-		fail_access(DEVICE_PATH);
+		access_fail(DEVICE_PATH);
 }
 
 /* A class of an older module, which does not describe its classes. */
@@ -47,7 +48,7 @@ void device_class(int fd, const struct bufpool_info *info, __u32 nr,
 	if (!ioctl(fd, BUFPOOL_IOC_CLASS, class))
 		return;
 	if (errno != ENOTTY)
-		fail_access(DEVICE_PATH);
+		access_fail(DEVICE_PATH);
 	class_by_number(info, class);
 }
 
@@ -55,7 +56,7 @@ void device_stats(int fd, struct bufpool_stats *stats)
 {
 	*stats = (struct bufpool_stats){ .size = sizeof(*stats) };
 	if (ioctl(fd, BUFPOOL_IOC_STATS, stats))
-		fail_access(DEVICE_PATH);
+		access_fail(DEVICE_PATH);
 	stats->clients--;
 }
 
@@ -71,7 +72,7 @@ __u64 device_trim(int fd, __u64 min_size)
 	if (errno == ENOTTY || errno == EBADF)
 		fail(STATUS_FAILED, "descriptor %d is no open %s", fd,
 		     DEVICE_PATH);
-	fail_access(DEVICE_PATH);
+	access_fail(DEVICE_PATH);
 }
 
 int device_rent(int fd, __u64 size, __u32 count, __u64 timeout_ms,
@@ -97,7 +98,7 @@ static int attribute_open(const char *path, int flags)
 	int fd = open(path, flags | O_CLOEXEC);
 
 	if (fd < 0)
-		fail_access(path);
+		access_fail(path);
 	return fd;
 }
 
@@ -110,7 +111,7 @@ __u64 attribute_read(const char *path)
 
 	length = read(fd, text, sizeof(text) - 1);
 	if (length < 0)
-		fail_access(path);
+		access_fail(path);
 	close(fd);
 	text[length] = '\0';
 	value = strtoull(text, &end, 10);
@@ -128,7 +129,7 @@ int attribute_write(const char *path, __u64 value)
 	length = snprintf(text, sizeof(text), "%llu\n", value);
 	if (write(fd, text, length) < 0) {
 		if (errno != EINVAL)
-			fail_access(path);
+			access_fail(path);
 		close(fd);
 		return -EINVAL;
 	}

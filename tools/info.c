@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* What the pool is, and how it is set up. */
+#include "array.h"
 #include "budget.h"
 #include "cli.h"
 #include "commands.h"

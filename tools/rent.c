@@ -6,11 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "cli.h"
 #include "clock.h"
 #include "commands.h"
 #include "device.h"
+#include "fail.h"
 #include "out.h"
+#include "value.h"
 
 #define FOR_EVER	UINT64_MAX
 
@@ -60,7 +63,7 @@ static int rent_waiting(int fd, const struct wish *wish, __u32 count,
 	__u64 end = clock_now() + wish->wait_ms, left;
 	int ret;
 
-	fprintf(stderr, "bufpoolctl rent: waiting for %u more\n", count);
+	notice("waiting for %u more", count);
 	do {
 		left = wish->wait_ms == FOR_EVER ? FOR_EVER : clock_left(end);
 		ret = left ? device_rent(fd, wish->size, count, left, blocks) :
@@ -147,13 +150,13 @@ void rent_run(int argc, char **argv)
 
 	while ((option = cli_option(argc, argv, "n:s:t:w:")) != -1) {
 		if (option == 'n')
-			wish.count = cli_number("COUNT", optarg, 1, MAX_COUNT);
+			wish.count = value_number("COUNT", optarg, 1, MAX_COUNT);
 		else if (option == 's')
-			wish.size = cli_bytes("SIZE", optarg);
+			wish.size = value_bytes("SIZE", optarg);
 		else if (option == 't')
-			wish.hold_ms = cli_milliseconds("the time", optarg);
+			wish.hold_ms = value_milliseconds("the time", optarg);
 		else
-			wish.wait_ms = cli_milliseconds("the wait", optarg);
+			wish.wait_ms = value_milliseconds("the wait", optarg);
 	}
 	cli_arguments(argc, 0);
 	if (!wish.size)

@@ -2,11 +2,14 @@
 /* The pool's numbers, once or again and again. */
 #include <getopt.h>
 
+#include "array.h"
 #include "cli.h"
 #include "clock.h"
 #include "commands.h"
 #include "device.h"
+#include "fail.h"
 #include "out.h"
+#include "value.h"
 
 /* Lines for people between two headers. */
 #define LINES_PER_HEADER	20
@@ -168,12 +171,12 @@ void stat_run(int argc, char **argv)
 	cli_option(argc, argv, "");
 	cli_arguments(argc, 2);
 	if (optind < argc) {
-		period = cli_milliseconds("SECONDS", argv[optind]);
+		period = value_milliseconds("SECONDS", argv[optind]);
 		if (!period)
 			fail_usage("SECONDS is more than 0");
 	}
 	if (optind + 1 < argc)
-		count = cli_number("COUNT", argv[optind + 1], 1, MAX_COUNT);
+		count = value_number("COUNT", argv[optind + 1], 1, MAX_COUNT);
 	if (period) {
 		watch(device_open(), period, count);
 	} else {

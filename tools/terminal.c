@@ -10,8 +10,9 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "array.h"
 #include "clock.h"
+#include "fail.h"
 #include "terminal.h"
 #include "text.h"
 

@@ -8,8 +8,10 @@
 #include "clock.h"
 #include "commands.h"
 #include "device.h"
+#include "fail.h"
 #include "out.h"
 #include "terminal.h"
+#include "value.h"
 
 /**
  * struct watch - one run of top
@@ -117,9 +119,9 @@ void top_run(int argc, char **argv)
 		if (option == 'b') {
 			batch = true;
 		} else if (option == 'd') {
-			watch.period = cli_milliseconds("the delay", optarg);
+			watch.period = value_milliseconds("the delay", optarg);
 		} else {
-			watch.count = cli_number("COUNT", optarg, 0, MAX_COUNT);
+			watch.count = value_number("COUNT", optarg, 0, MAX_COUNT);
 			counted = true;
 		}
 	}

@@ -6,8 +6,10 @@
 #include "cli.h"
 #include "commands.h"
 #include "device.h"
+#include "fail.h"
 #include "out.h"
 #include "paths.h"
+#include "value.h"
 
 #define TRIM_PATH	CLASS_PATH "/trim"
 
@@ -39,9 +41,9 @@ void trim_run(int argc, char **argv)
 
 	while ((option = cli_option(argc, argv, "f:s:")) != -1) {
 		if (option == 'f')
-			fd = cli_number("a descriptor", optarg, 0, INT_MAX);
+			fd = value_number("a descriptor", optarg, 0, INT_MAX);
 		else
-			min_size = cli_bytes("the size", optarg);
+			min_size = value_bytes("the size", optarg);
 	}
 	cli_arguments(argc, 0);
 	if (fd < 0 && min_size)
