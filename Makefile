@@ -10,6 +10,7 @@ UDEVDIR ?= /etc/udev/rules.d
 TESTS ?=
 STRESS_SECONDS ?=
 
+KERNELS ?=
 export TESTS BUFPOOL_SEED BUFPOOL_MEETINGS BUFPOOL_TIMEOUT BUFPOOL_APPEND BUFPOOL_ACCEL
 export BUFPOOL_STRESS_SECONDS := $(STRESS_SECONDS)
 
@@ -29,11 +30,12 @@ help:
 #:
 #: In a virtual machine, which needs no root and touches nothing here
 #:   make demo           move a real file through rented blocks
-#:   make vm             a shell, with the module loaded (KERNEL=stock, debug or preempt)
-#:   make check          every test, on a debug kernel, a stock one, and that with preempt=full
-#:   make check-debug    the same on one of them
-#:   make check-stock
-#:   make check-preempt
+#:   make vm             a shell, with the module loaded (KERNEL=, one of those below)
+#:   make check          every test, on a debug kernel, a stock one, and that with preempt=full;
+#:                       or on KERNELS="...", which selftests/qemu/kernels lists
+#:   make check-KERNEL   the same on one of them (check-debug, check-stock, check-arm64...)
+#:   make check-matrix   the same on all of them, an hour; make readme-kernels puts the
+#:                       table that comes out into README
 #:   make check-harness  show that the harness notices what is wrong
 #:   make check-mutants  show that the tests notice when the module is broken
 #:   make lint           static checks, with gcc and with clang
@@ -96,8 +98,23 @@ deb:
 	@$(QEMU)/packages.sh deb
 	@packaging/deb.sh
 
-check check-debug check-stock check-preempt: packages
-	@$(QEMU)/check.sh $(subst check-,,$(filter-out check,$@))
+kernels := $(shell awk '!/^\#/ && NF { print $$1 }' $(QEMU)/kernels)
+own_kernels := debug stock preempt
+
+packages-for-%:
+	@$(QEMU)/packages.sh check $(if $(filter-out $(own_kernels),$*),kernels)
+
+check: packages $(addprefix packages-for-,$(KERNELS))
+	@$(QEMU)/check.sh $(KERNELS)
+
+$(addprefix check-,$(kernels)): check-%: packages-for-%
+	@$(QEMU)/check.sh $*
+
+check-matrix: $(addprefix packages-for-,$(kernels))
+	@$(QEMU)/matrix.sh $(KERNELS)
+
+readme-kernels:
+	@$(QEMU)/matrix.sh --readme
 
 check-library: packages
 	@$(QEMU)/build.sh library
@@ -109,10 +126,13 @@ check-harness: packages
 check-mutants: packages
 	@$(QEMU)/mutants.sh
 
-demo: packages
+packages-demo:
+	@$(QEMU)/packages.sh demo
+
+demo: packages-demo
 	@$(QEMU)/demo.sh
 
-vm: packages
+vm: packages-for-$(or $(KERNEL),stock)
 	@$(QEMU)/shell.sh $(or $(KERNEL),stock)
 
 lint: packages
@@ -136,6 +156,6 @@ bench-strangers: packages
 clean:
 	rm -rf build
 
-.PHONY: help module kernel-headers userlib tools install uninstall packages deb dist check check-debug check-stock \
-	check-preempt check-library check-harness check-mutants demo vm lint bench bench-native bench-vm \
+.PHONY: help module kernel-headers userlib tools install uninstall packages packages-demo deb dist check \
+	$(addprefix check-,$(kernels)) check-matrix readme-kernels check-library check-harness check-mutants demo vm lint bench bench-native bench-vm \
 	bench-check bench-strangers clean

@@ -3,12 +3,15 @@
 # Debian's archive, asked through apt; to be sourced after lib.sh. A release that is not
 # this machine's, or an architecture that is not, has lists of its own below the cache.
 
+# shellcheck disable=SC2154 # from lib.sh
+
 host_release() {
 	sed -n 's/^VERSION_CODENAME=//p' /etc/os-release
 }
 
 # site LABEL: where this machine has that part of the archive from
 site() {
+	# shellcheck disable=SC2016 # apt's own
 	APT_CONFIG='' apt-get indextargets --format '$(SITE)' 'Created-By: Packages' "Label: $1" | head -n 1
 }
 
@@ -74,7 +77,7 @@ use_suite() {
 # depends PACKAGE PATTERN: the names that match, without architecture, of what it needs
 depends() {
 	apt-cache "${apt_target[@]}" depends "$1" 2>/dev/null |
-		sed -n 's/^ *|\?Depends: \([^: ]*\).*/\1/p' | grep -xE "$2" || true
+		sed -n 's/^ *|\?Depends: <\?\([^:> ]*\).*/\1/p' | grep -xE "$2" || true
 }
 
 candidate() {

@@ -4,7 +4,9 @@
 #
 # usage: build.sh user|library|library-KIND|bench|KERNEL|KERNEL-plant...
 #
-#   user           the library, the tools and the installed selftests
+#   tools          the library, the tools and the examples
+#   user           these and the installed selftests
+#   user-ARCH      the same for another architecture
 #   library-KIND   the library and its tests, to run here, in build/library: plain,
 #                  asan (address and undefined behaviour) or tsan (threads)
 #   library        all three
@@ -60,7 +62,8 @@ build_plant() {
 submake() {
 	local dir=$top/$1
 	shift
-	[ ! -e "$dir/Makefile" ] || quietly "$build/log/build-user" make -C "$dir" -j"$(nproc)" "$@"
+	[ ! -e "$dir/Makefile" ] ||
+		quietly "$build/log/build-user" "${compile[@]}" make -C "$dir" -j"$(nproc)" "${cross[@]}" "$@"
 }
 
 # The examples, built as their reader would build them.
@@ -68,10 +71,10 @@ build_examples() {
 	local source program
 	for source in "$top"/examples/*.c; do
 		[ -e "$source" ] || continue
-		program=$build/tools/$(basename "$source" .c)
-		[ "$program" -nt "$source" ] && [ "$program" -nt "$build/userlib/libbufpool.so" ] ||
+		program=$out/tools/$(basename "$source" .c)
+		[ "$program" -nt "$source" ] && [ "$program" -nt "$out/userlib/libbufpool.so" ] ||
 			gcc -O2 -Wall -Wextra -I"$top/userlib" -I"$top/uapi" -o "$program" "$source" \
-				-L"$build/userlib" -lbufpool -pthread || die "could not compile $source"
+				-L"$out/userlib" -lbufpool -pthread || die "could not compile $source"
 	done
 }
 
@@ -98,27 +101,52 @@ ksft() {
 	echo "$("$qemu_dir/kernel.sh" source)/tools/testing/selftests"
 }
 
-build_user() {
-	local ksft userlib_a=
-	[ ! -e "$top/userlib/Makefile" ] || userlib_a=$build/userlib/libbufpool.a
-	ksft=$(ksft)
-	mkdir -p "$build/userlib" "$build/tools" "$build/objects" "$build/selftests"
-	submake userlib O="$build/userlib"
-	build_library asan "$asan_flags"
+# selftests_make ARGUMENT...: with what both ways of making them need
+selftests_make() {
+	submake selftests KSFT="$(ksft)" OUTPUT="$out/objects" USERLIB_A="$out/userlib/libbufpool.a" \
+		USERLIB_ASAN_A="$asan_a" "$@"
+}
+
+# The names of what was installed; installing does not take away what the Makefile no
+# longer names.
+list_tests() {
+	local file
+	for file in "$out/selftests"/*; do
+		[ -e "$out/objects/${file##*/}" ] || [ -e "$top/selftests/${file##*/}" ] || rm -f "$file"
+	done
+	selftests_make -s --no-print-directory emit_tests
+	sed -n 's/^[^ :]*:\([^ ]*\)$/\1/p' "$build/log/build-user" >"$out/selftests/tests.list"
+}
+
+build_tools() {
+	mkdir -p "$out"/{userlib,tools}
+	submake userlib O="$out/userlib"
 	# Without a loader, whose work is much of what a debugging kernel has to do
 	# for a program that runs for a moment.
-	submake tools O="$build/tools" LDFLAGS=-static
+	submake tools O="$out/tools" LDFLAGS=-static
+}
+
+build_selftests() {
+	mkdir -p "$out"/{objects,selftests}
+	selftests_make INSTALL_PATH="$out/selftests" install
+	list_tests
+}
+
+build_user() {
+	build_tools
 	build_examples
-	submake selftests KSFT="$ksft" OUTPUT="$build/objects" USERLIB_A="$userlib_a" \
-		USERLIB_ASAN_A="$build/userlib-asan/libbufpool.a" INSTALL_PATH="$build/selftests" install
-	# Installing does not take away what the Makefile no longer names.
-	local file
-	for file in "$build/selftests"/*; do
-		[ -e "$build/objects/${file##*/}" ] || [ -e "$top/selftests/${file##*/}" ] || rm -f "$file"
-	done
-	make -s --no-print-directory -C "$top/selftests" KSFT="$ksft" OUTPUT="$build/objects" USERLIB_A="$userlib_a" \
-		USERLIB_ASAN_A="$build/userlib-asan/libbufpool.a" emit_tests |
-		sed -n 's/^[^ :]*:\([^ ]*\)$/\1/p' >"$build/selftests/tests.list"
+	asan_a=$build/userlib-asan/libbufpool.a
+	build_library asan "$asan_flags"
+	build_selftests
+}
+
+# Another architecture's compiler is in a root of its kernel's release.
+build_user_of() {
+	out=$(programs_of "$1") asan_a=
+	compile=("$qemu_dir/toolchain.sh" "$(release_of "$1")")
+	cross=(ARCH="$1" CROSS_COMPILE=aarch64-linux-gnu- CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-gcc-ar)
+	build_tools
+	build_selftests
 }
 
 build_bench() {
@@ -129,9 +157,15 @@ build_bench() {
 
 [ $# -gt 0 ] || die "usage: build.sh user|library|library-KIND|bench|KERNEL|KERNEL-plant..."
 mkdir -p "$build/log"
+out=$build compile=() cross=() asan_a=
 for what in "$@"; do
 	case $what in
-	user) build_user ;;
+	tools)
+		build_tools
+		build_examples
+		;;
+	user | user-amd64) build_user ;;
+	user-*) build_user_of "${what#user-}" ;;
 	library)
 		for kind in $library_kinds; do
 			"$0" "library-$kind"

@@ -74,7 +74,10 @@ say_seconds() {
 
 # shellcheck disable=SC2046 # words
 [ $# -gt 0 ] || set -- $(kernels_of check)
-"$qemu_dir/build.sh" user library "$@"
+# the programs for each architecture, and the modules
+archs=$(for kernel; do field_of "$kernel" arch; done | sort -u)
+# shellcheck disable=SC2046,SC2086 # words
+"$qemu_dir/build.sh" $(printf 'user-%s ' $archs) library "$@"
 "$qemu_dir/accel.sh" >/dev/null
 rm -f "$build"/log/*/counts
 built=$SECONDS

@@ -10,7 +10,7 @@ show_text() {
 }
 
 log=$build/log/demo
-"$qemu_dir/build.sh" user stock
+"$qemu_dir/build.sh" tools stock
 mkdir -p "$log"
 "$qemu_dir/initramfs.sh" stock "$log/initramfs" demo /nonexistent
 run_vm stock "$log" show_text

@@ -11,8 +11,9 @@
 
 copy_busybox() {
 	local name
-	cp "$(command -v busybox)" "$root/bin/busybox"
-	for name in $("$root/bin/busybox" --list); do
+	cp "$busybox" "$root/bin/busybox"
+	# every architecture's has the same commands
+	for name in $(busybox --list); do
 		[ "$name" = busybox ] || ln -s busybox "$root/bin/$name"
 	done
 }
@@ -28,7 +29,7 @@ unpack_module() {
 # add_module NAME: and before it what it depends on; load lists them in order
 add_module() {
 	local file name
-	file=$(find -L "$kernel_dir/modules/kernel" -name "${1//[-_]/[-_]}.ko*" -print -quit 2>/dev/null)
+	file=$(find -L "$kernel_dir/modules/kernel" -name "${1//[-_]/[-_]}.ko*" -print -quit 2>/dev/null || true)
 	[ -n "$file" ] && ! grep -qx "$1" "$root/modules/load" || return 0
 	for name in $(modinfo -F depends "$file" | tr ',' ' '); do
 		add_module "$name"
@@ -88,6 +89,10 @@ shift 4
 kernel=$(build_of "$kernel")
 kernel_dir=$("$qemu_dir/kernel.sh" "$kernel")
 work=$build/$kernel
+arch=$(field_of "$kernel" arch)
+programs=$(programs_of "$arch")
+busybox=$(command -v busybox)
+[ "$arch" = amd64 ] || busybox=$("$qemu_dir/busybox.sh" "$arch")
 mkdir -p "$work" "${file%/*}"
 root=$(mktemp -d "$work/root.XXXXXX")
 trap 'rm -rf "$root"' EXIT
@@ -99,9 +104,9 @@ copy_busybox
 copy_modules
 write_users
 [ ! -d "$tests" ] || cp -rL "$tests/." "$root/tests"
-[ ! -d "$build/tools" ] || find "$build/tools" -maxdepth 1 -type f -perm -u+x -exec cp -t "$root/tools" {} +
+[ ! -d "$programs/tools" ] || find "$programs/tools" -maxdepth 1 -type f -perm -u+x -exec cp -t "$root/tools" {} +
 [ "$mode" != demo ] || cp "$kernel_dir/bzImage" "$root/data/vmlinuz"
-LD_LIBRARY_PATH=$build/userlib copy_libraries
+[ "$arch" != amd64 ] || LD_LIBRARY_PATH=$build/userlib copy_libraries
 write_run "$@" >"$root/etc/run"
 (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) >"$file" ||
 	die "could not write $file; is the disk full?"

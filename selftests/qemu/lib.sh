@@ -22,22 +22,27 @@ die() {
 	exit 1
 }
 
-# kernel_rows NAME_OR_MARK...: the rows of the table of kernels that have one of the words
+# kernel_rows WORD: the rows of the table of kernels that have this name or mark; with
+# "all", all of them
 kernel_rows() {
-	awk -v words=" $* " '!/^#/ && NF && (words == "  " || index(words, " " $1 " ") || index(words, " " $7 " "))' \
-		"$qemu_dir/kernels"
+	awk -v word="$1" '!/^#/ && NF && (word == "all" || word == $1 || word == $7)' "$qemu_dir/kernels"
 }
 
-# kernels_of MARK...: their names
+# kernels_of WORD: their names
 kernels_of() {
-	kernel_rows "$@" | awk '{ print $1 }'
+	kernel_rows "$1" | awk '{ print $1 }'
+}
+
+# release_of ARCH: of the first kernel for it
+release_of() {
+	kernel_rows all | awk -v arch="$1" '$2 == arch { print $3; exit }'
 }
 
 # field_of KERNEL arch|release|suite|package|preempt
 field_of() {
 	local name arch release suite package preempt
 	read -r name arch release suite package preempt _ < <(kernel_rows "$1") ||
-		die "unknown kernel '$1'; there are: $(kernels_of | xargs)"
+		die "unknown kernel '$1'; there are: $(kernels_of all | xargs)"
 	[ "${!2}" = - ] || echo "${!2}"
 }
 
@@ -47,6 +52,15 @@ build_of() {
 	field_of "$1" arch >/dev/null
 	awk -v name="$1" '!/^#/ && NF { key = $2 $3 $4 $5; if (!(key in first)) first[key] = $1; if ($1 == name) print first[key] }' \
 		"$qemu_dir/kernels"
+}
+
+# programs_of ARCH: below this directory are the programs for it
+programs_of() {
+	if [ "$1" = amd64 ]; then
+		echo "$build"
+	else
+		echo "$build/programs-$1"
+	fi
 }
 
 # is_debug KERNEL

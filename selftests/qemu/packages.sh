@@ -4,10 +4,13 @@
 # silent when it has, installs what is missing where it may, and otherwise
 # says what is missing and how to get it.
 #
-# usage: packages.sh [bench|deb]
+# usage: packages.sh [SET...]
 #
-# bench: only what is measured beside bufpool, and what draws the pictures.
-# deb: only what the Debian packages are built and looked at with.
+# demo: what builds the module and the programs, and runs them in a VM
+# check: all that "make check" and "make lint" use; without a SET that
+# kernels: what other releases' and architectures' kernels are built and run with
+# bench: what is measured beside bufpool, and what draws the pictures
+# deb: what the Debian packages are built and looked at with
 
 . "$(dirname "$0")/lib.sh"
 
@@ -37,19 +40,37 @@ needs_deb() {
 	EOF
 }
 
-needs_check() {
+needs_demo() {
 	cat <<-'EOF'
 		gcc gcc
-		g++ g++
 		make make
 		flock util-linux
-		bc bc
-		bison bison
-		flex flex
 		cpio cpio
 		rsync rsync
 		xz xz-utils
-		depmod kmod
+		modinfo kmod
+		qemu-system-x86_64 qemu-system-x86
+		/usr/share/seabios/bios-256k.bin seabios
+		/usr/share/qemu/linuxboot_dma.bin qemu-system-data
+		/usr/lib/x86_64-linux-gnu/libelf.so.1 libelf1
+		/usr/include/x86_64-linux-gnu/sys/cdefs.h libc6-dev
+	EOF
+}
+
+needs_kernels() {
+	cat <<-'EOF'
+		mmdebstrap mmdebstrap
+		qemu-system-aarch64 qemu-system-arm
+	EOF
+}
+
+needs_check() {
+	needs_demo
+	cat <<-'EOF'
+		g++ g++
+		bc bc
+		bison bison
+		flex flex
 		perl perl
 		python3 python3-minimal
 		pkg-config pkg-config
@@ -57,13 +78,9 @@ needs_check() {
 		sparse sparse
 		shellcheck shellcheck
 		mandoc mandoc
-		qemu-system-x86_64 qemu-system-x86
-		/usr/share/seabios/bios-256k.bin seabios
-		/usr/share/qemu/linuxboot_dma.bin qemu-system-data
 		/usr/include/libelf.h libelf-dev
 		/usr/include/openssl/ssl.h libssl-dev
 		/usr/lib/gcc/x86_64-linux-gnu/*/32/libgcc.a gcc-multilib
-		/usr/include/x86_64-linux-gnu/sys/cdefs.h libc6-dev
 		/usr/lib32/libc.a libc6-dev-i386
 	EOF
 }
@@ -75,14 +92,16 @@ static_busybox() {
 }
 
 missing() {
-	local what package
-	"needs_$set" | while read -r what package; do
-		case $what in
-		/*) compgen -G "$what" >/dev/null || echo "$package" ;;
-		*) command -v "$what" >/dev/null || echo "$package" ;;
-		esac
+	local set what package
+	for set; do
+		"needs_$set" | while read -r what package; do
+			case $what in
+			/*) compgen -G "$what" >/dev/null || echo "$package" ;;
+			*) command -v "$what" >/dev/null || echo "$package" ;;
+			esac
+		done
+		[[ $set != @(demo|check) ]] || static_busybox || echo busybox-static
 	done
-	[ "$set" != check ] || static_busybox || echo busybox-static
 }
 
 # The commands that get root here, as an array; fails where there is no way.
@@ -92,18 +111,28 @@ become_root() {
 	command -v sudo >/dev/null && sudo -n true 2>/dev/null && as_root=(sudo -n)
 }
 
+# What apt says goes to a file; a person sees how far it is.
+run_apt() {
+	"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q=1 -y -o Dpkg::Use-Pty=0 \
+		-o DPkg::Lock::Timeout=300 --no-install-recommends "$@" </dev/null 2>&1 |
+		tee -a "$log" |
+		awk '/newly installed/ { all = $1 + $3 }
+			/^Need to get|^After this/ { sub(/\.$/, ""); print "bufpool: " tolower(substr($0, 1, 1)) substr($0, 2); fflush() }
+			/^Setting up/ { if (++n % 10 == 0 || n == all) { print "bufpool: " n " of " all " packages"; fflush() } }' >&2
+}
+
 install_packages() {
-	local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q=2 -o DPkg::Lock::Timeout=300)
+	mkdir -p "${log%/*}"
+	: >"$log"
 	say "installing $*"
-	"${apt[@]}" --no-install-recommends install "$@" >&2 </dev/null && return
+	run_apt install "$@" && return
 	# The lists may be absent or older than the archive.
-	"${apt[@]}" update >&2 &&
-		"${apt[@]}" --no-install-recommends install "$@" >&2 </dev/null
+	run_apt update && run_apt install "$@"
 }
 
 # The kernels come from the archive too; a fresh machine may have no lists.
 has_lists() {
-	[ -e "$cache/versions" ] || ! command -v apt-cache >/dev/null || apt-cache show linux-source >/dev/null 2>&1
+	compgen -G "$cache/versions-*" >/dev/null || ! command -v apt-cache >/dev/null || apt-cache show linux-source >/dev/null 2>&1
 }
 
 update_lists() {
@@ -113,13 +142,17 @@ update_lists() {
 }
 
 PATH=$PATH:/usr/sbin:/sbin
-set=${1:-check}
-[ "$set" != check ] || has_lists || update_lists
-mapfile -t wanted < <(missing | sort -u)
+[ $# -gt 0 ] || set -- check
+log=$build/log/packages
+[[ " $* " != *" check "* && " $* " != *" demo "* ]] || has_lists || update_lists
+mapfile -t wanted < <(missing "$@" | sort -u)
 [ ${#wanted[@]} -gt 0 ] || exit 0
 
 command -v apt-get >/dev/null ||
 	die "missing: what Debian's packages ${wanted[*]} bring; this machine has no apt-get, so install them by hand"
 how="apt-get install --no-install-recommends ${wanted[*]}"
 become_root || die "missing packages: ${wanted[*]}; as root, run: $how"
-install_packages "${wanted[@]}" || die "could not install ${wanted[*]}; see above, and try as root: $how"
+install_packages "${wanted[@]}" || {
+	tail -n 20 "$log" >&2
+	die "could not install ${wanted[*]}; see above or all of it in $log, and try as root: $how"
+}

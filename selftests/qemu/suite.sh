@@ -13,7 +13,8 @@
 
 . "$(dirname "$0")/lib.sh"
 
-kernel=$1 log=$2 tests_dir=${3:-$build/selftests}
+kernel=$1 log=$2
+tests_dir=${3:-$(programs_of "$(field_of "$kernel" arch)")/selftests}
 preemption=$(field_of "$kernel" preempt)
 passed=0 failed=0 skipped=0
 

@@ -10,7 +10,7 @@
 . "$qemu_dir/archive.sh"
 
 # what compiling a module, or a kernel, takes
-packages=gcc,make,bc,bison,flex,cpio,kmod,perl,python3-minimal,rsync,xz-utils,libelf-dev,libssl-dev,gcc-aarch64-linux-gnu
+packages=gcc,make,bc,bison,flex,cpio,kmod,perl,python3-minimal,rsync,xz-utils,libelf-dev,libssl-dev,libc6-dev,gcc-aarch64-linux-gnu,libc6-dev-arm64-cross
 
 make_root() {
 	local dir=$1 release=$2

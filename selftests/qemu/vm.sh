@@ -23,29 +23,43 @@ kernel=$1 initramfs=$2
 accel=${BUFPOOL_ACCEL:-$("$qemu_dir/accel.sh")}
 kernel_dir=$("$qemu_dir/kernel.sh" "$kernel")
 preemption=$(field_of "$kernel" preempt)
-# A kernel without ACPI is told of one processor in each socket only.
-smp=(-smp "2,sockets=2")
-# With five-level page tables a KASAN kernel may take its own addresses for
-# wild ones, for a moment while it looks at its processor.
-clock=
-case $accel in
-kvm) processor=("${smp[@]}" -accel kvm -cpu "host,la57=off") ;;
-tcg)
-	processor=("${smp[@]}" -accel "tcg,thread=multi" -cpu "max,la57=off")
-	# On a busy machine a kernel that has to find that out may be wrong by
-	# several times, and then its seconds, and all timeouts, are short.
-	clock="tsc=reliable tsc_early_khz=$("$qemu_dir/tsc.sh")"
-	;;
-count) processor=(-smp 1 -accel tcg -icount "shift=0,sleep=off" -cpu "max,la57=off") ;;
-*) die "BUFPOOL_ACCEL is kvm, tcg or count, not '$accel'" ;;
-esac
+arch=$(field_of "$kernel" arch)
+append="panic=-1 oops=panic panic_on_warn=1 printk.devkmsg=on log_buf_len=4M random.trust_cpu=on"
+append+=" ${preemption:+preempt=$preemption} ${BUFPOOL_APPEND:-}"
 
-qemu=(qemu-system-x86_64 -nodefaults -display none -no-reboot -m 2G "${processor[@]}"
-	-kernel "$kernel_dir/bzImage" -initrd "$initramfs"
-	-append "console=ttyS0 no_timer_check panic=-1 oops=panic panic_on_warn=1 printk.devkmsg=on log_buf_len=4M random.trust_cpu=on $clock ${preemption:+preempt=$preemption} ${BUFPOOL_APPEND:-}")
+# With five-level page tables a KASAN kernel may take its own addresses for wild ones,
+# for a moment while it looks at its processor.
+amd64_machine() {
+	# A kernel without ACPI is told of one processor in each socket only.
+	local smp=(-smp "2,sockets=2")
+	case $accel in
+	kvm) qemu=("${smp[@]}" -accel kvm -cpu "host,la57=off") ;;
+	tcg)
+		qemu=("${smp[@]}" -accel "tcg,thread=multi" -cpu "max,la57=off")
+		# On a busy machine a kernel that has to find that out may be wrong by
+		# several times, and then its seconds, and all timeouts, are short.
+		append+=" tsc=reliable tsc_early_khz=$("$qemu_dir/tsc.sh")"
+		;;
+	count) qemu=(-smp 1 -accel tcg -icount "shift=0,sleep=off" -cpu "max,la57=off") ;;
+	*) die "BUFPOOL_ACCEL is kvm, tcg or count, not '$accel'" ;;
+	esac
+	qemu=(qemu-system-x86_64 "${qemu[@]}")
+	append+=" console=ttyS0 verdict=ttyS1 no_timer_check"
+	verdict_port=(-serial chardev:verdict)
+}
 
+# A machine of the other architecture is emulated, whatever this one can do. Its board
+# has one serial port.
+arm64_machine() {
+	qemu=(qemu-system-aarch64 -M "virt,gic-version=3" -smp 2 -accel "tcg,thread=multi" -cpu max)
+	append+=" console=ttyAMA0 verdict=ttyS0"
+	verdict_port=(-device "pci-serial,chardev=verdict")
+}
+
+"${arch}_machine"
+qemu+=(-nodefaults -display none -no-reboot -m 2G -kernel "$kernel_dir/bzImage" -initrd "$initramfs" -append "$append")
 if [ -n "$interactive" ]; then
-	exec "${qemu[@]}" -serial mon:stdio -serial null
+	exec "${qemu[@]}" -serial mon:stdio -chardev null,id=verdict "${verdict_port[@]}"
 fi
-exec timeout -k 5 "${BUFPOOL_DEADLINE:-600}" "${qemu[@]}" \
-	-serial "file:$3/console" -serial "file:$3/verdict" </dev/null
+exec timeout -k 5 "${BUFPOOL_DEADLINE:-600}" "${qemu[@]}" -serial "file:$3/console" \
+	-chardev "file,id=verdict,path=$3/verdict" "${verdict_port[@]}" </dev/null
