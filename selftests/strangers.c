@@ -169,7 +169,7 @@ static void look_through_clients(void)
 	struct bufpool_rent rented;
 	int i;
 
-	for (i = 0; i < CLIENTS && !fds[i]; i++)
+	for (i = 0; i < (int)often(CLIENTS) && !fds[i]; i++)
 		fds[i] = pool_open();
 	rent(fds[0], SMALL, &rented);
 }
@@ -200,7 +200,7 @@ static void trim_what_is_mapped_often(void)
 		fd = pool_open();
 	if (rent(fd, SMALL, &rented))
 		return;
-	for (i = 0; i < MAPPINGS; i++) {
+	for (i = 0; i < (int)often(MAPPINGS); i++) {
 		if (!at[i])
 			at[i] = map_at(fd, rented.offset, SMALL);
 		if (at[i] != MAP_FAILED)
@@ -287,11 +287,11 @@ TEST_F(background, blocks_are_zeroed)
 	struct bufpool_block held[3];
 	struct bufpool_rent rented;
 	long before, slept = 0;
-	int i;
+	int tries = often(TRIES), i;
 
 	ASSERT_EQ(0, limit_write(4 * MIB));
 	ASSERT_EQ(3, rent_many(self->fd, MIB, 3, held));
-	for (i = 0; i < TRIES; i++) {
+	for (i = 0; i < tries; i++) {
 		struct timespec pause = {
 			.tv_nsec = 3 * NSEC_PER_MSEC +
 				   next_random(&seed) % (6 * NSEC_PER_MSEC),
@@ -307,7 +307,7 @@ TEST_F(background, blocks_are_zeroed)
 		slept += times_asleep() - before;
 	}
 	EXPECT_EQ(0, slept);
-	EXPECT_LT(scrubs + TRIES / 8, stats_of(self->fd).scrubs);
+	EXPECT_LT(scrubs + tries / 8, stats_of(self->fd).scrubs);
 }
 
 /* A timeout ends ---------------------------------------------------------------------------- */
