@@ -510,10 +510,108 @@ lists_clients() {
 	wait $more
 	awk -F '\t' -v pid=$renter_pid -v more=$more '
 		NR == 2 && $1 == more && $3 == 9 && $4 == 9 * 65536 { good++ }
-		NR == 3 && $1 == pid && $2 == 0 && $3 == 3 && $4 == 3 * 65536 && $7 == "none" && $8 == 3 && $10 ~ /^bufpoolctl/ { good++ }
+		NR == 3 && $1 == pid && $2 == 0 && $3 == 3 && $4 == 3 * 65536 && $7 == "none" && $8 == 3 && $10 ~ /^bufpoolctl/ && $11 == $4 { good++ }
 		END { exit !(good == 2 && NR == 3) }' "$work/list" && return
 	say "$(cat "$work/list")"
 	return 1
+}
+
+# three_renters: root holds 3 blocks of 64K, and 9 of 4K and a warm one; nobody 2 of 128K.
+# Sets first, second and other to their pids.
+three_renters() {
+	: >"$work/more"
+	: >"$work/other"
+	chmod 666 /dev/bufpool
+	start_renter -n 3 -s 64K || return
+	first=$renter_pid
+	bufpoolctl rent -n 9 -s 4K >"$work/more" &
+	second=$!
+	su -s /bin/sh nobody -c "PATH=$PATH; echo \$\$; exec bufpoolctl rent -n 2 -s 128K" >"$work/other" &
+	others=$!
+	soon test -s "$work/more" && soon has "$work/other" 128K && read -r other <"$work/other"
+}
+
+end_renters() {
+	chmod 660 /dev/bufpool
+	kill "$other" "$second"
+	wait "$second" "$others"
+}
+
+# among_renters COMMAND...: with these three
+among_renters() {
+	three_renters && "$@"
+	result=$?
+	end_renters
+	return $result
+}
+
+# column NAME OPTION...: sets got to what top has in it
+column() {
+	name=$1
+	shift
+	got=$(bufpoolctl --tab top "$@" | awk -F '\t' -v name="$name" '
+		NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) at = i }
+		NR > 1 { printf "%s%s", (NR > 2 ? " " : ""), $at }')
+}
+
+# order OPTION... -- PIDS: it is that
+order() {
+	options=
+	while [ "$1" != -- ]; do
+		options="$options $1"
+		shift
+	done
+	shift
+	# shellcheck disable=SC2086 # several arguments
+	column pid $options
+	same "the order with$options" "$got" "$*"
+}
+
+sorts() {
+	ascending=$(printf '%s\n' "$first" "$second" "$other" | sort -n | tr '\n' ' ')
+	descending=$(printf '%s\n' "$first" "$second" "$other" | sort -rn | tr '\n' ' ')
+	order -- "$other" "$first" "$second" || return
+	order --sort=bytes -- "$other" "$first" "$second" || return
+	order -r -- "$second" "$first" "$other" || return
+	order -o rents -- "$second" "$first" "$other" || return
+	order -o blocks --reverse -- "$other" "$first" "$second" || return
+	order -o pid -- "${ascending% }" || return
+	order -r --sort pid -- "${descending% }" || return
+	# by pid where they are equal
+	order -o returns -- "${ascending% }" || return
+	column uid -o uid
+	same "users" "$got" "0 0 65534" || return
+	ctl 2 top -o nothing && says "no column 'nothing'" "warm_bytes" || return
+	ctl 2 top -U -o pid && says "no column 'pid'" "held" !comm
+}
+
+filters() {
+	order --user nobody -- "$other" || return
+	order -u 65534 -- "$other" || return
+	order -u root -- "$first" "$second" || return
+	order -p "$second" -- "$second" || return
+	order -p "$second" -u nobody -- || return
+	ctl 0 top -u 0 && has "$work/out" '3 clients, ' || return
+	ctl 0 --json top -u 12345 && same JSON "$(cat "$work/out")" '{"clients":[]}' || return
+	for arguments in "-u no_such_user" "-u -1" "-u 99999999999" "-u 1x" "-p 1x" "-p nobody"; do
+		# shellcheck disable=SC2086 # several arguments
+		ctl 2 top $arguments || return
+	done
+}
+
+sums_by_user() {
+	bufpoolctl --tab top -U >"$work/list"
+	same "the sums" "$(cat "$work/list")" "$(printf '%s\n' \
+		'uid clients blocks bytes warm_blocks warm_bytes held rents returns user' \
+		'65534 1 2 262144 0 0 262144 2 0 nobody' '0 2 12 233472 0 0 233472 12 0 root' | tr ' ' '\t')" || return
+	column user --by-user -o clients
+	same "users by clients" "$got" "root nobody" || return
+	column user -U -o user -r
+	same "users from the last" "$got" "root nobody" || return
+	column blocks -U -p "$first"
+	same "the sum of one" "$got" 3 || return
+	ctl 0 --json top -U && is_json "$work/out" && has "$work/out" '{"users":[{"uid":65534,"clients":1,' || return
+	ctl 0 top -b -U -n 1 && has "$work/out" 'held   rents returns user'
 }
 
 # People can choose the names of their processes.
@@ -584,6 +682,34 @@ mode() {
 quits_raw() {
 	mode >"$work/during" && type_key q
 	! cmp -s "$work/before" "$work/during"
+}
+
+# shows_after KEYS TEXT: typed, that comes to the screen
+shows_after() {
+	: >"$work/screen"
+	type_key "$1" && soon has "$work/screen" "$2"
+}
+
+obeys_keys() {
+	has "$work/screen" "by held; keys: " || return
+	shows_after s "by pid; keys" && shows_after s "by uid; keys" && shows_after S "by pid; keys" || return
+	shows_after r "by pid, reversed; keys" && shows_after r "by pid; keys" || return
+	shows_after U "by held; keys" && has "$work/screen" "held   rents" || return
+	shows_after SS "by warm_blocks; keys" && shows_after U "by held; keys" || return
+	# keys that are no characters are no commands
+	for sequence in '\033OS' '\033[s' '\033[1;2S'; do
+		shows_after "$sequence" "by held; keys" || return
+	done
+	shows_after u "user: " && type_key 'nobodyx\0177' && shows_after '\n' "by held, user 65534; keys" || return
+	shows_after p "pid: " && shows_after 'q12' "q12" && shows_after '\r' "there is no pid q12" || return
+	shows_after p "pid: " && type_key 12 && shows_after '\033' "by held, user 65534; keys" || return
+	shows_after 'p12\n' "by held, user 65534, pid 12; keys" || return
+	shows_after 'u\n' "by held, pid 12; keys" && shows_after 'p\n' "by held; keys" && type_key q
+}
+
+# ^C ends it there, too.
+ends_while_it_asks() {
+	shows_after u "user: " && type_key 'abc\003'
 }
 
 # Resized, it goes on.
@@ -836,7 +962,7 @@ mkfifo "$work/silence"
 write_json_parser
 
 echo "TAP version 13"
-echo "1..42"
+echo "1..47"
 test_case "the parser of this test" knows_json
 test_case "help" helps
 test_case "help with each command" helps_with_commands
@@ -863,6 +989,11 @@ test_case "rent waits, and says so in JSON" waits --json '{"notice":{"command":"
 test_case "top lists the largest holder first" lists_clients
 test_case "top and names of processes" copes_with_names
 test_case "top without a terminal" is_batch_without_terminal
+test_case "top sorts" among_renters sorts
+test_case "top filters" among_renters filters
+test_case "top sums by user" among_renters sums_by_user
+test_case "top obeys keys" on_terminal obeys_keys
+test_case "top ends while it asks" on_terminal ends_while_it_asks
 test_case "top leaves the terminal as it was: q" on_terminal quits_raw
 test_case "top leaves the terminal as it was: ^C" on_terminal type_key '\003'
 test_case "top leaves the terminal as it was: SIGTERM" on_terminal send TERM

@@ -22,11 +22,20 @@ static const struct command commands[] = {
 	  stat_run },
 	{ "classes", "",
 	  "slabs and blocks of each block size", NULL, classes_run },
-	{ "top", "[-b] [-d SECONDS] [-n COUNT]",
+	{ "top", "[-b] [-r] [-U] [-d SECONDS] [-n COUNT] [-o COLUMN] [-p PID] [-u USER]",
 	  "clients by what they hold, live; q ends it",
 	  "  -b, --batch          print one list after another, without a terminal\n"
 	  "  -d, --delay=SECONDS  between two of them; else 2\n"
-	  "  -n, --count=COUNT    how many; 0 is without an end\n",
+	  "  -n, --count=COUNT    how many; 0 is without an end\n"
+	  "  -o, --sort=COLUMN    by this, as --tab names it; else by held, rented and warm\n"
+	  "  -p, --pid=PID        only the clients that this process opened\n"
+	  "  -r, --reverse        sort the other way around\n"
+	  "  -u, --user=USER      only the clients of this user, by name or number\n"
+	  "  -U, --by-user        a row for each user, with what all clients hold\n"
+	  "\n"
+	  "Amounts are sorted from the largest, pid, uid and names from the smallest.\n"
+	  "Keys: s and S sort by the next and the last column, r reverses, U shows users,\n"
+	  "u and p ask for a user and a pid, where nothing is all; q quits.\n",
 	  top_run },
 	{ "rent", "[-n COUNT] [-s SIZE] [-t SECONDS] [-w SECONDS]",
 	  "hold blocks until the time is over or a signal comes",

@@ -23,9 +23,14 @@ static const struct option long_options[] = {
 	{ "batch", no_argument, NULL, 'b' },
 	{ "count", required_argument, NULL, 'n' },
 	{ "delay", required_argument, NULL, 'd' },
+	{ "by-user", no_argument, NULL, 'U' },
 	{ "fd", required_argument, NULL, 'f' },
+	{ "pid", required_argument, NULL, 'p' },
+	{ "reverse", no_argument, NULL, 'r' },
 	{ "size", required_argument, NULL, 's' },
+	{ "sort", required_argument, NULL, 'o' },
 	{ "time", required_argument, NULL, 't' },
+	{ "user", required_argument, NULL, 'u' },
 	{ "wait", required_argument, NULL, 'w' },
 	{ }
 };
