@@ -213,6 +213,97 @@ END
 	same "what is no JSON" "$(awk -f "$work/json.awk" "$work/bad"; echo .)" "$(cat "$work/bad"; echo .)"
 }
 
+# Prints what is wrong with metrics in Prometheus's text format, and with names and
+# types that are against its rules.
+write_metrics_checker() {
+	cat >"$work/metrics.awk" <<'AWK'
+function wrong(what) {
+	print NR ": " what ": " $0
+}
+function family(name) {
+	if (name != current && (name in ended))
+		wrong("not all of a metric in one place")
+	if (name != current)
+		ended[current] = 1
+	current = name
+}
+# takes the labels, with their braces, off the front of text
+function labels() {
+	if (!match(text, /^[{]([a-zA-Z_][a-zA-Z0-9_]*="([^"\\]|\\["\\n])*",?)*[}]/) || substr(text, RLENGTH - 1, 1) == ",")
+		return 0
+	text = substr(text, RLENGTH + 1)
+	return 1
+}
+/^# HELP [a-zA-Z_:][a-zA-Z0-9_:]* [^ ]/ {
+	family($3)
+	if (help[$3]++)
+		wrong("a second HELP")
+	next
+}
+/^# TYPE [a-zA-Z_:][a-zA-Z0-9_:]* (counter|gauge)$/ {
+	family($3)
+	if (($3 in type) || samples[$3])
+		wrong("a second or late TYPE")
+	if (($4 == "counter") != ($3 ~ /_total$/))
+		wrong("counters, and only they, end in _total")
+	if ($3 !~ /^bufpool_/)
+		wrong("a name without prefix")
+	type[$3] = $4
+	next
+}
+{
+	text = $0
+	if (!match(text, /^[a-zA-Z_:][a-zA-Z0-9_:]*/)) {
+		wrong("no line of this format")
+		next
+	}
+	name = substr(text, 1, RLENGTH)
+	text = substr(text, RLENGTH + 1)
+	family(name)
+	if (text ~ /^[{]/ && !labels())
+		wrong("bad labels")
+	if (text !~ /^ ([0-9]+([.][0-9]+)?|[+]Inf)$/)
+		wrong("bad value")
+	if (!(name in type) || !help[name])
+		wrong("no TYPE or HELP before")
+	series = substr($0, 1, length($0) - length(text))
+	if (seen[series]++)
+		wrong("the same series again")
+	samples[name]++
+}
+END {
+	for (name in type)
+		if (!samples[name])
+			print "no sample of " name
+	if (!NR)
+		print "nothing"
+}
+AWK
+}
+
+# are_metrics FILE: it has that format, and its last line an end
+are_metrics() {
+	same "what is wrong" "$(awk -f "$work/metrics.awk" "$1")" "" && same "the end" "$(tail -c 1 "$1")" ""
+}
+
+# This checker, too, has to tell good from bad.
+knows_metrics() {
+	head="# HELP bufpool_a A.$newline# TYPE bufpool_a gauge$newline"
+	for text in 'bufpool_a 1' 'bufpool_a +Inf' 'bufpool_a{b="1",c="\""} 1.5'; do
+		echo "$head$text" >"$work/good"
+		are_metrics "$work/good" || return
+	done
+	for text in '' 'bufpool_a' 'bufpool_a x' 'bufpool_a -' 'bufpool_a  1' 'bufpool_a{b=1} 1' 'bufpool_a{b="1",} 1' \
+		'bufpool_a{b="""} 1' 'bufpool_a{b="1"}1' "bufpool_a 1${newline}bufpool_a 2" 'bufpool_b 1' ' bufpool_a 1' \
+		"bufpool_a 1$newline$head" "bufpool_a 1$newline# TYPE bufpool_b counter" \
+		"bufpool_a 1$newline# HELP bufpool_b_total B.$newline# TYPE bufpool_b_total gauge${newline}bufpool_b_total 1"; do
+		echo "$head$text" >"$work/bad"
+		[ -n "$(awk -f "$work/metrics.awk" "$work/bad")" ] && continue
+		say "is accepted: $text"
+		return 1
+	done
+}
+
 # start_renter ARGUMENT...: rent in the background, until end_renter
 start_renter() {
 	: >"$work/rented"
@@ -290,6 +381,18 @@ says_info() {
 	shows max_rent "$((size / 2))"
 }
 
+# The module's version is what the kernel knows of it.
+says_versions() {
+	expected=none json=null
+	[ ! -e /sys/module/bufpool/version ] || {
+		read -r expected </sys/module/bufpool/version
+		json=\"$expected\"
+	}
+	is module_version "$expected" info || return
+	shows version "$(bufpoolctl -V | cut -d ' ' -f 2)" || return
+	ctl 0 --json info && has "$work/out" "\"module_version\":$json,"
+}
+
 # in_all_forms COMMAND...: for people, in JSON and with the same names in tab form
 in_all_forms() {
 	ctl 0 "$@" && [ -s "$work/out" ] || return
@@ -361,6 +464,75 @@ measures() {
 	kill $pid
 	wait $pid
 	return $result
+}
+
+# metric SERIES: sets got to its value
+metric() {
+	got=$(awk -v series="$1" '$1 == series { print $2 }' "$work/out")
+}
+
+# has_metric SERIES VALUE
+has_metric() {
+	metric "$1"
+	same "$1" "$got" "$2"
+}
+
+exports_metrics() {
+	start_renter -n 5 -s 16K || return
+	look stat
+	ctl 0 --prometheus stat && are_metrics "$work/out" || return
+	for name in in_use warm pinned limit; do
+		get $name
+		has_metric bufpool_${name}_bytes "$got" || return
+	done
+	get rents
+	has_metric bufpool_rents_total "$got" || return
+	get returns
+	has_metric bufpool_returns_total "$got" || return
+	has_metric bufpool_clients 1 && has_metric bufpool_waiting_rents 0 || return
+	has_metric bufpool_user_quota_bytes +Inf || return
+	has_metric 'bufpool_class_out_blocks{block_size="16384"}' 5 || return
+	for reason in again quota memory timeout; do
+		metric "bufpool_refused_rents_total{reason=\"$reason\"}"
+		[ -n "$got" ] || return
+	done
+	look info
+	get block_sizes
+	same "classes" "$(sed -n 's/^bufpool_class_slabs{block_size="\(.*\)"} .*/\1/p' "$work/out" | tr '\n' ',')" "$got," || return
+	has "$work/out" 'abi_version="1"'
+}
+
+exports_quota() {
+	bufpoolctl quota 1M
+	ctl 0 stat --prometheus && are_metrics "$work/out" && has_metric bufpool_user_quota_bytes 1048576
+	result=$?
+	bufpoolctl quota none
+	return $result
+}
+
+# Every number that the pool's files have is exported.
+exports_all() {
+	ctl 0 --prometheus stat || return
+	for file in /sys/class/misc/bufpool/*; do
+		name=${file##*/}
+		[ -f "$file" ] || continue
+		case $name in
+		dev | uevent | trim) continue ;;
+		quota) name=user_quota ;;
+		refused_*) name="refused_rents_total{reason=\"${name#refused_}\"}" ;;
+		timeouts) name='refused_rents_total{reason="timeout"}' ;;
+		esac
+		grep -qE "^bufpool_$name(_bytes|_total|_rents)?( |_blocks )" "$work/out" && continue
+		say "no $name"
+		return 1
+	done
+}
+
+exports_only_stat() {
+	for arguments in info classes top limit "limit 64M" quota trim "rent -t 0" "stat 1" "stat 0.1 1"; do
+		# shellcheck disable=SC2086 # several arguments
+		ctl 2 --prometheus $arguments && says --prometheus || return
+	done
 }
 
 # --- budgets
@@ -960,14 +1132,16 @@ trap clean_up EXIT
 chmod 755 "$work"
 mkfifo "$work/silence"
 write_json_parser
+write_metrics_checker
 
 echo "TAP version 13"
-echo "1..47"
+echo "1..53"
 test_case "the parser of this test" knows_json
 test_case "help" helps
 test_case "help with each command" helps_with_commands
 test_case "version" has_version
 test_case "info" says_info
+test_case "info names versions" says_versions
 test_case "info in all forms" in_all_forms info
 test_case "stat in all forms" in_all_forms stat
 test_case "limit in all forms" in_all_forms limit
@@ -976,6 +1150,11 @@ test_case "options before and after the command" takes_options_anywhere
 test_case "stat counts exactly" counts
 test_case "stat again and again" repeats
 test_case "stat measures what happens" measures
+test_case "the checker of metrics" knows_metrics
+test_case "stat for Prometheus" exports_metrics
+test_case "stat for Prometheus with a quota" exports_quota
+test_case "stat for Prometheus has all numbers" exports_all
+test_case "nothing else is for Prometheus" exports_only_stat
 test_case "limit" sets_limit
 test_case "quota" sets_quota
 test_case "sizes are those of the module" agrees_on_sizes

@@ -6,6 +6,7 @@ _bufpoolctl_options() {
 	case $1 in
 	top) echo "-b -d -n -o -p -r -u -U --batch --delay --count --sort --pid --reverse --user --by-user" ;;
 	rent) echo "-n -s -t -w --count --size --time --wait" ;;
+	stat | '') echo "--prometheus" ;;
 	trim) echo "-f -s --fd --size" ;;
 	esac
 	echo "-h --json --tab --help"

@@ -13,11 +13,13 @@
 enum {
 	OPTION_JSON = 256,
 	OPTION_TAB,
+	OPTION_PROMETHEUS,
 };
 
 static const struct option long_options[] = {
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "tab", no_argument, NULL, OPTION_TAB },
+	{ "prometheus", no_argument, NULL, OPTION_PROMETHEUS },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ "batch", no_argument, NULL, 'b' },
@@ -56,6 +58,9 @@ static bool run_common(int option)
 	case OPTION_TAB:
 		out_format = FORMAT_TAB;
 		return true;
+	case OPTION_PROMETHEUS:
+		out_format = FORMAT_PROMETHEUS;
+		return true;
 	case 'h':
 		command_print_help(command_running);
 		exit(STATUS_OK);
@@ -65,6 +70,14 @@ static bool run_common(int option)
 	default:
 		return false;
 	}
+}
+
+/* When all options are known: whether the command has the format. */
+static void check_format(void)
+{
+	if (out_format == FORMAT_PROMETHEUS && command_running &&
+	    !command_running->metrics)
+		fail_usage("--prometheus is for stat only");
 }
 
 int cli_option(int argc, char **argv, const char *letters)
@@ -83,6 +96,8 @@ int cli_option(int argc, char **argv, const char *letters)
 		refuse_option(argv, option);
 	if (option != -1 && !strchr(letters, option))
 		fail_usage("there is no option --%s", long_options[index].name);
+	if (option == -1)
+		check_format();
 	return option;
 }
 

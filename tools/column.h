@@ -7,14 +7,15 @@
 #include <stdint.h>
 #include <linux/types.h>
 
-/* What a member is, and, but for the last three, a __u64. */
+/* What a member is, and, where nothing else is said, a __u64. */
 enum kind {
 	KIND_COUNT,
 	KIND_ID,	/* a number that counts nothing */
 	KIND_BYTES,	/* NO_LIMIT is none */
 	KIND_RATE,	/* thousandths per second */
 	KIND_TEXT,	/* an array of char */
-	KIND_HEX,	/* __u64, text in JSON, which has 53 bits for numbers */
+	KIND_WORD,	/* the same; empty is none */
+	KIND_HEX,	/* text in JSON, which has 53 bits for numbers */
 	KIND_SIZES,	/* struct sizes */
 };
 

@@ -128,6 +128,18 @@ static void print_sizes(const struct sizes *sizes)
 			plain(sizes->bytes[i]).text);
 }
 
+static void print_word(const char *word)
+{
+	bool json = out_format == FORMAT_JSON;
+
+	if (!*word)
+		fputs(json ? "null" : "none", out_file);
+	else if (json)
+		text_print_json(out_file, word);
+	else
+		text_print(out_file, word);
+}
+
 static void print_value(const struct column *column, const void *from)
 {
 	bool json = out_format == FORMAT_JSON;
@@ -138,6 +150,9 @@ static void print_value(const struct column *column, const void *from)
 			text_print_json(out_file, column_text(column, from));
 		else
 			text_print(out_file, column_text(column, from));
+		break;
+	case KIND_WORD:
+		print_word(column_text(column, from));
 		break;
 	case KIND_SIZES:
 		fputs(json ? "[" : "", out_file);

@@ -16,6 +16,7 @@ enum format {
 	FORMAT_PEOPLE,
 	FORMAT_TAB,
 	FORMAT_JSON,
+	FORMAT_PROMETHEUS,	/* of the commands that have it; not from here */
 };
 
 /**
