@@ -213,6 +213,97 @@ END
 	same "what is no JSON" "$(awk -f "$work/json.awk" "$work/bad"; echo .)" "$(cat "$work/bad"; echo .)"
 }
 
+# Prints what is wrong with metrics in Prometheus's text format, and with names and
+# types that are against its rules.
+write_metrics_checker() {
+	cat >"$work/metrics.awk" <<'AWK'
+function wrong(what) {
+	print NR ": " what ": " $0
+}
+function family(name) {
+	if (name != current && (name in ended))
+		wrong("not all of a metric in one place")
+	if (name != current)
+		ended[current] = 1
+	current = name
+}
+# takes the labels, with their braces, off the front of text
+function labels() {
+	if (!match(text, /^[{]([a-zA-Z_][a-zA-Z0-9_]*="([^"\\]|\\["\\n])*",?)*[}]/) || substr(text, RLENGTH - 1, 1) == ",")
+		return 0
+	text = substr(text, RLENGTH + 1)
+	return 1
+}
+/^# HELP [a-zA-Z_:][a-zA-Z0-9_:]* [^ ]/ {
+	family($3)
+	if (help[$3]++)
+		wrong("a second HELP")
+	next
+}
+/^# TYPE [a-zA-Z_:][a-zA-Z0-9_:]* (counter|gauge)$/ {
+	family($3)
+	if (($3 in type) || samples[$3])
+		wrong("a second or late TYPE")
+	if (($4 == "counter") != ($3 ~ /_total$/))
+		wrong("counters, and only they, end in _total")
+	if ($3 !~ /^bufpool_/)
+		wrong("a name without prefix")
+	type[$3] = $4
+	next
+}
+{
+	text = $0
+	if (!match(text, /^[a-zA-Z_:][a-zA-Z0-9_:]*/)) {
+		wrong("no line of this format")
+		next
+	}
+	name = substr(text, 1, RLENGTH)
+	text = substr(text, RLENGTH + 1)
+	family(name)
+	if (text ~ /^[{]/ && !labels())
+		wrong("bad labels")
+	if (text !~ /^ ([0-9]+([.][0-9]+)?|[+]Inf)$/)
+		wrong("bad value")
+	if (!(name in type) || !help[name])
+		wrong("no TYPE or HELP before")
+	series = substr($0, 1, length($0) - length(text))
+	if (seen[series]++)
+		wrong("the same series again")
+	samples[name]++
+}
+END {
+	for (name in type)
+		if (!samples[name])
+			print "no sample of " name
+	if (!NR)
+		print "nothing"
+}
+AWK
+}
+
+# are_metrics FILE: it has that format, and its last line an end
+are_metrics() {
+	same "what is wrong" "$(awk -f "$work/metrics.awk" "$1")" "" && same "the end" "$(tail -c 1 "$1")" ""
+}
+
+# This checker, too, has to tell good from bad.
+knows_metrics() {
+	head="# HELP bufpool_a A.$newline# TYPE bufpool_a gauge$newline"
+	for text in 'bufpool_a 1' 'bufpool_a +Inf' 'bufpool_a{b="1",c="\""} 1.5'; do
+		echo "$head$text" >"$work/good"
+		are_metrics "$work/good" || return
+	done
+	for text in '' 'bufpool_a' 'bufpool_a x' 'bufpool_a -' 'bufpool_a  1' 'bufpool_a{b=1} 1' 'bufpool_a{b="1",} 1' \
+		'bufpool_a{b="""} 1' 'bufpool_a{b="1"}1' "bufpool_a 1${newline}bufpool_a 2" 'bufpool_b 1' ' bufpool_a 1' \
+		"bufpool_a 1$newline$head" "bufpool_a 1$newline# TYPE bufpool_b counter" \
+		"bufpool_a 1$newline# HELP bufpool_b_total B.$newline# TYPE bufpool_b_total gauge${newline}bufpool_b_total 1"; do
+		echo "$head$text" >"$work/bad"
+		[ -n "$(awk -f "$work/metrics.awk" "$work/bad")" ] && continue
+		say "is accepted: $text"
+		return 1
+	done
+}
+
 # start_renter ARGUMENT...: rent in the background, until end_renter
 start_renter() {
 	: >"$work/rented"
@@ -290,6 +381,18 @@ says_info() {
 	shows max_rent "$((size / 2))"
 }
 
+# The module's version is what the kernel knows of it.
+says_versions() {
+	expected=none json=null
+	[ ! -e /sys/module/bufpool/version ] || {
+		read -r expected </sys/module/bufpool/version
+		json=\"$expected\"
+	}
+	is module_version "$expected" info || return
+	shows version "$(bufpoolctl -V | cut -d ' ' -f 2)" || return
+	ctl 0 --json info && has "$work/out" "\"module_version\":$json,"
+}
+
 # in_all_forms COMMAND...: for people, in JSON and with the same names in tab form
 in_all_forms() {
 	ctl 0 "$@" && [ -s "$work/out" ] || return
@@ -361,6 +464,75 @@ measures() {
 	kill $pid
 	wait $pid
 	return $result
+}
+
+# metric SERIES: sets got to its value
+metric() {
+	got=$(awk -v series="$1" '$1 == series { print $2 }' "$work/out")
+}
+
+# has_metric SERIES VALUE
+has_metric() {
+	metric "$1"
+	same "$1" "$got" "$2"
+}
+
+exports_metrics() {
+	start_renter -n 5 -s 16K || return
+	look stat
+	ctl 0 --prometheus stat && are_metrics "$work/out" || return
+	for name in in_use warm pinned limit; do
+		get $name
+		has_metric bufpool_${name}_bytes "$got" || return
+	done
+	get rents
+	has_metric bufpool_rents_total "$got" || return
+	get returns
+	has_metric bufpool_returns_total "$got" || return
+	has_metric bufpool_clients 1 && has_metric bufpool_waiting_rents 0 || return
+	has_metric bufpool_user_quota_bytes +Inf || return
+	has_metric 'bufpool_class_out_blocks{block_size="16384"}' 5 || return
+	for reason in again quota memory timeout; do
+		metric "bufpool_refused_rents_total{reason=\"$reason\"}"
+		[ -n "$got" ] || return
+	done
+	look info
+	get block_sizes
+	same "classes" "$(sed -n 's/^bufpool_class_slabs{block_size="\(.*\)"} .*/\1/p' "$work/out" | tr '\n' ',')" "$got," || return
+	has "$work/out" 'abi_version="1"'
+}
+
+exports_quota() {
+	bufpoolctl quota 1M
+	ctl 0 stat --prometheus && are_metrics "$work/out" && has_metric bufpool_user_quota_bytes 1048576
+	result=$?
+	bufpoolctl quota none
+	return $result
+}
+
+# Every number that the pool's files have is exported.
+exports_all() {
+	ctl 0 --prometheus stat || return
+	for file in /sys/class/misc/bufpool/*; do
+		name=${file##*/}
+		[ -f "$file" ] || continue
+		case $name in
+		dev | uevent | trim) continue ;;
+		quota) name=user_quota ;;
+		refused_*) name="refused_rents_total{reason=\"${name#refused_}\"}" ;;
+		timeouts) name='refused_rents_total{reason="timeout"}' ;;
+		esac
+		grep -qE "^bufpool_$name(_bytes|_total|_rents)?( |_blocks )" "$work/out" && continue
+		say "no $name"
+		return 1
+	done
+}
+
+exports_only_stat() {
+	for arguments in info classes top limit "limit 64M" quota trim "rent -t 0" "stat 1" "stat 0.1 1"; do
+		# shellcheck disable=SC2086 # several arguments
+		ctl 2 --prometheus $arguments && says --prometheus || return
+	done
 }
 
 # --- budgets
@@ -510,10 +682,108 @@ lists_clients() {
 	wait $more
 	awk -F '\t' -v pid=$renter_pid -v more=$more '
 		NR == 2 && $1 == more && $3 == 9 && $4 == 9 * 65536 { good++ }
-		NR == 3 && $1 == pid && $2 == 0 && $3 == 3 && $4 == 3 * 65536 && $7 == "none" && $8 == 3 && $10 ~ /^bufpoolctl/ { good++ }
+		NR == 3 && $1 == pid && $2 == 0 && $3 == 3 && $4 == 3 * 65536 && $7 == "none" && $8 == 3 && $10 ~ /^bufpoolctl/ && $11 == $4 { good++ }
 		END { exit !(good == 2 && NR == 3) }' "$work/list" && return
 	say "$(cat "$work/list")"
 	return 1
+}
+
+# three_renters: root holds 3 blocks of 64K, and 9 of 4K and a warm one; nobody 2 of 128K.
+# Sets first, second and other to their pids.
+three_renters() {
+	: >"$work/more"
+	: >"$work/other"
+	chmod 666 /dev/bufpool
+	start_renter -n 3 -s 64K || return
+	first=$renter_pid
+	bufpoolctl rent -n 9 -s 4K >"$work/more" &
+	second=$!
+	su -s /bin/sh nobody -c "PATH=$PATH; echo \$\$; exec bufpoolctl rent -n 2 -s 128K" >"$work/other" &
+	others=$!
+	soon test -s "$work/more" && soon has "$work/other" 128K && read -r other <"$work/other"
+}
+
+end_renters() {
+	chmod 660 /dev/bufpool
+	kill "$other" "$second"
+	wait "$second" "$others"
+}
+
+# among_renters COMMAND...: with these three
+among_renters() {
+	three_renters && "$@"
+	result=$?
+	end_renters
+	return $result
+}
+
+# column NAME OPTION...: sets got to what top has in it
+column() {
+	name=$1
+	shift
+	got=$(bufpoolctl --tab top "$@" | awk -F '\t' -v name="$name" '
+		NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) at = i }
+		NR > 1 { printf "%s%s", (NR > 2 ? " " : ""), $at }')
+}
+
+# order OPTION... -- PIDS: it is that
+order() {
+	options=
+	while [ "$1" != -- ]; do
+		options="$options $1"
+		shift
+	done
+	shift
+	# shellcheck disable=SC2086 # several arguments
+	column pid $options
+	same "the order with$options" "$got" "$*"
+}
+
+sorts() {
+	ascending=$(printf '%s\n' "$first" "$second" "$other" | sort -n | tr '\n' ' ')
+	descending=$(printf '%s\n' "$first" "$second" "$other" | sort -rn | tr '\n' ' ')
+	order -- "$other" "$first" "$second" || return
+	order --sort=bytes -- "$other" "$first" "$second" || return
+	order -r -- "$second" "$first" "$other" || return
+	order -o rents -- "$second" "$first" "$other" || return
+	order -o blocks --reverse -- "$other" "$first" "$second" || return
+	order -o pid -- "${ascending% }" || return
+	order -r --sort pid -- "${descending% }" || return
+	# by pid where they are equal
+	order -o returns -- "${ascending% }" || return
+	column uid -o uid
+	same "users" "$got" "0 0 65534" || return
+	ctl 2 top -o nothing && says "no column 'nothing'" "warm_bytes" || return
+	ctl 2 top -U -o pid && says "no column 'pid'" "held" !comm
+}
+
+filters() {
+	order --user nobody -- "$other" || return
+	order -u 65534 -- "$other" || return
+	order -u root -- "$first" "$second" || return
+	order -p "$second" -- "$second" || return
+	order -p "$second" -u nobody -- || return
+	ctl 0 top -u 0 && has "$work/out" '3 clients, ' || return
+	ctl 0 --json top -u 12345 && same JSON "$(cat "$work/out")" '{"clients":[]}' || return
+	for arguments in "-u no_such_user" "-u -1" "-u 99999999999" "-u 1x" "-p 1x" "-p nobody"; do
+		# shellcheck disable=SC2086 # several arguments
+		ctl 2 top $arguments || return
+	done
+}
+
+sums_by_user() {
+	bufpoolctl --tab top -U >"$work/list"
+	same "the sums" "$(cat "$work/list")" "$(printf '%s\n' \
+		'uid clients blocks bytes warm_blocks warm_bytes held rents returns user' \
+		'65534 1 2 262144 0 0 262144 2 0 nobody' '0 2 12 233472 0 0 233472 12 0 root' | tr ' ' '\t')" || return
+	column user --by-user -o clients
+	same "users by clients" "$got" "root nobody" || return
+	column user -U -o user -r
+	same "users from the last" "$got" "root nobody" || return
+	column blocks -U -p "$first"
+	same "the sum of one" "$got" 3 || return
+	ctl 0 --json top -U && is_json "$work/out" && has "$work/out" '{"users":[{"uid":65534,"clients":1,' || return
+	ctl 0 top -b -U -n 1 && has "$work/out" 'held   rents returns user'
 }
 
 # People can choose the names of their processes.
@@ -584,6 +854,34 @@ mode() {
 quits_raw() {
 	mode >"$work/during" && type_key q
 	! cmp -s "$work/before" "$work/during"
+}
+
+# shows_after KEYS TEXT: typed, that comes to the screen
+shows_after() {
+	: >"$work/screen"
+	type_key "$1" && soon has "$work/screen" "$2"
+}
+
+obeys_keys() {
+	has "$work/screen" "by held; keys: " || return
+	shows_after s "by pid; keys" && shows_after s "by uid; keys" && shows_after S "by pid; keys" || return
+	shows_after r "by pid, reversed; keys" && shows_after r "by pid; keys" || return
+	shows_after U "by held; keys" && has "$work/screen" "held   rents" || return
+	shows_after SS "by warm_blocks; keys" && shows_after U "by held; keys" || return
+	# keys that are no characters are no commands
+	for sequence in '\033OS' '\033[s' '\033[1;2S'; do
+		shows_after "$sequence" "by held; keys" || return
+	done
+	shows_after u "user: " && type_key 'nobodyx\0177' && shows_after '\n' "by held, user 65534; keys" || return
+	shows_after p "pid: " && shows_after 'q12' "q12" && shows_after '\r' "there is no pid q12" || return
+	shows_after p "pid: " && type_key 12 && shows_after '\033' "by held, user 65534; keys" || return
+	shows_after 'p12\n' "by held, user 65534, pid 12; keys" || return
+	shows_after 'u\n' "by held, pid 12; keys" && shows_after 'p\n' "by held; keys" && type_key q
+}
+
+# ^C ends it there, too.
+ends_while_it_asks() {
+	shows_after u "user: " && type_key 'abc\003'
 }
 
 # Resized, it goes on.
@@ -834,14 +1132,16 @@ trap clean_up EXIT
 chmod 755 "$work"
 mkfifo "$work/silence"
 write_json_parser
+write_metrics_checker
 
 echo "TAP version 13"
-echo "1..42"
+echo "1..53"
 test_case "the parser of this test" knows_json
 test_case "help" helps
 test_case "help with each command" helps_with_commands
 test_case "version" has_version
 test_case "info" says_info
+test_case "info names versions" says_versions
 test_case "info in all forms" in_all_forms info
 test_case "stat in all forms" in_all_forms stat
 test_case "limit in all forms" in_all_forms limit
@@ -850,6 +1150,11 @@ test_case "options before and after the command" takes_options_anywhere
 test_case "stat counts exactly" counts
 test_case "stat again and again" repeats
 test_case "stat measures what happens" measures
+test_case "the checker of metrics" knows_metrics
+test_case "stat for Prometheus" exports_metrics
+test_case "stat for Prometheus with a quota" exports_quota
+test_case "stat for Prometheus has all numbers" exports_all
+test_case "nothing else is for Prometheus" exports_only_stat
 test_case "limit" sets_limit
 test_case "quota" sets_quota
 test_case "sizes are those of the module" agrees_on_sizes
@@ -863,6 +1168,11 @@ test_case "rent waits, and says so in JSON" waits --json '{"notice":{"command":"
 test_case "top lists the largest holder first" lists_clients
 test_case "top and names of processes" copes_with_names
 test_case "top without a terminal" is_batch_without_terminal
+test_case "top sorts" among_renters sorts
+test_case "top filters" among_renters filters
+test_case "top sums by user" among_renters sums_by_user
+test_case "top obeys keys" on_terminal obeys_keys
+test_case "top ends while it asks" on_terminal ends_while_it_asks
 test_case "top leaves the terminal as it was: q" on_terminal quits_raw
 test_case "top leaves the terminal as it was: ^C" on_terminal type_key '\003'
 test_case "top leaves the terminal as it was: SIGTERM" on_terminal send TERM

@@ -68,6 +68,27 @@ makes_the_device() {
 	}
 }
 
+# Without udev, whose rule has the last word, it is root's.
+gives_it_to_root() {
+	[ ! -e /run/udev ] || return 0
+	load || return
+	owner=$(stat -c %u:%g /dev/bufpool)
+	[ "$owner" = 0:0 ] && return
+	say "owner $owner"
+	return 1
+}
+
+# One that was made before, at boot or by hand, stays as it is, and stays.
+keeps_another_node() {
+	[ ! -e /run/udev ] || return 0
+	mknod -m 640 /dev/bufpool c 10 248 && chgrp 4242 /dev/bufpool && load && ./renter rent 1 && unload || return
+	node=$(stat -c "%a %u:%g" /dev/bufpool)
+	rm -f /dev/bufpool
+	[ "$node" = "640 0:4242" ] && return
+	say "it is $node"
+	return 1
+}
+
 has_alias() {
 	grep -q 'alias=devname:bufpool' "$ko"
 }
@@ -292,8 +313,10 @@ trap 'rm -rf "$work"' EXIT
 mkfifo "$work/holder"
 
 echo "TAP version 13"
-echo "1..$((19 + $#))"
+echo "1..$((21 + $#))"
 test_case "loading makes the device" makes_the_device
+test_case "the device is root's" gives_it_to_root
+test_case "a node that is there stays" keeps_another_node
 test_case "opening the device may load the module" has_alias
 try_all "$@"
 for pair; do

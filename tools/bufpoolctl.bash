@@ -4,8 +4,9 @@
 
 _bufpoolctl_options() {
 	case $1 in
-	top) echo "-b -d -n --batch --delay --count" ;;
+	top) echo "-b -d -n -o -p -r -u -U --batch --delay --count --sort --pid --reverse --user --by-user" ;;
 	rent) echo "-n -s -t -w --count --size --time --wait" ;;
+	stat | '') echo "--prometheus" ;;
 	trim) echo "-f -s --fd --size" ;;
 	esac
 	echo "-h --json --tab --help"
@@ -15,7 +16,9 @@ _bufpoolctl_options() {
 _bufpoolctl_values() {
 	case $1:$2 in
 	*:-s | *:--size) echo "4K 64K 1M" ;;
-	*:-[dnftw] | *:--delay | *:--count | *:--fd | *:--time | *:--wait) ;;
+	top:-o | top:--sort) echo "held pid uid blocks bytes warm_blocks warm_bytes ceiling rents returns comm clients user" ;;
+	top:-u | top:--user) compgen -u ;;
+	*:-[dnftwp] | *:--pid | *:--delay | *:--count | *:--fd | *:--time | *:--wait) ;;
 	:* | help:*) echo "help info stat classes top rent limit quota trim" ;;
 	quota:quota) echo "none" ;;
 	esac

@@ -10,44 +10,56 @@
 #include "fail.h"
 #include "out.h"
 
+#define SIZE_HELP	\
+	"A SIZE is in bytes, or has a suffix: 65536, 64k, 64K and 64KiB are the same.\n"
+
 static const struct command commands[] = {
 	{ "help", "[COMMAND]",
-	  "what there is, or what may follow a command", NULL, help_run },
+	  "what there is, or what may follow a command", .run = help_run },
 	{ "info", "",
-	  "block sizes, limits and parameters of the pool", NULL, info_run },
+	  "block sizes, limits and parameters of the pool", .run = info_run },
 	{ "stat", "[SECONDS [COUNT]]",
 	  "the pool's numbers, once or every so many seconds",
 	  "With SECONDS, a line each time, COUNT times or until it is interrupted:\n"
 	  "how things are, and what happened since the line before, per second.\n",
-	  stat_run },
+	  .metrics = true, .run = stat_run },
 	{ "classes", "",
-	  "slabs and blocks of each block size", NULL, classes_run },
-	{ "top", "[-b] [-d SECONDS] [-n COUNT]",
+	  "slabs and blocks of each block size", .run = classes_run },
+	{ "top", "[-b] [-r] [-U] [-d SECONDS] [-n COUNT] [-o COLUMN] [-p PID] [-u USER]",
 	  "clients by what they hold, live; q ends it",
 	  "  -b, --batch          print one list after another, without a terminal\n"
 	  "  -d, --delay=SECONDS  between two of them; else 2\n"
-	  "  -n, --count=COUNT    how many; 0 is without an end\n",
-	  top_run },
+	  "  -n, --count=COUNT    how many; 0 is without an end\n"
+	  "  -o, --sort=COLUMN    by this, as --tab names it; else by held, rented and warm\n"
+	  "  -p, --pid=PID        only the clients that this process opened\n"
+	  "  -r, --reverse        sort the other way around\n"
+	  "  -u, --user=USER      only the clients of this user, by name or number\n"
+	  "  -U, --by-user        a row for each user, with what all clients hold\n"
+	  "\n"
+	  "Amounts are sorted from the largest, pid, uid and names from the smallest.\n"
+	  "Keys: s and S sort by the next and the last column, r reverses, U shows users,\n"
+	  "u and p ask for a user and a pid, where nothing is all; q quits.\n",
+	  .run = top_run },
 	{ "rent", "[-n COUNT] [-s SIZE] [-t SECONDS] [-w SECONDS]",
 	  "hold blocks until the time is over or a signal comes",
 	  "  -n, --count=COUNT    how many blocks; else 1\n"
 	  "  -s, --size=SIZE      bytes in each, at least; else the smallest\n"
 	  "  -t, --time=SECONDS   hold them so long; else until a signal\n"
 	  "  -w, --wait=SECONDS   wait for them so long at most; else without an end\n",
-	  rent_run },
+	  .run = rent_run },
 	{ "limit", "[SIZE]",
 	  "show or set what the pool may hold",
-	  "A SIZE is in bytes, or has a suffix: 65536, 64k, 64K and 64KiB are the same.\n",
-	  limit_run },
+	  SIZE_HELP,
+	  .run = limit_run },
 	{ "quota", "[SIZE | none]",
 	  "show or set what each user may hold",
-	  "A SIZE is in bytes, or has a suffix: 65536, 64k, 64K and 64KiB are the same.\n",
-	  quota_run },
+	  SIZE_HELP,
+	  .run = quota_run },
 	{ "trim", "[-f FD [-s SIZE]]",
 	  "give back now what is not in use",
 	  "  -f, --fd=FD      only the warm blocks of the client open as FD\n"
 	  "  -s, --size=SIZE  of these, only blocks of at least so many bytes\n",
-	  trim_run },
+	  .run = trim_run },
 	{ }
 };
 

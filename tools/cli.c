@@ -13,19 +13,26 @@
 enum {
 	OPTION_JSON = 256,
 	OPTION_TAB,
+	OPTION_PROMETHEUS,
 };
 
 static const struct option long_options[] = {
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "tab", no_argument, NULL, OPTION_TAB },
+	{ "prometheus", no_argument, NULL, OPTION_PROMETHEUS },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ "batch", no_argument, NULL, 'b' },
 	{ "count", required_argument, NULL, 'n' },
 	{ "delay", required_argument, NULL, 'd' },
+	{ "by-user", no_argument, NULL, 'U' },
 	{ "fd", required_argument, NULL, 'f' },
+	{ "pid", required_argument, NULL, 'p' },
+	{ "reverse", no_argument, NULL, 'r' },
 	{ "size", required_argument, NULL, 's' },
+	{ "sort", required_argument, NULL, 'o' },
 	{ "time", required_argument, NULL, 't' },
+	{ "user", required_argument, NULL, 'u' },
 	{ "wait", required_argument, NULL, 'w' },
 	{ }
 };
@@ -51,6 +58,9 @@ static bool run_common(int option)
 	case OPTION_TAB:
 		out_format = FORMAT_TAB;
 		return true;
+	case OPTION_PROMETHEUS:
+		out_format = FORMAT_PROMETHEUS;
+		return true;
 	case 'h':
 		command_print_help(command_running);
 		exit(STATUS_OK);
@@ -60,6 +70,14 @@ static bool run_common(int option)
 	default:
 		return false;
 	}
+}
+
+/* When all options are known: whether the command has the format. */
+static void check_format(void)
+{
+	if (out_format == FORMAT_PROMETHEUS && command_running &&
+	    !command_running->metrics)
+		fail_usage("--prometheus is for stat only");
 }
 
 int cli_option(int argc, char **argv, const char *letters)
@@ -78,6 +96,8 @@ int cli_option(int argc, char **argv, const char *letters)
 		refuse_option(argv, option);
 	if (option != -1 && !strchr(letters, option))
 		fail_usage("there is no option --%s", long_options[index].name);
+	if (option == -1)
+		check_format();
 	return option;
 }
 

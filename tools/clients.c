@@ -20,8 +20,8 @@
 	{ #_name, _label, _kind, offsetof(struct client, _name) }
 
 const struct column client_columns[CLIENT_COLUMNS] = {
-	COLUMN(KIND_COUNT, pid, "pid"),
-	COLUMN(KIND_COUNT, uid, "uid"),
+	COLUMN(KIND_ID, pid, "pid"),
+	COLUMN(KIND_ID, uid, "uid"),
 	COLUMN(KIND_COUNT, blocks, "blocks"),
 	COLUMN(KIND_BYTES, bytes, "bytes"),
 	COLUMN(KIND_COUNT, warm_blocks, "warm"),
@@ -30,6 +30,7 @@ const struct column client_columns[CLIENT_COLUMNS] = {
 	COLUMN(KIND_COUNT, rents, "rents"),
 	COLUMN(KIND_COUNT, returns, "returns"),
 	COLUMN(KIND_TEXT, comm, "command"),
+	COLUMN(KIND_BYTES, held, NULL),
 };
 
 /* The column of each field of a line; NULL is an unknown one. */
@@ -38,23 +39,14 @@ struct layout {
 	size_t count;
 };
 
-static const struct column *find_column(const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < CLIENT_COLUMNS; i++)
-		if (!strcmp(client_columns[i].name, name))
-			return &client_columns[i];
-	return NULL;
-}
-
 static void read_layout(struct layout *layout, char *line)
 {
 	char *name = strtok(line, BLANKS);
 
 	layout->count = 0;
 	for (; name && layout->count < MAX_FIELDS; name = strtok(NULL, BLANKS))
-		layout->fields[layout->count++] = find_column(name);
+		layout->fields[layout->count++] =
+			column_find(client_columns, CLIENT_COLUMNS, name);
 }
 
 /* NO_LIMIT for anything but a number */
@@ -106,6 +98,7 @@ static void read_client(struct client *client, const struct layout *layout,
 		if (layout->fields[i])
 			set_field(client, layout->fields[i], field);
 	}
+	client->held = client->bytes + client->warm_bytes;
 }
 
 static struct client *next_free(struct clients *clients)
@@ -121,20 +114,6 @@ static struct client *next_free(struct clients *clients)
 		clients->room = room;
 	}
 	return &clients->list[clients->count];
-}
-
-static __u64 held(const struct client *client)
-{
-	return client->bytes + client->warm_bytes;
-}
-
-static int compare(const void *a, const void *b)
-{
-	const struct client *left = a, *right = b;
-
-	if (held(left) != held(right))
-		return held(left) > held(right) ? -1 : 1;
-	return left->pid < right->pid ? -1 : left->pid > right->pid;
 }
 
 static FILE *open_table(void)
@@ -170,8 +149,6 @@ void clients_read(struct clients *clients)
 		access_fail(CLIENTS_PATH);
 	free(line);
 	fclose(file);
-	if (clients->count)
-		qsort(clients->list, clients->count, sizeof(*client), compare);
 }
 
 void clients_free(struct clients *clients)

@@ -3,7 +3,7 @@
 #ifndef BUFPOOLCTL_CLIENTS_H
 #define BUFPOOLCTL_CLIENTS_H
 
-#include "out.h"
+#include "column.h"
 
 struct client {
 	__u64 pid;
@@ -16,13 +16,14 @@ struct client {
 	__u64 rents;
 	__u64 returns;
 	char comm[64];
+	__u64 held;	/* rented and warm */
 };
 
-#define CLIENT_COLUMNS	10
+#define CLIENT_COLUMNS	11
 
 extern const struct column client_columns[CLIENT_COLUMNS];
 
-/* All but this process itself, those that hold most first. */
+/* All but this process itself. */
 struct clients {
 	struct client *list;
 	size_t count;

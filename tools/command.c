@@ -27,7 +27,8 @@ void command_print_usage(FILE *to, const struct command *command)
 	const char *name = command ? command->name : "COMMAND";
 	const char *more = command ? command->synopsis : "[ARGUMENT...]";
 
-	fprintf(to, "usage: bufpoolctl [--json | --tab] %s%s%s\n", name,
+	fprintf(to, "usage: bufpoolctl [--json | --tab%s] %s%s%s\n",
+		command && command->metrics ? " | --prometheus" : "", name,
 		*more ? " " : "", more);
 }
 
@@ -41,6 +42,7 @@ static void print_all(void)
 	printf("\n"
 	       "  --json         output as JSON, one object per line\n"
 	       "  --tab          output as tab-separated text\n"
+	       "  --prometheus   metrics for Prometheus, of stat\n"
 	       "  -h, --help     this, or after a command, what may follow it\n"
 	       "  -V, --version  the version\n"
 	       "\n"

@@ -5,6 +5,7 @@
 #ifndef BUFPOOLCTL_COMMAND_H
 #define BUFPOOLCTL_COMMAND_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 /**
@@ -13,6 +14,7 @@
  * @synopsis: what may follow the name
  * @help: one line
  * @details: a line for each of its options, and what else there is to know; or NULL
+ * @metrics: it has the format of Prometheus, too
  * @run: does it, with the name as the first argument
  */
 struct command {
@@ -20,6 +22,7 @@ struct command {
 	const char *synopsis;
 	const char *help;
 	const char *details;
+	bool metrics;
 	void (*run)(int argc, char **argv);
 };
 

@@ -5,9 +5,12 @@
 #include "cli.h"
 #include "commands.h"
 #include "device.h"
+#include "module.h"
 #include "out.h"
 
 struct info {
+	char version[32];
+	struct module_version module_version;
 	__u64 abi_version;
 	__u64 page_size;
 	__u64 slab_size;
@@ -26,6 +29,8 @@ struct info {
 	{ #_name, NULL, _kind, offsetof(struct info, _name) }
 
 static const struct column columns[] = {
+	COLUMN(KIND_WORD, version),
+	COLUMN(KIND_WORD, module_version),
 	COLUMN(KIND_COUNT, abi_version),
 	COLUMN(KIND_SIZES, block_sizes),
 	COLUMN(KIND_BYTES, page_size),
@@ -81,10 +86,11 @@ static void fill_parameters(struct info *info)
 
 void info_run(int argc, char **argv)
 {
-	struct info info = { };
+	struct info info = { .version = BUFPOOL_VERSION };
 
 	cli_option(argc, argv, "");
 	cli_arguments(argc, 0);
+	info.module_version = module_version();
 	fill_device(&info);
 	fill_parameters(&info);
 	out_record(columns, ARRAY_SIZE(columns), &info);

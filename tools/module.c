@@ -46,6 +46,20 @@ bool module_is_installed(void)
 	return found;
 }
 
+/* Only what needs no quoting anywhere */
+struct module_version module_version(void)
+{
+	FILE *file = fopen(MODULE_PATH "/version", "re");
+	struct module_version version = { };
+
+	if (!file)
+		return version;
+	if (fscanf(file, "%31[0-9A-Za-z.+~:_-]", version.text) != 1)
+		*version.text = '\0';
+	fclose(file);
+	return version;
+}
+
 dev_t module_device(void)
 {
 	FILE *file = fopen(CLASS_PATH "/dev", "re");

@@ -11,25 +11,6 @@
 enum format out_format;
 FILE *out_file;
 
-static __u64 number_of(const struct column *column, const void *from)
-{
-	__u64 number;
-
-	memcpy(&number, (const char *)from + column->offset, sizeof(number));
-	return number;
-}
-
-static const char *text_of(const struct column *column, const void *from)
-{
-	return (const char *)from + column->offset;
-}
-
-static const struct sizes *sizes_of(const struct column *column,
-				    const void *from)
-{
-	return (const void *)((const char *)from + column->offset);
-}
-
 static struct short_text plain(__u64 number)
 {
 	struct short_text out;
@@ -123,12 +104,12 @@ static struct short_text number_text(const struct column *column,
 		snprintf(out.text, sizeof(out.text),
 			 out_format == FORMAT_JSON ? "\"0x%llx\"" :
 						     "0x%llx",
-			 number_of(column, from));
+			 column_number(column, from));
 		return out;
 	}
 	if (out_format == FORMAT_PEOPLE)
-		return number_for_people(column, number_of(column, from));
-	return number_for_scripts(column, number_of(column, from));
+		return number_for_people(column, column_number(column, from));
+	return number_for_scripts(column, column_number(column, from));
 }
 
 static void print_sizes(const struct sizes *sizes)
@@ -147,6 +128,18 @@ static void print_sizes(const struct sizes *sizes)
 			plain(sizes->bytes[i]).text);
 }
 
+static void print_word(const char *word)
+{
+	bool json = out_format == FORMAT_JSON;
+
+	if (!*word)
+		fputs(json ? "null" : "none", out_file);
+	else if (json)
+		text_print_json(out_file, word);
+	else
+		text_print(out_file, word);
+}
+
 static void print_value(const struct column *column, const void *from)
 {
 	bool json = out_format == FORMAT_JSON;
@@ -154,13 +147,16 @@ static void print_value(const struct column *column, const void *from)
 	switch (column->kind) {
 	case KIND_TEXT:
 		if (json)
-			text_print_json(out_file, text_of(column, from));
+			text_print_json(out_file, column_text(column, from));
 		else
-			text_print(out_file, text_of(column, from));
+			text_print(out_file, column_text(column, from));
+		break;
+	case KIND_WORD:
+		print_word(column_text(column, from));
 		break;
 	case KIND_SIZES:
 		fputs(json ? "[" : "", out_file);
-		print_sizes(sizes_of(column, from));
+		print_sizes(column_sizes(column, from));
 		fputs(json ? "]" : "", out_file);
 		break;
 	default:

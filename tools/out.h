@@ -8,46 +8,15 @@
 #ifndef BUFPOOLCTL_OUT_H
 #define BUFPOOLCTL_OUT_H
 
-#include <stddef.h>
-#include <stdint.h>
-#include <linux/types.h>
 #include <stdio.h>
+
+#include "column.h"
 
 enum format {
 	FORMAT_PEOPLE,
 	FORMAT_TAB,
 	FORMAT_JSON,
-};
-
-/* What a member is, and, but for the last three, a __u64. */
-enum kind {
-	KIND_COUNT,
-	KIND_BYTES,	/* NO_LIMIT is none */
-	KIND_RATE,	/* thousandths per second */
-	KIND_TEXT,	/* an array of char */
-	KIND_HEX,	/* __u64, text in JSON, which has 53 bits for numbers */
-	KIND_SIZES,	/* struct sizes */
-};
-
-#define NO_LIMIT	UINT64_MAX
-
-struct sizes {
-	unsigned int count;
-	__u64 bytes[64];
-};
-
-/**
- * struct column - one member of a structure
- * @name: for scripts; people see it in a record, with spaces
- * @label: for people, above a list; NULL: people do not see it there
- * @kind: what it is
- * @offset: where it is
- */
-struct column {
-	const char *name;
-	const char *label;
-	enum kind kind;
-	size_t offset;
+	FORMAT_PROMETHEUS,	/* of the commands that have it; not from here */
 };
 
 /**

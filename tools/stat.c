@@ -9,6 +9,7 @@
 #include "device.h"
 #include "fail.h"
 #include "out.h"
+#include "prometheus.h"
 #include "value.h"
 
 /* Lines for people between two headers. */
@@ -177,7 +178,11 @@ void stat_run(int argc, char **argv)
 	}
 	if (optind + 1 < argc)
 		count = value_number("COUNT", argv[optind + 1], 1, MAX_COUNT);
-	if (period) {
+	if (out_format == FORMAT_PROMETHEUS) {
+		if (period)
+			fail_usage("--prometheus is of one moment: leave SECONDS out");
+		prometheus_print(device_open());
+	} else if (period) {
 		watch(device_open(), period, count);
 	} else {
 		device_stats(device_open(), &stats);

@@ -131,14 +131,39 @@ void terminal_draw(const char *frame)
 	fflush(stdout);
 }
 
-static enum terminal_event read_key(void)
-{
-	char key;
+/* Characters that were typed and not taken yet */
+static struct {
+	char text[64];
+	size_t taken;
+	size_t count;
+} typed;
 
-	/* a terminal that is gone reads as the end of a file */
-	if (read(STDIN_FILENO, &key, 1) != 1 || key == 'q' || key == 'Q')
+/* Return: false where the terminal is gone, which reads as the end of a file. */
+static bool read_typed(void)
+{
+	ssize_t count = read(STDIN_FILENO, typed.text, sizeof(typed.text));
+
+	typed.taken = 0;
+	typed.count = count > 0 ? count : 0;
+	/* what begins with ESC and goes on comes from one key, with no character */
+	if (count > 1 && typed.text[0] == *ESC)
+		typed.count = 0;
+	return count > 0;
+}
+
+static bool take_typed(char *key)
+{
+	if (typed.taken == typed.count)
+		return false;
+	*key = typed.text[typed.taken++];
+	return true;
+}
+
+static enum terminal_event read_key(char *key)
+{
+	if (!read_typed())
 		return TERMINAL_QUIT;
-	return TERMINAL_REDRAW;
+	return take_typed(key) ? TERMINAL_KEY : TERMINAL_REDRAW;
 }
 
 static void stop(void)
@@ -161,7 +186,7 @@ static enum terminal_event read_signal(void)
 	return TERMINAL_REDRAW;
 }
 
-enum terminal_event terminal_wait(__u64 when)
+enum terminal_event terminal_wait(__u64 when, char *key)
 {
 	struct pollfd fds[] = {
 		{ .fd = signals, .events = POLLIN },
@@ -170,10 +195,56 @@ enum terminal_event terminal_wait(__u64 when)
 	__u64 left = clock_left(when);
 	int ret;
 
+	if (take_typed(key))
+		return TERMINAL_KEY;
 	ret = poll(fds, ARRAY_SIZE(fds), left < INT_MAX ? left : INT_MAX);
 	if (!ret)
 		return TERMINAL_TIMEOUT;
 	if (fds[0].revents)
 		return read_signal();
-	return fds[1].revents ? read_key() : TERMINAL_REDRAW;
+	return fds[1].revents ? read_key(key) : TERMINAL_REDRAW;
+}
+
+static void put_question(unsigned int row, const char *question,
+			 const char *answer)
+{
+	printf(ESC "[%u;1H%s: ", row, question);
+	text_print(stdout, answer);
+	put(END_LINE);
+	fflush(stdout);
+}
+
+/* Return: whether more is to come. */
+static bool edit(char *answer, size_t size, char key)
+{
+	size_t length = strlen(answer);
+
+	if (key == '\n' || key == '\r')
+		return false;
+	if (key == '\b' || key == 0x7f) {
+		if (length)
+			answer[length - 1] = '\0';
+	} else if (length + 1 < size) {
+		answer[length] = key;
+		answer[length + 1] = '\0';
+	}
+	return true;
+}
+
+enum terminal_event terminal_ask(unsigned int row, const char *question,
+				 char *answer, size_t size)
+{
+	enum terminal_event event;
+	char key;
+
+	memset(answer, 0, size);
+	do {
+		put_question(row, question, answer);
+		event = terminal_wait(UINT64_MAX, &key);
+		if (event == TERMINAL_QUIT)
+			return event;
+		if (event == TERMINAL_KEY && key == *ESC)
+			return TERMINAL_REDRAW;
+	} while (event != TERMINAL_KEY || edit(answer, size, key));
+	return TERMINAL_KEY;
 }

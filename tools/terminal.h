@@ -10,11 +10,13 @@
 #define BUFPOOLCTL_TERMINAL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <linux/types.h>
 
 enum terminal_event {
 	TERMINAL_TIMEOUT,
 	TERMINAL_REDRAW,
+	TERMINAL_KEY,
 	TERMINAL_QUIT,
 };
 
@@ -27,7 +29,17 @@ void terminal_close(void);
 /* Show a text of lines; what does not fit is cut off. */
 void terminal_draw(const char *frame);
 
-/* Wait until clock_now() is @when, a key or a signal comes. */
-enum terminal_event terminal_wait(__u64 when);
+/*
+ * Wait until clock_now() is @when, a key or a signal comes. A key that sends more than
+ * its character, such as an arrow, is none. @key is set for TERMINAL_KEY.
+ */
+enum terminal_event terminal_wait(__u64 when, char *key);
+
+/*
+ * Ask for a line of text, in one row of the frame. Return: TERMINAL_KEY where it was
+ * answered, TERMINAL_REDRAW where it was left with Escape, or TERMINAL_QUIT.
+ */
+enum terminal_event terminal_ask(unsigned int row, const char *question,
+				 char *answer, size_t size);
 
 #endif

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /* The clients and what they hold, again and again. */
+#include <ctype.h>
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli.h"
-#include "clients.h"
 #include "clock.h"
 #include "commands.h"
 #include "device.h"
@@ -12,19 +14,27 @@
 #include "out.h"
 #include "terminal.h"
 #include "value.h"
+#include "view.h"
+
+/* Where the terminal has the line below the summary */
+#define STATUS_ROW	2
 
 /**
  * struct watch - one run of top
  * @fd: the device
  * @period: milliseconds between two frames
  * @count: how many frames; 0 is without an end
- * @clients: as last read
+ * @live: on a terminal, with keys
+ * @view: what is shown
+ * @note: for the next frame, what was wrong with an answer
  */
 struct watch {
 	int fd;
 	__u64 period;
 	__u64 count;
-	struct clients clients;
+	bool live;
+	struct view view;
+	char note[80];
 };
 
 static void print_summary(const struct watch *watch)
@@ -33,29 +43,31 @@ static void print_summary(const struct watch *watch)
 
 	device_stats(watch->fd, &stats);
 	fprintf(out_file,
-		"%zu clients, %llu waiting; %s in use, %s warm, %s pinned of %s\n\n",
-		watch->clients.count, stats.waiting,
-		short_bytes(stats.in_use).text, short_bytes(stats.warm).text,
-		short_bytes(stats.pinned).text, short_bytes(stats.limit).text);
+		"%zu clients, %llu waiting; %s in use, %s warm, %s pinned of %s\n",
+		watch->view.all, stats.waiting, short_bytes(stats.in_use).text,
+		short_bytes(stats.warm).text, short_bytes(stats.pinned).text,
+		short_bytes(stats.limit).text);
+}
+
+static void print_status(struct watch *watch)
+{
+	if (watch->live) {
+		view_print_words(&watch->view, out_file);
+		fprintf(out_file, "; %s", *watch->note ? watch->note :
+			"keys: s S sort, r reverse, U users, u user, p pid, q quit");
+		*watch->note = '\0';
+	}
+	fputc('\n', out_file);
 }
 
 static void print_frame(struct watch *watch)
 {
-	struct list list = {
-		.name = "clients",
-		.columns = client_columns,
-		.count = CLIENT_COLUMNS,
-		.width = 7,
-	};
-	size_t i;
-
-	clients_read(&watch->clients);
-	if (out_format == FORMAT_PEOPLE)
+	view_read(&watch->view);
+	if (out_format == FORMAT_PEOPLE) {
 		print_summary(watch);
-	out_list_begin(&list);
-	for (i = 0; i < watch->clients.count; i++)
-		out_list_row(&list, &watch->clients.list[i]);
-	out_list_end(&list);
+		print_status(watch);
+	}
+	view_print(&watch->view);
 }
 
 static void draw_frame(struct watch *watch)
@@ -74,10 +86,58 @@ static void draw_frame(struct watch *watch)
 	free(frame);
 }
 
+/* What is asked for may not be there; nothing at all is all of them. */
+static enum terminal_event ask(struct watch *watch, const char *question,
+			       bool *filter,
+			       bool (*set)(struct view *view, const char *text))
+{
+	char answer[40];
+	enum terminal_event event;
+
+	event = terminal_ask(STATUS_ROW, question, answer, sizeof(answer));
+	if (event != TERMINAL_KEY)
+		return event;
+	if (!*answer)
+		*filter = false;
+	else if (!set(&watch->view, answer))
+		snprintf(watch->note, sizeof(watch->note), "there is no %s %s",
+			 question, answer);
+	return event;
+}
+
+static enum terminal_event obey(struct watch *watch, char key)
+{
+	struct view *view = &watch->view;
+
+	switch (key) {
+	case 'q':
+	case 'Q':
+		return TERMINAL_QUIT;
+	case 's':
+		view_step_key(view, 1);
+		break;
+	case 'S':
+		view_step_key(view, -1);
+		break;
+	case 'r':
+		view->order.reverse = !view->order.reverse;
+		break;
+	case 'U':
+		view_set_rows(view, !view->by_user);
+		break;
+	case 'u':
+		return ask(watch, "user", &view->user, view_set_user);
+	case 'p':
+		return ask(watch, "pid", &view->process, view_set_process);
+	}
+	return TERMINAL_KEY;
+}
+
 static void run_live(struct watch *watch)
 {
 	enum terminal_event event = TERMINAL_TIMEOUT;
 	__u64 next = clock_now(), frames = 0;
+	char key;
 
 	terminal_open();
 	while (event != TERMINAL_QUIT) {
@@ -88,7 +148,9 @@ static void run_live(struct watch *watch)
 		}
 		if (watch->count && frames > watch->count)
 			break;
-		event = terminal_wait(next);
+		event = terminal_wait(next, &key);
+		if (event == TERMINAL_KEY)
+			event = obey(watch, key);
 	}
 	terminal_close();
 }
@@ -109,32 +171,94 @@ static void run_batch(struct watch *watch)
 	}
 }
 
+/**
+ * struct wishes - what the options ask for
+ * @batch: no terminal
+ * @counted: a number of frames
+ * @key: the column to sort by, or NULL
+ */
+struct wishes {
+	bool batch;
+	bool counted;
+	const char *key;
+};
+
+static void take_option(struct watch *watch, struct wishes *wishes, int option)
+{
+	switch (option) {
+	case 'b':
+		wishes->batch = true;
+		break;
+	case 'd':
+		watch->period = value_milliseconds("the delay", optarg);
+		break;
+	case 'n':
+		watch->count = value_number("COUNT", optarg, 0, MAX_COUNT);
+		wishes->counted = true;
+		break;
+	case 'o':
+		wishes->key = optarg;
+		break;
+	case 'r':
+		watch->view.order.reverse = true;
+		break;
+	case 'U':
+		view_set_rows(&watch->view, true);
+		break;
+	case 'u':
+		if (!view_set_user(&watch->view, optarg))
+			fail_usage("there is no user '%s'", optarg);
+		break;
+	case 'p':
+		if (!view_set_process(&watch->view, optarg))
+			fail_usage("the pid is a number, not '%s'", optarg);
+		break;
+	}
+}
+
+static noreturn void refuse_key(const struct view *view, const char *key)
+{
+	char *names = NULL;
+	size_t size;
+	FILE *to = open_memstream(&names, &size);
+
+	if (!to)
+		fail_memory();
+	view_print_keys(view, to);
+	fclose(to);
+	fail_usage("there is no column '%s' to sort by; there are: %s", key,
+		   names);
+}
+
+static void take_options(struct watch *watch, int argc, char **argv)
+{
+	struct wishes wishes = { };
+	int option;
+
+	while ((option = cli_option(argc, argv, "bd:n:o:p:ru:U")) != -1)
+		take_option(watch, &wishes, option);
+	cli_arguments(argc, 0);
+	if (!watch->period)
+		fail_usage("the delay is more than 0");
+	/* which columns there are is known when all options are */
+	if (wishes.key && !view_set_key(&watch->view, wishes.key))
+		refuse_key(&watch->view, wishes.key);
+	watch->live = !wishes.batch && out_format == FORMAT_PEOPLE &&
+		      terminal_is_there();
+	if (!watch->live && !wishes.counted)
+		watch->count = 1;
+}
+
 void top_run(int argc, char **argv)
 {
 	struct watch watch = { .period = 2000 };
-	bool batch = false, counted = false;
-	int option;
 
-	while ((option = cli_option(argc, argv, "bd:n:")) != -1) {
-		if (option == 'b') {
-			batch = true;
-		} else if (option == 'd') {
-			watch.period = value_milliseconds("the delay", optarg);
-		} else {
-			watch.count = value_number("COUNT", optarg, 0, MAX_COUNT);
-			counted = true;
-		}
-	}
-	cli_arguments(argc, 0);
-	if (!watch.period)
-		fail_usage("the delay is more than 0");
-	batch = batch || out_format != FORMAT_PEOPLE || !terminal_is_there();
-	if (batch && !counted)
-		watch.count = 1;
+	view_set_rows(&watch.view, false);
+	take_options(&watch, argc, argv);
 	watch.fd = device_open();
-	if (batch)
-		run_batch(&watch);
-	else
+	if (watch.live)
 		run_live(&watch);
-	clients_free(&watch.clients);
+	else
+		run_batch(&watch);
+	view_free(&watch.view);
 }

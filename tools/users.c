@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fail.h"
+#include "users.h"
+
+#define COLUMN(_kind, _name, _label)	\
+	{ #_name, _label, _kind, offsetof(struct user, _name) }
+
+const struct column user_columns[USER_COLUMNS] = {
+	COLUMN(KIND_ID, uid, "uid"),
+	COLUMN(KIND_COUNT, clients, "clients"),
+	COLUMN(KIND_COUNT, blocks, "blocks"),
+	COLUMN(KIND_BYTES, bytes, "bytes"),
+	COLUMN(KIND_COUNT, warm_blocks, "warm"),
+	COLUMN(KIND_BYTES, warm_bytes, "bytes"),
+	COLUMN(KIND_BYTES, held, "held"),
+	COLUMN(KIND_COUNT, rents, "rents"),
+	COLUMN(KIND_COUNT, returns, "returns"),
+	COLUMN(KIND_TEXT, user, "user"),
+};
+
+/* The name, or the number where there is none */
+static void begin(struct user *user, __u64 uid)
+{
+	const struct passwd *entry = getpwuid(uid);
+
+	*user = (struct user){ .uid = uid };
+	if (entry)
+		snprintf(user->user, sizeof(user->user), "%s", entry->pw_name);
+	else
+		snprintf(user->user, sizeof(user->user), "%llu", uid);
+}
+
+static struct user *find(struct users *users, __u64 uid)
+{
+	size_t i;
+
+	for (i = 0; i < users->count; i++)
+		if (users->list[i].uid == uid)
+			return &users->list[i];
+	begin(&users->list[users->count++], uid);
+	return &users->list[i];
+}
+
+static void add(struct user *user, const struct client *client)
+{
+	user->clients++;
+	user->blocks += client->blocks;
+	user->bytes += client->bytes;
+	user->warm_blocks += client->warm_blocks;
+	user->warm_bytes += client->warm_bytes;
+	user->held += client->held;
+	user->rents += client->rents;
+	user->returns += client->returns;
+}
+
+void users_sum(struct users *users, const struct clients *clients)
+{
+	size_t i;
+
+	users_free(users);
+	users->list = calloc(clients->count + 1, sizeof(*users->list));
+	if (!users->list)
+		fail_memory();
+	for (i = 0; i < clients->count; i++)
+		add(find(users, clients->list[i].uid), &clients->list[i]);
+}
+
+void users_free(struct users *users)
+{
+	free(users->list);
+	*users = (struct users){ };
+}

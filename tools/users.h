@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* The users of the pool: what the clients of each hold together. */
+#ifndef BUFPOOLCTL_USERS_H
+#define BUFPOOLCTL_USERS_H
+
+#include "clients.h"
+#include "column.h"
+
+struct user {
+	__u64 uid;
+	__u64 clients;
+	__u64 blocks;
+	__u64 bytes;
+	__u64 warm_blocks;
+	__u64 warm_bytes;
+	__u64 held;	/* rented and warm, which is what a quota counts */
+	__u64 rents;
+	__u64 returns;
+	char user[64];
+};
+
+#define USER_COLUMNS	10
+
+extern const struct column user_columns[USER_COLUMNS];
+
+struct users {
+	struct user *list;
+	size_t count;
+};
+
+/* Replaces what is in @users, which begins as all zero. */
+void users_sum(struct users *users, const struct clients *clients);
+void users_free(struct users *users);
+
+#endif
