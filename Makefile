@@ -18,6 +18,7 @@ help:
 	@sed -n 's/^#:\( \|$$\)//p' Makefile
 
 #: On this machine
+#:   make try            the first example, on a private pool: no root, no module, seconds
 #:   make module         build/module/bufpool.ko, for KDIR (the running kernel)
 #:   make userlib        libbufpool, shared and static, in build/userlib
 #:   make tools          bufpoolctl, in build/tools
@@ -77,6 +78,12 @@ userlib:
 tools:
 	@mkdir -p $(O)/tools
 	$(MAKE) -C tools O=$(abspath $(O))/tools PREFIX=$(PREFIX)
+
+# Only the compiler and make are needed.
+try: userlib
+	@mkdir -p $(O)/try
+	$(CC) -O2 -Iuserlib -Iuapi -o $(O)/try/first examples/first.c $(O)/userlib/libbufpool.a -pthread
+	BUFPOOL_PROVIDER=private $(O)/try/first
 
 install: module userlib tools
 	$(MAKE) -C userlib O=$(abspath $(O))/userlib DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) install
@@ -156,6 +163,6 @@ bench-strangers: packages
 clean:
 	rm -rf build
 
-.PHONY: help module kernel-headers userlib tools install uninstall packages packages-demo deb dist check \
+.PHONY: help module kernel-headers userlib tools try install uninstall packages packages-demo deb dist check \
 	$(addprefix check-,$(kernels)) check-matrix readme-kernels check-library check-harness check-mutants demo vm lint bench bench-native bench-vm \
 	bench-check bench-strangers clean
