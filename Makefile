@@ -35,6 +35,7 @@ help:
 #:   make check-stock
 #:   make check-preempt
 #:   make check-harness  show that the harness notices what is wrong
+#:   make check-install  install, upgrade and remove in Debian 12 and 13 (SUITES="bookworm trixie")
 #:   make check-mutants  show that the tests notice when the module is broken
 #:   make lint           static checks, with gcc and with clang
 #:
@@ -106,6 +107,11 @@ check-library: packages
 check-harness: packages
 	@$(QEMU)/harness.sh
 
+check-install: packages
+	@$(QEMU)/packages.sh deb
+	@$(QEMU)/packages.sh install
+	@selftests/install/check.sh $(SUITES)
+
 check-mutants: packages
 	@$(QEMU)/mutants.sh
 
@@ -137,5 +143,5 @@ clean:
 	rm -rf build
 
 .PHONY: help module kernel-headers userlib tools install uninstall packages deb dist check check-debug check-stock \
-	check-preempt check-library check-harness check-mutants demo vm lint bench bench-native bench-vm \
+	check-preempt check-library check-harness check-install check-mutants demo vm lint bench bench-native bench-vm \
 	bench-check bench-strangers clean

@@ -4,10 +4,11 @@
 # silent when it has, installs what is missing where it may, and otherwise
 # says what is missing and how to get it.
 #
-# usage: packages.sh [bench|deb]
+# usage: packages.sh [bench|deb|install]
 #
 # bench: only what is measured beside bufpool, and what draws the pictures.
 # deb: only what the Debian packages are built and looked at with.
+# install: only what the Debian systems are made with that they are installed in.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -34,6 +35,23 @@ needs_deb() {
 		dh debhelper
 		dh_dkms dh-dkms
 		lintian lintian
+	EOF
+}
+
+needs_install() {
+	cat <<-'EOF'
+		git git
+		xz xz-utils
+		dpkg-scanpackages dpkg-dev
+		mmdebstrap mmdebstrap
+		/usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring
+		newuidmap uidmap
+		genext2fs genext2fs
+		mke2fs e2fsprogs
+		qemu-img qemu-utils
+		qemu-system-x86_64 qemu-system-x86
+		/usr/share/seabios/bios-256k.bin seabios
+		/usr/share/qemu/linuxboot_dma.bin qemu-system-data
 	EOF
 }
 
