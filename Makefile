@@ -38,6 +38,7 @@ help:
 #:   make check-matrix   the same on all of them, an hour; make readme-kernels puts the
 #:                       table that comes out into README
 #:   make check-harness  show that the harness notices what is wrong
+#:   make check-install  install, upgrade and remove in Debian 12 and 13 (SUITES="bookworm trixie")
 #:   make check-mutants  show that the tests notice when the module is broken
 #:   make lint           static checks, with gcc and with clang
 #:
@@ -130,6 +131,11 @@ check-library: packages
 check-harness: packages
 	@$(QEMU)/harness.sh
 
+check-install: packages
+	@$(QEMU)/packages.sh deb
+	@$(QEMU)/packages.sh install
+	@selftests/install/check.sh $(SUITES)
+
 check-mutants: packages
 	@$(QEMU)/mutants.sh
 
@@ -164,5 +170,6 @@ clean:
 	rm -rf build
 
 .PHONY: help module kernel-headers userlib tools try install uninstall packages packages-demo deb dist check \
-	$(addprefix check-,$(kernels)) check-matrix readme-kernels check-library check-harness check-mutants demo vm lint bench bench-native bench-vm \
+	$(addprefix check-,$(kernels)) check-matrix readme-kernels check-library check-harness \
+	check-install check-mutants demo vm lint bench bench-native bench-vm \
 	bench-check bench-strangers clean

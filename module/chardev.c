@@ -133,10 +133,11 @@ static struct bufpool_class *find_class(struct call *call, u32 flags,
  * Rent, and reply: only then are the blocks the client's. Inline, so that @tell is no
  * indirect call. Return: how many, or an error; -ERESTARTSYS is yet to be seen to.
  */
-static __always_inline int
-rent(struct call *call, struct bufpool_request *request, u32 flags,
-     struct bufpool_blk **blks,
-     int (*tell)(struct call *call, struct bufpool_blk **blks, int nr))
+static __always_inline int rent(struct call *call,
+				struct bufpool_request *request, u32 flags,
+				struct bufpool_blk **blks,
+				int (*tell)(struct call *call,
+					    struct bufpool_blk **blks, int nr))
 {
 	struct bufpool_client *client = client_of(call);
 	int ret, err;

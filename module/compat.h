@@ -96,7 +96,7 @@ static inline void *bufpool_shrinker_data(struct shrinker *shrinker)
 
 /* Since 6.5. Before, a usercopy region keeps the caches of blocks apart. */
 #ifndef SLAB_NO_MERGE
-#define SLAB_NO_MERGE 0
+#define SLAB_NO_MERGE ((slab_flags_t __force)0U)
 #endif
 
 /*
@@ -109,7 +109,7 @@ static inline void *bufpool_shrinker_data(struct shrinker *shrinker)
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0) && !IS_ENABLED(CONFIG_DEBUG_KMEMLEAK)
 #define BUFPOOL_SLAB_NO_SHEAVES SLAB_NOLEAKTRACE
 #else
-#define BUFPOOL_SLAB_NO_SHEAVES 0
+#define BUFPOOL_SLAB_NO_SHEAVES ((slab_flags_t __force)0U)
 #endif
 
 /* A cache of blocks, all of which may be copied to and from user space. */

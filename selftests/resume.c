@@ -266,29 +266,29 @@ FIXTURE(deadline)
 	struct bufpool_block blocks[ALL];
 	struct caller *caller;
 	pid_t pid;
-	unsigned int short_ms;
 };
 
 /*
  * Start a caller whose first call has little time, and interrupt that call. Where the
- * time has passed before, there was too little of it. Return: whether it worked.
+ * time has passed before, there was too little of it. Return: how many milliseconds it
+ * had, or 0 if that did not work.
  */
-static bool interrupt_in_time(FIXTURE_DATA(deadline) *self)
+static unsigned int interrupt_in_time(struct caller *caller, pid_t *pid)
 {
-	struct caller fresh = *self->caller;
+	struct caller fresh = *caller;
+	unsigned int ms;
 
-	for (self->short_ms = SHORT_MS; self->short_ms < 64 * SHORT_MS;
-	     self->short_ms *= 2) {
-		*self->caller = fresh;
-		self->caller->timeouts[0] = self->short_ms * NSEC_PER_MSEC;
-		self->pid = start(self->caller);
-		if (self->pid > 0 && interrupt(self->caller, self->pid))
-			return true;
-		if (self->caller->answers[0] != -ETIMEDOUT)
-			return false;
-		end(self->pid);
+	for (ms = SHORT_MS; ms < 64 * SHORT_MS; ms *= 2) {
+		*caller = fresh;
+		caller->timeouts[0] = ms * NSEC_PER_MSEC;
+		*pid = start(caller);
+		if (*pid > 0 && interrupt(caller, *pid))
+			return ms;
+		if (caller->answers[0] != -ETIMEDOUT)
+			break;
+		end(*pid);
 	}
-	return false;
+	return 0;
 }
 
 FIXTURE_SETUP(deadline)
@@ -313,9 +313,12 @@ FIXTURE_TEARDOWN(deadline)
 /* It passes between the calls: the second need not wait, whatever it says. */
 TEST_F(deadline, goes_on_between_the_calls)
 {
+	unsigned int ms;
+
 	self->caller->timeouts[1] = A_DAY_NS;
-	ASSERT_TRUE(interrupt_in_time(self));
-	sleep_ms(2 * self->short_ms);
+	ms = interrupt_in_time(self->caller, &self->pid);
+	ASSERT_NE(0, ms);
+	sleep_ms(2 * ms);
 	word_set(&self->caller->again, 1);
 	EXPECT_TRUE(word_reaches(&self->caller->returned, 2));
 	EXPECT_EQ(-ETIMEDOUT, self->caller->answers[1]);
@@ -340,14 +343,17 @@ TEST_F(deadline, is_that_of_the_first_call)
  */
 TEST_F(deadline, ends_with_a_call_that_need_not_wait)
 {
+	unsigned int ms;
+
 	self->caller->timeouts[1] = A_DAY_NS;
 	self->caller->timeouts[2] = A_DAY_NS;
-	ASSERT_TRUE(interrupt_in_time(self));
+	ms = interrupt_in_time(self->caller, &self->pid);
+	ASSERT_NE(0, ms);
 	ASSERT_EQ(0, give_up(self->fd, self->blocks[0].handle));
 	word_set(&self->caller->again, 1);
 	ASSERT_TRUE(word_reaches(&self->caller->returned, 2));
 	EXPECT_EQ(0, self->caller->answers[1]);
-	sleep_ms(2 * self->short_ms);
+	sleep_ms(2 * ms);
 	word_set(&self->caller->again, 2);
 	ASSERT_TRUE(word_reaches(&self->caller->calls, 3));
 	EXPECT_TRUE(task_sleeps(self->pid, self->pid));

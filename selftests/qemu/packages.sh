@@ -4,6 +4,7 @@
 # silent when it has, installs what is missing where it may, and otherwise
 # says what is missing and how to get it.
 #
+<<<<<<< HEAD
 # usage: packages.sh [SET...]
 #
 # demo: what builds the module and the programs, and runs them in a VM
@@ -11,6 +12,13 @@
 # kernels: what other releases' and architectures' kernels are built and run with
 # bench: what is measured beside bufpool, and what draws the pictures
 # deb: what the Debian packages are built and looked at with
+=======
+# usage: packages.sh [bench|deb|install]
+#
+# bench: only what is measured beside bufpool, and what draws the pictures.
+# deb: only what the Debian packages are built and looked at with.
+# install: only what the Debian systems are made with that they are installed in.
+>>>>>>> packages
 
 . "$(dirname "$0")/lib.sh"
 
@@ -40,7 +48,28 @@ needs_deb() {
 	EOF
 }
 
+<<<<<<< HEAD
 needs_demo() {
+=======
+needs_install() {
+	cat <<-'EOF'
+		git git
+		xz xz-utils
+		dpkg-scanpackages dpkg-dev
+		mmdebstrap mmdebstrap
+		/usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring
+		newuidmap uidmap
+		genext2fs genext2fs
+		mke2fs e2fsprogs
+		qemu-img qemu-utils
+		qemu-system-x86_64 qemu-system-x86
+		/usr/share/seabios/bios-256k.bin seabios
+		/usr/share/qemu/linuxboot_dma.bin qemu-system-data
+	EOF
+}
+
+needs_check() {
+>>>>>>> packages
 	cat <<-'EOF'
 		gcc gcc
 		make make
