@@ -4,7 +4,6 @@
 # silent when it has, installs what is missing where it may, and otherwise
 # says what is missing and how to get it.
 #
-<<<<<<< HEAD
 # usage: packages.sh [SET...]
 #
 # demo: what builds the module and the programs, and runs them in a VM
@@ -12,13 +11,7 @@
 # kernels: what other releases' and architectures' kernels are built and run with
 # bench: what is measured beside bufpool, and what draws the pictures
 # deb: what the Debian packages are built and looked at with
-=======
-# usage: packages.sh [bench|deb|install]
-#
-# bench: only what is measured beside bufpool, and what draws the pictures.
-# deb: only what the Debian packages are built and looked at with.
-# install: only what the Debian systems are made with that they are installed in.
->>>>>>> packages
+# install: what the Debian systems are made with that they are installed in
 
 . "$(dirname "$0")/lib.sh"
 
@@ -48,9 +41,6 @@ needs_deb() {
 	EOF
 }
 
-<<<<<<< HEAD
-needs_demo() {
-=======
 needs_install() {
 	cat <<-'EOF'
 		git git
@@ -68,8 +58,7 @@ needs_install() {
 	EOF
 }
 
-needs_check() {
->>>>>>> packages
+needs_demo() {
 	cat <<-'EOF'
 		gcc gcc
 		make make
