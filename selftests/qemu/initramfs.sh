@@ -65,6 +65,15 @@ copy_libraries() {
 		done
 }
 
+# Another architecture's come with its compiler; what is not static needs only these.
+copy_foreign_libraries() {
+	local lib=/usr/aarch64-linux-gnu/lib
+	mkdir -p "$root/lib"
+	"$qemu_dir/toolchain.sh" "$(field_of "$kernel" release)" \
+		cp -L $lib/ld-linux-aarch64.so.1 $lib/libc.so.6 $lib/libm.so.6 "$root/lib"
+	[ ! -e "$programs/userlib/libbufpool.so.0" ] || cp -L "$programs/userlib/libbufpool.so.0" "$root/lib"
+}
+
 # So that a test can be somebody else.
 write_users() {
 	cat >"$root/etc/passwd" <<-'EOF'
@@ -106,7 +115,11 @@ write_users
 [ ! -d "$tests" ] || cp -rL "$tests/." "$root/tests"
 [ ! -d "$programs/tools" ] || find "$programs/tools" -maxdepth 1 -type f -perm -u+x -exec cp -t "$root/tools" {} +
 [ "$mode" != demo ] || cp "$kernel_dir/bzImage" "$root/data/vmlinuz"
-[ "$arch" != amd64 ] || LD_LIBRARY_PATH=$build/userlib copy_libraries
+if [ "$arch" = amd64 ]; then
+	LD_LIBRARY_PATH=$build/userlib copy_libraries
+else
+	copy_foreign_libraries
+fi
 write_run "$@" >"$root/etc/run"
 (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) >"$file" ||
 	die "could not write $file; is the disk full?"
