@@ -7,11 +7,10 @@
 
 #include <sys/resource.h>
 
-#define PAGE		4096
 #define IN_PIPE		256			/* pages that a pipe can hold */
 #define PIPES		256			/* of both kinds together */
 #define LEAVE		(448 * MIB)		/* of the memory, to begin with */
-#define RESERVE		(96 * MIB)		/* of that, free all the time */
+#define RESERVE		(96 * MIB)		/* of that, free to be had all the time */
 
 /* Pages of two kinds in turn, so that ending one leaves single pages. */
 struct pages {
@@ -49,24 +48,42 @@ static bool open_pipe(int ends[2])
 
 static bool fill_pipes(struct pages *pages, int stay, int go)
 {
-	static char page[PAGE] = { 1 };
+	char *page = calloc(1, PAGE);
 	int i;
 
+	if (!page)
+		return false;
+	page[0] = 1;
 	for (i = 0; i < IN_PIPE; i++) {
-		if (write(stay, page, PAGE) != PAGE ||
-		    write(go, page, PAGE) != PAGE)
-			return false;
+		if (write(stay, page, PAGE) != (ssize_t)PAGE ||
+		    write(go, page, PAGE) != (ssize_t)PAGE)
+			break;
 		pages->bytes += PAGE;
 	}
-	return true;
+	free(page);
+	return i == IN_PIPE;
+}
+
+/* What the system keeps back for itself. */
+static __u64 kept_back(void)
+{
+	FILE *file = fopen("/proc/sys/vm/min_free_kbytes", "re");
+	unsigned long long kib = 0;
+
+	if (!file || fscanf(file, "%llu", &kib) != 1)
+		kib = 0;
+	if (file)
+		fclose(file);
+	return kib * KIB;
 }
 
 /* Pages in pipes cannot be moved, and are taken one by one. */
 static bool take_pages(struct pages *pages)
 {
+	__u64 least = kept_back() + RESERVE;
 	int *nr = &pages->pipes;
 
-	while (free_bytes() > RESERVE && *nr < PIPES / 2) {
+	while (free_bytes() > least && *nr < PIPES / 2) {
 		if (!open_pipe(pages->stay[*nr]) || !open_pipe(pages->go[*nr]) ||
 		    !fill_pipes(pages, pages->stay[*nr][1], pages->go[*nr][1]))
 			return false;
@@ -114,19 +131,6 @@ FIXTURE_TEARDOWN(fragments)
 	write_text("/sys/class/misc/bufpool/trim", "1");
 	set_nr_hugepages(self->hugepages);
 	parameters_restore();
-}
-
-/* What the system keeps back for itself. */
-static __u64 kept_back(void)
-{
-	FILE *file = fopen("/proc/sys/vm/min_free_kbytes", "re");
-	unsigned long long kib = 0;
-
-	if (!file || fscanf(file, "%llu", &kib) != 1)
-		kib = 0;
-	if (file)
-		fclose(file);
-	return kib * KIB;
 }
 
 /* What can be had of the memory in one piece, and half of the single pages. */

@@ -83,8 +83,8 @@ static inline bool take_memory(size_t step, bool (*enough)(void *arg),
 		if (at == MAP_FAILED)
 			break;
 		madvise(at, step, MADV_HUGEPAGE);
-		for (i = 0; i < step; i += 4096)
-			memset(at + i, 0x5a, 4096);
+		for (i = 0; i < step; i += PAGE)
+			memset(at + i, 0x5a, PAGE);
 		if (enough(arg))
 			return true;
 	}

@@ -14,7 +14,7 @@
 #define TRIES		400		/* to meet a worker */
 #define CLIENTS		512
 #define MAPPINGS	256
-#define SMALL		(4 * KIB)
+#define SMALL		PAGE
 
 static struct bufpool_info info;
 
