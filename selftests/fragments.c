@@ -31,13 +31,14 @@ FIXTURE(fragments)
 	int fd;
 	struct pages *pages;
 	struct bufpool_info info;
-	__u64 hugepages;
+	struct aside aside;
 	__u64 free_before;
 };
 
+/* What is set aside for devices is free, but neither for pipes nor for blocks. */
 static __u64 free_bytes(void)
 {
-	return memory_number("MemFree") * KIB;
+	return (memory_number("MemFree") - memory_number("CmaFree")) * KIB;
 }
 
 static bool open_pipe(int ends[2])
@@ -67,14 +68,7 @@ static bool fill_pipes(struct pages *pages, int stay, int go)
 /* What the system keeps back for itself. */
 static __u64 kept_back(void)
 {
-	FILE *file = fopen("/proc/sys/vm/min_free_kbytes", "re");
-	unsigned long long kib = 0;
-
-	if (!file || fscanf(file, "%llu", &kib) != 1)
-		kib = 0;
-	if (file)
-		fclose(file);
-	return kib * KIB;
+	return vm_number("min_free_kbytes") * KIB;
 }
 
 /* Pages in pipes cannot be moved, and are taken one by one. */
@@ -106,7 +100,6 @@ static void give_every_other(struct pages *pages)
 FIXTURE_SETUP(fragments)
 {
 	struct rlimit many = { 2048, 2048 };
-	__u64 available, huge;
 
 	self->fd = pool_open();
 	ASSERT_LE(0, self->fd);
@@ -115,11 +108,7 @@ FIXTURE_SETUP(fragments)
 	write_text("/proc/sys/fs/pipe-user-pages-soft", "0");
 	self->pages = calloc(1, sizeof(*self->pages));
 	ASSERT_NE(NULL, self->pages);
-	self->hugepages = memory_number("HugePages_Total");
-	huge = memory_number("Hugepagesize") * KIB;
-	available = memory_number("MemAvailable") * KIB;
-	if (huge && available > LEAVE)
-		set_nr_hugepages(self->hugepages + (available - LEAVE) / huge);
+	self->aside = set_memory_aside(LEAVE / KIB);
 	EXPECT_TRUE(take_pages(self->pages));
 	self->free_before = free_bytes();
 	give_every_other(self->pages);
@@ -129,7 +118,7 @@ FIXTURE_TEARDOWN(fragments)
 {
 	close(self->fd);
 	write_text("/sys/class/misc/bufpool/trim", "1");
-	set_nr_hugepages(self->hugepages);
+	put_memory_back(&self->aside);
 	parameters_restore();
 }
 

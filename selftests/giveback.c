@@ -497,9 +497,10 @@ TEST_F(giveback, under_pressure)
 	struct pressure *pressure = shared_alloc(sizeof(*pressure));
 	struct bufpool_rent kept[KEPT];
 	unsigned char *at[KEPT], *oldest;
-	__u64 pfn[KEPT] = { 0 }, huge, kills;
+	__u64 pfn[KEPT] = { 0 }, kills;
 	int other = pool_open(), probe, i, ret;
 	struct bufpool_stats before, after;
+	struct aside aside;
 
 	ASSERT_NE(NULL, pressure);
 	ASSERT_LE(0, other);
@@ -517,7 +518,7 @@ TEST_F(giveback, under_pressure)
 		if (probe >= 0)
 			pfn[i] = pfn_of(probe, at[i]);
 	}
-	huge = set_memory_aside();
+	aside = set_memory_aside(LEFT_KIB);
 	ASSERT_TRUE(burst(other, self->blocks, WARM, 0));
 	oldest = map_at(other, self->blocks[0].offset, BLOCK);
 	ASSERT_NE(MAP_FAILED, oldest);
@@ -539,7 +540,7 @@ TEST_F(giveback, under_pressure)
 	       before.pinned / KIB, after.pinned / KIB);
 	TH_LOG("KiB free when the first warm one went: %llu",
 	       pressure->free / KIB);
-	set_nr_hugepages(huge);
+	put_memory_back(&aside);
 	EXPECT_EQ(0, ret);
 	EXPECT_EQ(kills, number_in("/proc/vmstat", "oom_kill"));
 	EXPECT_GE(pressure->want, after.pinned);

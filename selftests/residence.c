@@ -186,17 +186,18 @@ static int swap(void *arg)
 
 TEST_F(resident, through_memory_pressure)
 {
-	__u64 since = memory_number("SwapFree"), huge;
+	__u64 since = memory_number("SwapFree");
+	struct aside aside;
 	int ret;
 
 	if (self->probe < 0)
 		SKIP(return, NO_PROBE);
 	if (since < 32 * KIB)
 		SKIP(return, "there is no swap, or less than 32 MiB of it");
-	huge = set_memory_aside();
+	aside = set_memory_aside(LEFT_KIB);
 	EXPECT_TRUE(have_stayed(self->probe, self->at, self->pfn));
 	ret = in_child(swap, &since);
-	set_nr_hugepages(huge);
+	put_memory_back(&aside);
 	if (ret)
 		SKIP(return, "the system would not swap");
 	EXPECT_TRUE(have_stayed(self->probe, self->at, self->pfn));
