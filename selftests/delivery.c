@@ -171,7 +171,7 @@ TEST_F(delivery, of_many_ends_with_a_kill)
 {
 	struct many_call call = {
 		.blocks = shared_alloc(MANY * sizeof(*call.blocks)),
-		.size = self->info.max_rent,
+		.size = large_block(&self->info),
 		.flags = BUFPOOL_RENT_NONBLOCK,
 		.word = self->word,
 	};
@@ -180,7 +180,7 @@ TEST_F(delivery, of_many_ends_with_a_kill)
 
 	if (get_nprocs() < 2)
 		SKIP(return, "the kill would come too late on one processor");
-	call.count = 256 * MIB / self->info.max_rent;
+	call.count = 256 * MIB / large_block(&self->info);
 	ASSERT_EQ(0, limit_write(256 * MIB));
 	ASSERT_TRUE(pin(0, 0));
 	pid = spawn(call_many, &call);

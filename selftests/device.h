@@ -57,6 +57,15 @@ static inline __u64 largest_within(const struct bufpool_info *info, __u64 most)
 	return size;
 }
 
+/*
+ * The largest block of which a test may have several; the largest of all is as large as
+ * a small system's memory where pages are large.
+ */
+static inline __u64 large_block(const struct bufpool_info *info)
+{
+	return largest_within(info, 32 << 20);
+}
+
 static inline int pool_stats(int fd, struct bufpool_stats *stats)
 {
 	memset(stats, 0, sizeof(*stats));

@@ -412,10 +412,10 @@ TEST_F(polling, pollin_tells_the_truth_beside_a_waiter)
 	pid_t pid;
 
 	ASSERT_EQ(0, pool_info(self->fd, &info));
-	ASSERT_EQ(0, limit_write(info.max_rent));
+	ASSERT_EQ(0, limit_write(large_block(&info)));
 	count = drain(self->fd, SMALL, self->blocks, MOST);
 	ASSERT_LT(0, count);
-	pid = enqueue(self->line, 0, info.max_rent);
+	pid = enqueue(self->line, 0, large_block(&info));
 	ASSERT_LT(0, pid);
 	for (i = 0; i < count - 1; i++) {
 		ASSERT_EQ(0, give(self->fd, self->blocks[i].handle));
