@@ -9,7 +9,7 @@
  *
  * A slab of several blocks needs contiguous memory, which a system that has run for
  * long may not have though it has enough. So a second cache has objects of one
- * block. Those of less than 32 KiB the allocator may put several into one folio.
+ * block. Those of less than eight pages the allocator may put several into one folio.
  */
 #include <linux/mm.h>
 #include "bufpool.h"
@@ -90,11 +90,12 @@ const struct bufpool_backing bufpool_backing_slab = {
  * The largest object that a kmem_cache can be created for. Where the allocator
  * debugs itself it puts red zones around an object, and the largest sizes no
  * longer fit. To find that out by a creation that fails would leave a stack
- * trace in the log, so see what one object of a middle size occupies.
+ * trace in the log, so see what one object occupies that has a folio for itself,
+ * and that is not so large that there may be no memory for it.
  */
 size_t bufpool_backing_slab_largest(void)
 {
-	const size_t size = KMALLOC_MAX_SIZE / 32;
+	const size_t size = 4 * BUFPOOL_SLAB_SIZE_MIN;
 	size_t occupied = 0;
 	struct kmem_cache *cache;
 	void *object;

@@ -13,12 +13,20 @@
 #include <linux/module.h>
 #include <linux/overflow.h>
 #include <linux/sizes.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 #include "bufpool.h"
 
+/* Where pages have 64 KiB, 128 KiB are too few. */
+#define DEFAULT_SLAB_SIZE \
+	(BUFPOOL_SLAB_SIZE_MIN > SZ_128K ? BUFPOOL_SLAB_SIZE_MIN : SZ_128K)
+
+/* Not refused, not even where the allocator debugs itself. */
+static_assert(DEFAULT_SLAB_SIZE <= KMALLOC_MAX_SIZE / 2);
+
 /* Parameters as given; changed and read under kernel_param_lock(). */
 static struct bufpool_config config = {
-	.slab_size = SZ_128K,
+	.slab_size = DEFAULT_SLAB_SIZE,
 	.max_pooled = ULONG_MAX,
 	.quota = LONG_MAX,
 	.floor = SZ_1M,
@@ -163,7 +171,7 @@ static const struct kernel_param_ops limit_ops = {
 };
 
 module_param_cb(slab_size, &bytes_ops, &config.slab_size, 0444);
-MODULE_PARM_DESC(slab_size, "bytes that the pool grows by; a power of two (default 128K)");
+MODULE_PARM_DESC(slab_size, "bytes that the pool grows by; a power of two, at least eight pages (default 128K; eight pages where that is more)");
 
 module_param_cb(max_pooled, &bytes_ops, &config.max_pooled, 0444);
 MODULE_PARM_DESC(max_pooled, "bytes in the largest block that is kept for reuse; a power of two (default the largest that can be rented)");

@@ -10,12 +10,6 @@
 #include <linux/printk.h>
 #include "bufpool.h"
 
-/*
- * Below this the allocator puts several slabs into one folio of its own, which
- * it can give back only when all of them are free.
- */
-#define MIN_SLAB_SIZE	(PAGE_SIZE << PAGE_ALLOC_COSTLY_ORDER)
-
 static int config_check_power(const char *what, unsigned long value, size_t least,
 			      size_t most)
 {
@@ -58,8 +52,8 @@ int bufpool_config_check(const struct bufpool_config *config)
 
 static int config_check(const struct bufpool_config *config, size_t largest)
 {
-	return config_check_power("slab_size", config->slab_size, MIN_SLAB_SIZE,
-			   largest) ?:
+	return config_check_power("slab_size", config->slab_size,
+			   BUFPOOL_SLAB_SIZE_MIN, largest) ?:
 	       (config->max_pooled == ULONG_MAX ? 0 :
 		config_check_power("max_pooled", config->max_pooled, PAGE_SIZE,
 				   largest)) ?:

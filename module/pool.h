@@ -22,9 +22,17 @@ enum bufpool_poll_kind {
 	BUFPOOL_POLL_KINDS,
 };
 
+/*
+ * The least slab_size, which is eight pages. Below this the allocator puts several
+ * slabs into one folio of its own, which it can give back only when all of them are
+ * free.
+ */
+#define BUFPOOL_SLAB_SIZE_MIN	(PAGE_SIZE << PAGE_ALLOC_COSTLY_ORDER)
+
 /**
  * struct bufpool_config - what a pool is made with
- * @slab_size: bytes that classes of small blocks grow by; a power of two
+ * @slab_size: bytes that classes of small blocks grow by; a power of two, at least
+ *	BUFPOOL_SLAB_SIZE_MIN
  * @max_pooled: bytes in the largest block that is kept; a power of two, or
  *	ULONG_MAX for the largest that can be rented
  * @limit: bytes that the pool may hold

@@ -68,16 +68,16 @@ struct range {
 
 TEST_F(budget, ranges)
 {
-	static const struct range ranges[] = {
+	const struct range ranges[] = {
 		{ "limit", { 1 * MIB, 2 * MIB, 64 * MIB },
-		  { 0, 4096, 128 * KIB - 1, UINT64_MAX } },
-		{ "quota", { 4096, 4097, 1 * MIB, INT64_MAX },
-		  { 0, 1, 4095, 1ULL << 63 } },
+		  { 0, PAGE, self->info.slab_size - 1, UINT64_MAX } },
+		{ "quota", { PAGE, PAGE + 1, 1 * MIB, INT64_MAX },
+		  { 0, 1, PAGE - 1, 1ULL << 63 } },
 		{ "floor", { 0, 1, 1 * MIB, 64 * MIB },
 		  { 1ULL << 62, UINT64_MAX } },
 		{ "warm_blocks", { 0, 1, 64, 65535 },
 		  { 65536, 1ULL << 32, UINT64_MAX } },
-		{ "warm_bytes", { 0, 1, 4096, 64 * MIB },
+		{ "warm_bytes", { 0, 1, PAGE, 64 * MIB },
 		  { 1ULL << 62, UINT64_MAX } },
 		{ "trim_ms", { 10, 100, 10000, 3600000 },
 		  { 0, 9, 3600001, UINT64_MAX } },
@@ -158,8 +158,9 @@ TEST_F(budget, lower_limit_shrinks_as_blocks_come_back)
 		now = stats_of(self->fd);
 		EXPECT_EQ(LIMIT - (i + 1) * BLOCK, now.in_use);
 		EXPECT_LE(now.in_use + now.warm, now.pinned);
-		/* No more than the one free block of a slab is kept. */
-		EXPECT_GE(now.in_use + BLOCK, now.pinned);
+		/* No more than the free blocks of one slab are kept. */
+		EXPECT_GE(now.in_use + self->info.slab_size - BLOCK,
+			  now.pinned);
 		EXPECT_EQ(0, now.warm);
 	}
 	for (; i < MOST; i++) {
@@ -231,15 +232,14 @@ TEST_F(budget, ceiling_counts_bytes_of_every_size)
 {
 	struct bufpool_rent small;
 
-	ASSERT_EQ(0, set_ceiling(self->fd, 2 * BLOCK));
-	ASSERT_EQ(0, rent(self->fd, BLOCK, &self->rent));
+	ASSERT_EQ(0, set_ceiling(self->fd, 32 * PAGE));
+	ASSERT_EQ(0, rent(self->fd, 16 * PAGE, &self->rent));
 	ASSERT_EQ(0, rent(self->fd, 1, &small));
-	EXPECT_EQ(-EDQUOT, rent(self->fd, BLOCK, &self->rent));
-	ASSERT_EQ(0, rent(self->fd, BLOCK / 2, &self->rent));
-	EXPECT_EQ(-EDQUOT, rent(self->fd, BLOCK / 2, &self->rent));
-	EXPECT_EQ(1, rent_many(self->fd, BLOCK / 4, 8, self->blocks));
-	EXPECT_EQ(BLOCK + BLOCK / 2 + BLOCK / 4 + 4096,
-		  stats_of(self->fd).client_bytes);
+	EXPECT_EQ(-EDQUOT, rent(self->fd, 16 * PAGE, &self->rent));
+	ASSERT_EQ(0, rent(self->fd, 8 * PAGE, &self->rent));
+	EXPECT_EQ(-EDQUOT, rent(self->fd, 8 * PAGE, &self->rent));
+	EXPECT_EQ(1, rent_many(self->fd, 4 * PAGE, 8, self->blocks));
+	EXPECT_EQ((16 + 8 + 4 + 1) * PAGE, stats_of(self->fd).client_bytes);
 }
 
 TEST_F(budget, ceiling_below_what_is_held)

@@ -10,6 +10,7 @@
 # do by itself, it does.
 
 parameters=/sys/module/bufpool/parameters
+page=$(awk '/^KernelPageSize:/ { print $2 * 1024; exit }' /proc/self/smaps)
 tab=$(printf '\t')
 escape=$(printf '\033')
 newline='
@@ -434,9 +435,9 @@ counts() {
 	rents=$got
 	get returns
 	returns=$got
-	start_renter -n 3 -s 5000 || return
+	start_renter -n 3 -s $((page + 1)) || return
 	is rents $((rents + 3)) stat || return
-	shows in_use $((3 * 8192)) || return
+	shows in_use $((3 * 2 * page)) || return
 	shows clients 1 || return
 	end_renter
 	soon pool_has in_use 0 || return
@@ -489,7 +490,7 @@ has_metric() {
 }
 
 exports_metrics() {
-	start_renter -n 5 -s 16K || return
+	start_renter -n 5 -s $((4 * page)) || return
 	look stat
 	ctl 0 --prometheus stat && are_metrics "$work/out" || return
 	for name in in_use warm pinned limit; do
@@ -502,7 +503,7 @@ exports_metrics() {
 	has_metric bufpool_returns_total "$got" || return
 	has_metric bufpool_clients 1 && has_metric bufpool_waiting_rents 0 || return
 	has_metric bufpool_user_quota_bytes +Inf || return
-	has_metric 'bufpool_class_out_blocks{block_size="16384"}' 5 || return
+	has_metric 'bufpool_class_out_blocks{block_size="'$((4 * page))'"}' 5 || return
 	for reason in again quota memory timeout; do
 		metric "bufpool_refused_rents_total{reason=\"$reason\"}"
 		[ -n "$got" ] || return
@@ -590,7 +591,7 @@ write_quota() {
 # The module and the program mean the same by a size.
 agrees_on_sizes() {
 	taken=0
-	for text in 65536 5k 5K 5KiB 5kib 5kIB 5m 5M 5MiB 5mib 5g 5G 5GiB 5t 5T 5TiB 5p 5PiB 7E 7EiB 010k \
+	for text in 65536 100k 100K 100KiB 100kib 100kIB 5m 5M 5MiB 5mib 5g 5G 5GiB 5t 5T 5TiB 5p 5PiB 7E 7EiB 0100k \
 		K KiB 64KB 64kb 64B 64Ki 64KiBs 64iB 64Kk 4Q 1.5G 1e6 0x10000 +65536 -65536 "64 K" "" \
 		16E 15EiB 17179869184G 18446744073709551615 18446744073709551616 99999999999999999999999999 0 1k; do
 		meaning_of write_quota "$text"
@@ -626,10 +627,10 @@ explains_sizes() {
 # --- rent
 
 rents() {
-	start_renter -n 300 -s 4K || return
+	start_renter -n 300 -s "$page" || return
 	same "blocks with different handles" "$(awk 'NR > 1 && !seen[$1]++ { n++ } END { print NR - 1, n }' "$work/rented")" \
 		"300 300" || return
-	is in_use $((300 * 4096)) stat
+	is in_use $((300 * page)) stat
 }
 
 ends_by_signal() {
@@ -699,19 +700,19 @@ lists_clients() {
 	return 1
 }
 
-# three_renters: root holds 3 blocks of 64K, and 9 of 4K and a warm one; nobody 2 of 128K.
+# three_renters: root holds 3 blocks of 16 pages, and 9 of one; nobody 2 of 32.
 # Sets first, second and other to their pids.
 three_renters() {
 	: >"$work/more"
 	: >"$work/other"
 	chmod 666 /dev/bufpool
-	start_renter -n 3 -s 64K || return
+	start_renter -n 3 -s $((16 * page)) || return
 	first=$renter_pid
-	bufpoolctl rent -n 9 -s 4K >"$work/more" &
+	bufpoolctl rent -n 9 -s "$page" >"$work/more" &
 	second=$!
-	su -s /bin/sh nobody -c "PATH=$PATH; echo \$\$; exec bufpoolctl rent -n 2 -s 128K" >"$work/other" &
+	su -s /bin/sh nobody -c "PATH=$PATH; echo \$\$; exec bufpoolctl rent -n 2 -s $((32 * page))" >"$work/other" &
 	others=$!
-	soon test -s "$work/more" && soon has "$work/other" 128K && read -r other <"$work/other"
+	soon test -s "$work/more" && soon has "$work/other" 0x && read -r other <"$work/other"
 }
 
 end_renters() {
@@ -783,10 +784,12 @@ filters() {
 }
 
 sums_by_user() {
+	theirs=$((64 * page))
+	roots=$((57 * page))
 	bufpoolctl --tab top -U >"$work/list"
 	same "the sums" "$(cat "$work/list")" "$(printf '%s\n' \
 		'uid clients blocks bytes warm_blocks warm_bytes held rents returns user' \
-		'65534 1 2 262144 0 0 262144 2 0 nobody' '0 2 12 233472 0 0 233472 12 0 root' | tr ' ' '\t')" || return
+		"65534 1 2 $theirs 0 0 $theirs 2 0 nobody" "0 2 12 $roots 0 0 $roots 12 0 root" | tr ' ' '\t')" || return
 	column user --by-user -o clients
 	same "users by clients" "$got" "root nobody" || return
 	column user -U -o user -r
@@ -943,14 +946,14 @@ trims_all() {
 }
 
 shows_classes() {
-	start_renter -n 5 -s 16K || return
+	start_renter -n 5 -s $((4 * page)) || return
 	ctl 0 --json classes && is_json "$work/out" || return
 	look info
 	get block_sizes
 	ctl 0 --tab classes || return
-	same "classes, and blocks out" "$got, 5" "$(awk '
+	same "classes, and blocks out" "$got, 5" "$(awk -v page="$page" '
 		NR > 1 { printf "%s,", $1 }
-		$1 == 16384 { out = $5 }
+		$1 == 4 * page { out = $5 }
 		END { print " " out }' "$work/out")"
 }
 

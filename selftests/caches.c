@@ -21,9 +21,13 @@ FIXTURE(caches)
 /* Whether the allocator adds red zones and the like to objects. */
 static bool allocator_debugs(void)
 {
-	FILE *file = fopen("/sys/kernel/slab/bufpool-4k/red_zone", "re");
+	char path[64];
+	FILE *file;
 	int on = 0;
 
+	snprintf(path, sizeof(path), "/sys/kernel/slab/bufpool-%lluk/red_zone",
+		 PAGE / KIB);
+	file = fopen(path, "re");
 	if (!file || fscanf(file, "%d", &on) != 1)
 		on = 0;
 	if (file)

@@ -7,8 +7,7 @@
 
 #include <poll.h>
 
-#define PAGE		(4 * KIB)
-#define LARGER		(8 * KIB)
+#define LARGER		(2 * PAGE)
 #define KEPT		64			/* warm blocks of a class */
 #define STEPS		20000
 
@@ -128,8 +127,8 @@ TEST_F(ceiling, evicts_with_the_mapping)
 /* Whatever is rented and returned in whatever order. */
 TEST_F(ceiling, is_never_passed)
 {
-	static const __u64 sizes[] = { PAGE, PAGE, LARGER, 4 * PAGE, 64 * KIB };
-	const __u64 ceiling = 128 * KIB;
+	const __u64 sizes[] = { PAGE, PAGE, LARGER, 4 * PAGE, 16 * PAGE };
+	const __u64 ceiling = 32 * PAGE;
 	unsigned int steps = often(STEPS), step;
 	__u64 seed = random_seed(), passed = 0, rented = 0;
 	__u64 handles[KEPT];
@@ -167,7 +166,7 @@ FIXTURE(bounded)
 {
 	int hold;
 	int fd;
-	struct bufpool_block blocks[LIMIT / LARGER];
+	struct bufpool_block blocks[MOST];
 	struct bufpool_rent rent;
 	struct line *line;
 	pid_t pids[2];
@@ -187,7 +186,7 @@ FIXTURE_SETUP(bounded)
 	ASSERT_EQ(0, limit_write(LIMIT));
 	self->line = shared_alloc(sizeof(*self->line));
 	ASSERT_NE(NULL, self->line);
-	count = drain(self->hold, LARGER, self->blocks, LIMIT / LARGER);
+	count = drain(self->hold, LARGER, self->blocks, MOST);
 	ASSERT_EQ((int)(LIMIT / LARGER), count);
 	for (i = 0; i < count; i++)
 		/* All but the first of each slab. */
@@ -240,7 +239,7 @@ TEST_F(bounded, waiter_lets_the_second_have_what_comes_back)
 {
 	int count, i;
 
-	count = drain(self->fd, LARGER, self->blocks, LIMIT / LARGER);
+	count = drain(self->fd, LARGER, self->blocks, MOST);
 	ASSERT_LT(0, count);
 	self->pids[1] = enqueue(self->line, 1, PAGE);
 	ASSERT_LT(0, self->pids[1]);

@@ -13,7 +13,7 @@
 #include <poll.h>
 #include <sys/resource.h>
 
-#define BLOCK		(64 * KIB)
+#define BLOCK		(16 * PAGE)
 #define BLOCKS		64
 #define LIMIT		(BLOCKS * BLOCK)
 #define QUOTA		(32 * BLOCK)
@@ -34,7 +34,7 @@
 struct appetite {
 	uid_t uid;
 	unsigned int citizens;
-	__u64 smallest;
+	unsigned int smallest;		/* in pages */
 	unsigned int doublings;		/* sizes from the smallest on */
 	unsigned int holds;		/* most blocks at a time */
 	__s64 patience_ns;		/* 0: does not wait */
@@ -43,11 +43,11 @@ struct appetite {
 
 static const struct appetite appetites[USERS] = {
 	/* Many small blocks, at once or not at all. */
-	{ 4711, 3, 4 * KIB, 3, HELD, 0, 64 },
+	{ 4711, 3, 1, 3, HELD, 0, 64 },
 	/* Some of a middle size, for a while. */
-	{ 4712, 3, 64 * KIB, 3, 6, 5 * NSEC_PER_MSEC, 8 },
+	{ 4712, 3, 16, 3, 6, 5 * NSEC_PER_MSEC, 8 },
 	/* All that there is, if waiting for it helps. */
-	{ 4713, 2, 128 * KIB, 4, HELD, 50 * NSEC_PER_MSEC, 256 },
+	{ 4713, 2, 32, 4, HELD, 50 * NSEC_PER_MSEC, 256 },
 };
 
 struct town {
@@ -80,9 +80,9 @@ static void put_stamp(unsigned char *at, __u64 length, struct stamp stamp)
 {
 	__u64 i;
 
-	for (i = 0; i < length; i += 4096) {
+	for (i = 0; i < length; i += PAGE) {
 		memcpy(at + i, &stamp, sizeof(stamp));
-		memcpy(at + i + 4096 - sizeof(stamp), &stamp, sizeof(stamp));
+		memcpy(at + i + PAGE - sizeof(stamp), &stamp, sizeof(stamp));
 	}
 }
 
@@ -90,9 +90,9 @@ static bool has_stamp(const unsigned char *at, __u64 length, struct stamp stamp)
 {
 	__u64 i;
 
-	for (i = 0; i < length; i += 4096) {
+	for (i = 0; i < length; i += PAGE) {
 		if (memcmp(at + i, &stamp, sizeof(stamp)) ||
-		    memcmp(at + i + 4096 - sizeof(stamp), &stamp,
+		    memcmp(at + i + PAGE - sizeof(stamp), &stamp,
 			   sizeof(stamp)))
 			return false;
 	}
@@ -122,7 +122,7 @@ static void acquire(const struct citizen *citizen, int fd,
 {
 	const struct appetite *appetite = citizen->appetite;
 	__u64 *seed = &citizen->town->seeds[citizen->number];
-	__u64 size = appetite->smallest << next_random(seed) %
+	__u64 size = appetite->smallest * PAGE << next_random(seed) %
 		     appetite->doublings;
 	struct stamp stamp = { .owner = getpid() };
 	int ret;
@@ -236,9 +236,11 @@ static int stand_in_line(void *arg)
 static void trace_serving(bool on)
 {
 	const char *value = on ? "1" : "0";
+	char filter[32];
 
+	snprintf(filter, sizeof(filter), "length >= %llu", BLOCK);
 	CHECK(!write_text(TRACING "trace_clock", on ? "counter" : "local"));
-	CHECK(!write_text(EVENTS "bufpool_rent/filter", "length >= 65536"));
+	CHECK(!write_text(EVENTS "bufpool_rent/filter", filter));
 	CHECK(!write_text(EVENTS "bufpool_rent/enable", value));
 	CHECK(!write_text(EVENTS "bufpool_serve/enable", value));
 }
@@ -558,7 +560,7 @@ TEST_F(town, has_a_crowd)
 		ASSERT_EQ(0, give(fds[i], rented.handle));
 	}
 	now = stats_of(self->fd);
-	EXPECT_EQ(crowd * 4 * KIB, now.warm);
+	EXPECT_EQ(crowd * PAGE, now.warm);
 	EXPECT_EQ(now.warm, now.user_held);
 	for (i = 0; i < 2 * BLOCKS; i++)
 		ASSERT_EQ(0, rent(self->fd, BLOCK, &rented));
@@ -590,7 +592,7 @@ static int hoard(void *arg)
 	fd = pool_open();
 	CHECK(fd >= 0);
 	for (;;) {
-		int ret = rent_many(fd, 4096, BUFPOOL_MANY_MAX,
+		int ret = rent_many(fd, PAGE, BUFPOOL_MANY_MAX,
 				    blocks + all->count);
 
 		if (ret < 0) {
@@ -615,7 +617,7 @@ TEST_F(town, suffers_a_hoarder)
 	ASSERT_NE(NULL, all);
 	pid = spawn(hoard, all);
 	ASSERT_TRUE(word_reaches(&all->ready, 1));
-	EXPECT_EQ(LIMIT / 4096, (__u64)all->count);
+	EXPECT_EQ(LIMIT / PAGE, (__u64)all->count);
 	EXPECT_EQ(-EAGAIN, rent(self->fd, 1, &rented));
 	EXPECT_EQ(-ETIMEDOUT, rent_with(self->fd, LIMIT / 4, 0,
 					20 * NSEC_PER_MSEC, &rented));
@@ -639,7 +641,7 @@ TEST_F(town, bounds_a_hoarder)
 	all->uid = 4711;
 	pid = spawn(hoard, all);
 	ASSERT_TRUE(word_reaches(&all->ready, 1));
-	EXPECT_EQ(QUOTA / 4096, (__u64)all->count);
+	EXPECT_EQ(QUOTA / PAGE, (__u64)all->count);
 	for (i = 0; i < (int)((LIMIT - QUOTA) / BLOCK); i++)
 		EXPECT_EQ(0, rent(self->fd, BLOCK, &rented));
 	EXPECT_EQ(-EAGAIN, rent(self->fd, BLOCK, &rented));

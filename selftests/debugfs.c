@@ -46,15 +46,15 @@ TEST_F(pool, fdinfo_agrees_with_stats)
 	EXPECT_TRUE(fdinfo_agrees(self->fd, &stats));
 	EXPECT_EQ(~0ULL, client_number(self->fd, "ceiling"));
 
-	ASSERT_EQ(3, rent_many(self->fd, 8 * KIB, 3, blocks));
+	ASSERT_EQ(3, rent_many(self->fd, 2 * PAGE, 3, blocks));
 	ASSERT_EQ(0, give(self->fd, blocks[2].handle));
 	ASSERT_EQ(0, set_ceiling(self->fd, MIB));
 	ASSERT_EQ(0, pool_stats(self->fd, &stats));
 	EXPECT_TRUE(fdinfo_agrees(self->fd, &stats));
 	EXPECT_EQ(2, client_number(self->fd, "blocks"));
-	EXPECT_EQ(16 * KIB, client_number(self->fd, "bytes"));
+	EXPECT_EQ(4 * PAGE, client_number(self->fd, "bytes"));
 	EXPECT_EQ(1, client_number(self->fd, "warm-blocks"));
-	EXPECT_EQ(8 * KIB, client_number(self->fd, "warm-bytes"));
+	EXPECT_EQ(2 * PAGE, client_number(self->fd, "warm-bytes"));
 	EXPECT_EQ(MIB, client_number(self->fd, "ceiling"));
 	EXPECT_EQ(3, client_number(self->fd, "rents"));
 	EXPECT_EQ(1, client_number(self->fd, "returns"));
@@ -130,7 +130,7 @@ TEST_F(pool, debugfs_lists_clients)
 	if (access(DEBUGFS, R_OK))
 		SKIP(return, "cannot read " DEBUGFS);
 	prctl(PR_GET_NAME, comm);
-	ASSERT_EQ(3, rent_many(self->fd, 8 * KIB, 3, blocks));
+	ASSERT_EQ(3, rent_many(self->fd, 2 * PAGE, 3, blocks));
 	ASSERT_EQ(0, give(self->fd, blocks[2].handle));
 	ASSERT_EQ(0, pool_stats(self->fd, &stats));
 
@@ -138,9 +138,9 @@ TEST_F(pool, debugfs_lists_clients)
 	EXPECT_STREQ(comm, lines[0].comm);
 	EXPECT_EQ(geteuid(), lines[0].uid);
 	EXPECT_EQ(2, lines[0].blocks);
-	EXPECT_EQ(16 * KIB, lines[0].bytes);
+	EXPECT_EQ(4 * PAGE, lines[0].bytes);
 	EXPECT_EQ(1, lines[0].warm_blocks);
-	EXPECT_EQ(8 * KIB, lines[0].warm_bytes);
+	EXPECT_EQ(2 * PAGE, lines[0].warm_bytes);
 	EXPECT_EQ(stats.client_ceiling, lines[0].ceiling);
 	EXPECT_EQ(3, lines[0].rents);
 	EXPECT_EQ(1, lines[0].returns);

@@ -59,7 +59,7 @@ static bool untouched(int fd, const struct bufpool_stats *before)
 
 TEST_F(delivery, of_many_to_nowhere)
 {
-	static const __u64 nowhere[] = { 0, 8, 1ULL << 47, ~0ULL << 12 };
+	static const __u64 nowhere[] = { 0, 8, 1ULL << 47, ~0ULL << 16 };
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(nowhere); i++)
@@ -84,7 +84,7 @@ TEST_F(delivery, of_many_across_an_end)
 	EXPECT_EQ(-EFAULT, rent_many(self->fd, BLOCK, ALL,
 				     (void *)(end - 2 * sizeof(struct bufpool_block))));
 	EXPECT_EQ(-EFAULT, rent_many(self->fd, BLOCK, MANY,
-				     (void *)(end - self->page)));
+				     (void *)(end - MANY / 2 * sizeof(struct bufpool_block))));
 	EXPECT_TRUE(untouched(self->fd, &self->before));
 	/* As many as there is room for in the array are fine. */
 	EXPECT_EQ(2, rent_many(self->fd, BLOCK, 2,
@@ -171,7 +171,7 @@ TEST_F(delivery, of_many_ends_with_a_kill)
 {
 	struct many_call call = {
 		.blocks = shared_alloc(MANY * sizeof(*call.blocks)),
-		.size = self->info.max_rent,
+		.size = large_block(&self->info),
 		.flags = BUFPOOL_RENT_NONBLOCK,
 		.word = self->word,
 	};
@@ -180,7 +180,7 @@ TEST_F(delivery, of_many_ends_with_a_kill)
 
 	if (get_nprocs() < 2)
 		SKIP(return, "the kill would come too late on one processor");
-	call.count = 256 * MIB / self->info.max_rent;
+	call.count = 256 * MIB / large_block(&self->info);
 	ASSERT_EQ(0, limit_write(256 * MIB));
 	ASSERT_TRUE(pin(0, 0));
 	pid = spawn(call_many, &call);

@@ -23,6 +23,9 @@
 
 #define POOL_DEVICE	"/dev/bufpool"
 
+/* Bytes in a page, which is the smallest block. */
+#define PAGE		((__u64)sysconf(_SC_PAGESIZE))
+
 static inline int pool_ioctl(int fd, unsigned long cmd, void *arg)
 {
 	int ret = ioctl(fd, cmd, arg);
@@ -42,6 +45,25 @@ static inline int pool_info(int fd, struct bufpool_info *info)
 	memset(info, 0, sizeof(*info));
 	info->size = sizeof(*info);
 	return pool_ioctl(fd, BUFPOOL_IOC_INFO, info);
+}
+
+/* The largest block that has at most so many bytes. */
+static inline __u64 largest_within(const struct bufpool_info *info, __u64 most)
+{
+	__u64 size = info->max_rent;
+
+	while (size > most)
+		size /= 2;
+	return size;
+}
+
+/*
+ * The largest block of which a test may have several; the largest of all is as large as
+ * a small system's memory where pages are large.
+ */
+static inline __u64 large_block(const struct bufpool_info *info)
+{
+	return largest_within(info, 32 << 20);
 }
 
 static inline int pool_stats(int fd, struct bufpool_stats *stats)

@@ -26,7 +26,7 @@ static int churn(void *arg)
 		if (held[i].length)
 			CHECK(!give(fd, held[i].handle));
 		held[i].length = 0;
-		ret = rent(fd, 4096ULL << next_random(&seed) % 6, &held[i]);
+		ret = rent(fd, PAGE << next_random(&seed) % 6, &held[i]);
 		CHECK(!ret || ret == -EAGAIN);
 		/* a refusal delays the large one by nothing */
 		if (ret)
@@ -48,7 +48,7 @@ FIXTURE(large)
 	unsigned int small;		/* when it began to wait */
 };
 
-/* The pool is as large as the largest block is. */
+/* The pool is as large as the largest block, or as 1024 pages. */
 FIXTURE_VARIANT(large)
 {
 	unsigned int share;		/* that is divided by this */
@@ -61,21 +61,23 @@ FIXTURE_VARIANT_ADD(large, all_there_is) { .share = 1 };
 FIXTURE_SETUP(large)
 {
 	struct bufpool_info info;
+	__u64 all;
 	int i;
 
 	self->fd = pool_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, pool_info(self->fd, &info));
 	ASSERT_LE(MIB, info.max_rent);
-	ASSERT_EQ(0, limit_write(info.max_rent));
-	self->size = info.max_rent / variant->share;
+	all = largest_within(&info, 1024 * PAGE);
+	ASSERT_EQ(0, limit_write(all));
+	self->size = all / variant->share;
 	self->line = shared_alloc(sizeof(*self->line));
 	ASSERT_NE(NULL, self->line);
 	self->blocks = calloc(MOST, sizeof(*self->blocks));
 	ASSERT_NE(NULL, self->blocks);
 	/* Take all, so that the churners find nothing yet. */
-	self->count = drain(self->fd, 16 * KIB, self->blocks, MOST);
-	ASSERT_EQ(info.max_rent / (16 * KIB), (__u64)self->count);
+	self->count = drain(self->fd, 4 * PAGE, self->blocks, MOST);
+	ASSERT_EQ(all / (4 * PAGE), (__u64)self->count);
 	for (i = 0; i < CHURNERS; i++)
 		self->churners[i] = spawn(churn, self->line);
 }

@@ -7,11 +7,10 @@
 
 #include <sys/resource.h>
 
-#define PAGE		4096
 #define IN_PIPE		256			/* pages that a pipe can hold */
 #define PIPES		256			/* of both kinds together */
 #define LEAVE		(448 * MIB)		/* of the memory, to begin with */
-#define RESERVE		(96 * MIB)		/* of that, free all the time */
+#define RESERVE		(96 * MIB)		/* of that, free to be had all the time */
 
 /* Pages of two kinds in turn, so that ending one leaves single pages. */
 struct pages {
@@ -32,13 +31,14 @@ FIXTURE(fragments)
 	int fd;
 	struct pages *pages;
 	struct bufpool_info info;
-	__u64 hugepages;
+	struct aside aside;
 	__u64 free_before;
 };
 
+/* What is set aside for devices is free, but neither for pipes nor for blocks. */
 static __u64 free_bytes(void)
 {
-	return memory_number("MemFree") * KIB;
+	return (memory_number("MemFree") - memory_number("CmaFree")) * KIB;
 }
 
 static bool open_pipe(int ends[2])
@@ -49,24 +49,35 @@ static bool open_pipe(int ends[2])
 
 static bool fill_pipes(struct pages *pages, int stay, int go)
 {
-	static char page[PAGE] = { 1 };
+	char *page = calloc(1, PAGE);
 	int i;
 
+	if (!page)
+		return false;
+	page[0] = 1;
 	for (i = 0; i < IN_PIPE; i++) {
-		if (write(stay, page, PAGE) != PAGE ||
-		    write(go, page, PAGE) != PAGE)
-			return false;
+		if (write(stay, page, PAGE) != (ssize_t)PAGE ||
+		    write(go, page, PAGE) != (ssize_t)PAGE)
+			break;
 		pages->bytes += PAGE;
 	}
-	return true;
+	free(page);
+	return i == IN_PIPE;
+}
+
+/* What the system keeps back for itself. */
+static __u64 kept_back(void)
+{
+	return vm_number("min_free_kbytes") * KIB;
 }
 
 /* Pages in pipes cannot be moved, and are taken one by one. */
 static bool take_pages(struct pages *pages)
 {
+	__u64 least = kept_back() + RESERVE;
 	int *nr = &pages->pipes;
 
-	while (free_bytes() > RESERVE && *nr < PIPES / 2) {
+	while (free_bytes() > least && *nr < PIPES / 2) {
 		if (!open_pipe(pages->stay[*nr]) || !open_pipe(pages->go[*nr]) ||
 		    !fill_pipes(pages, pages->stay[*nr][1], pages->go[*nr][1]))
 			return false;
@@ -89,7 +100,6 @@ static void give_every_other(struct pages *pages)
 FIXTURE_SETUP(fragments)
 {
 	struct rlimit many = { 2048, 2048 };
-	__u64 available, huge;
 
 	self->fd = pool_open();
 	ASSERT_LE(0, self->fd);
@@ -98,11 +108,7 @@ FIXTURE_SETUP(fragments)
 	write_text("/proc/sys/fs/pipe-user-pages-soft", "0");
 	self->pages = calloc(1, sizeof(*self->pages));
 	ASSERT_NE(NULL, self->pages);
-	self->hugepages = memory_number("HugePages_Total");
-	huge = memory_number("Hugepagesize") * KIB;
-	available = memory_number("MemAvailable") * KIB;
-	if (huge && available > LEAVE)
-		set_nr_hugepages(self->hugepages + (available - LEAVE) / huge);
+	self->aside = set_memory_aside(LEAVE / KIB);
 	EXPECT_TRUE(take_pages(self->pages));
 	self->free_before = free_bytes();
 	give_every_other(self->pages);
@@ -112,21 +118,8 @@ FIXTURE_TEARDOWN(fragments)
 {
 	close(self->fd);
 	write_text("/sys/class/misc/bufpool/trim", "1");
-	set_nr_hugepages(self->hugepages);
+	put_memory_back(&self->aside);
 	parameters_restore();
-}
-
-/* What the system keeps back for itself. */
-static __u64 kept_back(void)
-{
-	FILE *file = fopen("/proc/sys/vm/min_free_kbytes", "re");
-	unsigned long long kib = 0;
-
-	if (!file || fscanf(file, "%llu", &kib) != 1)
-		kib = 0;
-	if (file)
-		fclose(file);
-	return kib * KIB;
 }
 
 /* What can be had of the memory in one piece, and half of the single pages. */

@@ -60,9 +60,10 @@ static bool burst(int fd, struct bufpool_block *blocks, int count, __u32 flags)
 }
 
 /* As a burst, but no block is written to. */
-static bool rent_and_give_up(int fd, struct bufpool_block *blocks, int count)
+static bool rent_and_give_up(int fd, struct bufpool_block *blocks, int count,
+			     __u64 size)
 {
-	if (drain(fd, BLOCK, blocks, count) != count)
+	if (drain(fd, size, blocks, count) != count)
 		return false;
 	while (count--)
 		if (give_up(fd, blocks[count].handle))
@@ -248,14 +249,16 @@ TEST_F(giveback, floor_can_be_changed)
 /* What goes, goes to the page allocator. */
 TEST_F(giveback, free_memory_rises)
 {
-	const int count = 320;
+	/* Slabs of eight pages and less would be kept for each processor. */
+	const __u64 size = 16 * PAGE;
+	const int count = 20 * MIB / size;
 	__u64 before, held, after;
 
 	ASSERT_EQ(0, parameter_write("floor", 0));
-	ASSERT_EQ(0, limit_write((count + 64) * BLOCK));
+	ASSERT_EQ(0, limit_write(24 * MIB));
 	ASSERT_EQ(0, write_text("/proc/sys/vm/drop_caches", "3"));
 	before = memory_number("MemFree");
-	ASSERT_TRUE(rent_and_give_up(self->fd, self->blocks, count));
+	ASSERT_TRUE(rent_and_give_up(self->fd, self->blocks, count, size));
 	held = memory_number("MemFree");
 	ASSERT_EQ(0, parameter_write("trim_ms", PERIOD_MS));
 	EXPECT_TRUE(pinned_falls_to(self->fd, 0));
@@ -494,9 +497,10 @@ TEST_F(giveback, under_pressure)
 	struct pressure *pressure = shared_alloc(sizeof(*pressure));
 	struct bufpool_rent kept[KEPT];
 	unsigned char *at[KEPT], *oldest;
-	__u64 pfn[KEPT] = { 0 }, huge, kills;
+	__u64 pfn[KEPT] = { 0 }, kills;
 	int other = pool_open(), probe, i, ret;
 	struct bufpool_stats before, after;
+	struct aside aside;
 
 	ASSERT_NE(NULL, pressure);
 	ASSERT_LE(0, other);
@@ -514,7 +518,7 @@ TEST_F(giveback, under_pressure)
 		if (probe >= 0)
 			pfn[i] = pfn_of(probe, at[i]);
 	}
-	huge = set_memory_aside();
+	aside = set_memory_aside(LEFT_KIB);
 	ASSERT_TRUE(burst(other, self->blocks, WARM, 0));
 	oldest = map_at(other, self->blocks[0].offset, BLOCK);
 	ASSERT_NE(MAP_FAILED, oldest);
@@ -536,7 +540,7 @@ TEST_F(giveback, under_pressure)
 	       before.pinned / KIB, after.pinned / KIB);
 	TH_LOG("KiB free when the first warm one went: %llu",
 	       pressure->free / KIB);
-	set_nr_hugepages(huge);
+	put_memory_back(&aside);
 	EXPECT_EQ(0, ret);
 	EXPECT_EQ(kills, number_in("/proc/vmstat", "oom_kill"));
 	EXPECT_GE(pressure->want, after.pinned);

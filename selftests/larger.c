@@ -5,8 +5,6 @@
  */
 #include "bufpool_test.h"
 
-#define LIMIT	(1 * MIB)
-#define BLOCK	(64 * KIB)
 #define ALL	16		/* blocks within the limit */
 
 /*
@@ -20,23 +18,51 @@ FIXTURE(larger)
 	struct bufpool_block blocks[ALL];
 	struct bufpool_rent rent;
 	struct bufpool_stats before;
-	__u64 slab_size;
+	__u64 block;		/* bytes in one, which are half a slab */
+	__u64 min_size;
 };
+
+FIXTURE_VARIANT(larger)
+{
+	unsigned int smaller;	/* by so many sizes than the free block */
+	unsigned int more;	/* and so many bytes larger than that */
+	bool is_given;
+};
+
+FIXTURE_VARIANT_ADD(larger, same) { .smaller = 0, .is_given = true };
+FIXTURE_VARIANT_ADD(larger, one) { .smaller = 1, .is_given = true };
+FIXTURE_VARIANT_ADD(larger, more_than_one) {
+	.smaller = 2,
+	.more = 1,
+	.is_given = true,
+};
+
+FIXTURE_VARIANT_ADD(larger, two) { .smaller = 2, .is_given = true };
+FIXTURE_VARIANT_ADD(larger, more_than_two) {
+	.smaller = 3,
+	.more = 1,
+	.is_given = true,
+};
+
+FIXTURE_VARIANT_ADD(larger, three) { .smaller = 3 };
+FIXTURE_VARIANT_ADD(larger, four) { .smaller = 4 };
+FIXTURE_VARIANT_ADD(larger, smaller) { .more = 1 };
 
 FIXTURE_SETUP(larger)
 {
 	struct bufpool_info info;
 
-	ASSERT_EQ(0, limit_write(LIMIT));
 	self->owner = pool_open();
 	ASSERT_LE(0, self->owner);
 	self->fd = pool_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, pool_info(self->fd, &info));
-	self->slab_size = info.slab_size;
-	if (info.slab_size != 2 * BLOCK)
-		SKIP(return, "this is made for slabs of 128 KiB");
-	ASSERT_EQ(ALL, rent_many(self->owner, BLOCK, ALL, self->blocks));
+	self->block = info.slab_size / 2;
+	self->min_size = (self->block >> variant->smaller) + variant->more;
+	if (!variant->is_given && self->min_size < PAGE)
+		SKIP(return, "no block is so much smaller than a slab");
+	ASSERT_EQ(0, limit_write(ALL * self->block));
+	ASSERT_EQ(ALL, rent_many(self->owner, self->block, ALL, self->blocks));
 	ASSERT_EQ(0, give_up(self->owner, self->blocks[0].handle));
 	ASSERT_EQ(0, pool_stats(self->fd, &self->before));
 }
@@ -48,56 +74,33 @@ FIXTURE_TEARDOWN(larger)
 	parameters_restore();
 }
 
-FIXTURE_VARIANT(larger)
-{
-	__u64 min_size;
-	bool is_given;
-};
-
-FIXTURE_VARIANT_ADD(larger, same) { .min_size = BLOCK, .is_given = true };
-FIXTURE_VARIANT_ADD(larger, one) { .min_size = BLOCK / 2, .is_given = true };
-FIXTURE_VARIANT_ADD(larger, more_than_one) {
-	.min_size = BLOCK / 4 + 1,
-	.is_given = true,
-};
-
-FIXTURE_VARIANT_ADD(larger, two) { .min_size = BLOCK / 4, .is_given = true };
-FIXTURE_VARIANT_ADD(larger, more_than_two) {
-	.min_size = BLOCK / 8 + 1,
-	.is_given = true,
-};
-
-FIXTURE_VARIANT_ADD(larger, three) { .min_size = BLOCK / 8 };
-FIXTURE_VARIANT_ADD(larger, four) { .min_size = BLOCK / 16 };
-FIXTURE_VARIANT_ADD(larger, smaller) { .min_size = BLOCK + 1 };
-
 /* What is charged is what was got, and it is usable to its end. */
 TEST_F(larger, is_given)
 {
 	struct bufpool_stats after;
 	char *at;
 
-	at = rent_mapped(self->fd, variant->min_size, &self->rent);
+	at = rent_mapped(self->fd, self->min_size, &self->rent);
 	if (!variant->is_given) {
 		EXPECT_EQ(NULL, at);
-		EXPECT_EQ(-EAGAIN, rent(self->fd, variant->min_size,
+		EXPECT_EQ(-EAGAIN, rent(self->fd, self->min_size,
 					&self->rent));
 		EXPECT_TRUE(unchanged(self->fd, &self->before));
 		return;
 	}
 	ASSERT_NE(NULL, at);
-	EXPECT_EQ(BLOCK, self->rent.length);
+	EXPECT_EQ(self->block, self->rent.length);
 	EXPECT_EQ(self->blocks[0].offset, self->rent.offset);
-	EXPECT_TRUE(filled(at, 0, BLOCK));
-	memset(at, 0x5a, BLOCK);
+	EXPECT_TRUE(filled(at, 0, self->block));
+	memset(at, 0x5a, self->block);
 	ASSERT_EQ(0, pool_stats(self->fd, &after));
 	EXPECT_EQ(1, after.client_blocks);
-	EXPECT_EQ(BLOCK, after.client_bytes);
-	EXPECT_EQ(BLOCK, after.in_use - self->before.in_use);
-	EXPECT_EQ(BLOCK, after.user_held - self->before.user_held);
+	EXPECT_EQ(self->block, after.client_bytes);
+	EXPECT_EQ(self->block, after.in_use - self->before.in_use);
+	EXPECT_EQ(self->block, after.user_held - self->before.user_held);
 	EXPECT_EQ(self->before.slabs_created, after.slabs_created);
-	EXPECT_EQ(-EAGAIN, rent(self->fd, variant->min_size, &self->rent));
-	munmap(at, BLOCK);
+	EXPECT_EQ(-EAGAIN, rent(self->fd, self->min_size, &self->rent));
+	munmap(at, self->block);
 }
 
 TEST_F(larger, goes_back_where_it_belongs)
@@ -107,14 +110,14 @@ TEST_F(larger, goes_back_where_it_belongs)
 
 	if (!variant->is_given)
 		return;
-	ASSERT_EQ(0, rent(self->fd, variant->min_size, &self->rent));
+	ASSERT_EQ(0, rent(self->fd, self->min_size, &self->rent));
 	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
 	ASSERT_EQ(0, pool_stats(self->fd, &after));
 	EXPECT_EQ(self->before.in_use, after.in_use);
 	EXPECT_EQ(self->before.user_held, after.user_held);
 	EXPECT_EQ(self->before.pinned, after.pinned);
 	EXPECT_EQ(0, after.client_bytes);
-	EXPECT_EQ(0, rent(self->owner, BLOCK, &again));
+	EXPECT_EQ(0, rent(self->owner, self->block, &again));
 	EXPECT_EQ(self->blocks[0].offset, again.offset);
 }
 
@@ -125,12 +128,12 @@ TEST_F(larger, stays_warm_as_a_large_one)
 
 	if (!variant->is_given)
 		return;
-	ASSERT_EQ(0, rent(self->fd, variant->min_size, &self->rent));
+	ASSERT_EQ(0, rent(self->fd, self->min_size, &self->rent));
 	ASSERT_EQ(0, give(self->fd, self->rent.handle));
 	ASSERT_EQ(0, pool_stats(self->fd, &after));
 	EXPECT_EQ(1, after.client_warm_blocks);
-	EXPECT_EQ(BLOCK, after.client_warm_bytes);
-	EXPECT_EQ(0, rent(self->fd, BLOCK, &self->rent));
+	EXPECT_EQ(self->block, after.client_warm_bytes);
+	EXPECT_EQ(0, rent(self->fd, self->block, &self->rent));
 	ASSERT_EQ(0, pool_stats(self->fd, &after));
 	EXPECT_EQ(1, after.client_warm_rents);
 }
@@ -140,25 +143,30 @@ TEST_F(larger, not_over_the_ceiling)
 {
 	struct bufpool_stats after;
 
-	if (!variant->is_given || variant->min_size == BLOCK)
+	if (!variant->is_given || self->min_size == self->block)
 		return;
-	ASSERT_EQ(0, set_ceiling(self->fd, BLOCK - 4096));
-	EXPECT_EQ(-EAGAIN, rent(self->fd, variant->min_size, &self->rent));
+	ASSERT_EQ(0, set_ceiling(self->fd, self->block - PAGE));
+	EXPECT_EQ(-EAGAIN, rent(self->fd, self->min_size, &self->rent));
 	ASSERT_EQ(0, pool_stats(self->fd, &after));
 	EXPECT_EQ(self->before.in_use, after.in_use);
 	EXPECT_EQ(self->before.user_held, after.user_held);
 	EXPECT_EQ(0, after.client_bytes);
 	/* Nothing of it was charged either. */
-	ASSERT_EQ(0, set_ceiling(self->fd, BLOCK));
-	EXPECT_EQ(0, rent(self->fd, variant->min_size, &self->rent));
-	EXPECT_EQ(BLOCK, self->rent.length);
+	ASSERT_EQ(0, set_ceiling(self->fd, self->block));
+	EXPECT_EQ(0, rent(self->fd, self->min_size, &self->rent));
+	EXPECT_EQ(self->block, self->rent.length);
 	EXPECT_EQ(-EDQUOT, rent(self->fd, 1, &self->rent));
 }
 
 /* A quota is no other. */
+struct bound {
+	__u64 min_size;
+	__u64 quota;
+};
+
 static int rent_as_a_user(void *arg)
 {
-	const __u64 *min_size = arg;
+	const struct bound *bound = arg;
 	struct bufpool_stats stats;
 	struct bufpool_rent rented;
 	int fd;
@@ -166,21 +174,24 @@ static int rent_as_a_user(void *arg)
 	CHECK(become(4711, ONLY_OPEN));
 	fd = pool_open();
 	CHECK(fd >= 0);
-	CHECK(rent(fd, *min_size, &rented) == -EAGAIN);
+	CHECK(rent(fd, bound->min_size, &rented) == -EAGAIN);
 	CHECK(!pool_stats(fd, &stats));
-	CHECK(stats.user_quota == BLOCK - 4096);
+	CHECK(stats.user_quota == bound->quota);
 	CHECK(!stats.user_held);
 	return 0;
 }
 
 TEST_F(larger, not_over_the_quota)
 {
-	__u64 min_size = variant->min_size;
+	struct bound bound = {
+		.min_size = self->min_size,
+		.quota = self->block - PAGE,
+	};
 
-	if (!variant->is_given || variant->min_size == BLOCK)
+	if (!variant->is_given || self->min_size == self->block)
 		return;
-	ASSERT_EQ(0, parameter_write("quota", BLOCK - 4096));
-	EXPECT_EQ(0, in_child(rent_as_a_user, &min_size));
+	ASSERT_EQ(0, parameter_write("quota", bound.quota));
+	EXPECT_EQ(0, in_child(rent_as_a_user, &bound));
 	EXPECT_TRUE(in_use_becomes(self->fd, self->before.in_use));
 }
 
@@ -191,16 +202,16 @@ TEST_F(larger, among_many)
 
 	if (!variant->is_given)
 		return;
-	EXPECT_EQ(1, rent_many(self->fd, variant->min_size, 4, blocks));
-	EXPECT_EQ(BLOCK, blocks[0].length);
+	EXPECT_EQ(1, rent_many(self->fd, self->min_size, 4, blocks));
+	EXPECT_EQ(self->block, blocks[0].length);
 }
 
 /* Larger ones are the last resort but one: while there is room, none is taken. */
 TEST_F(larger, not_while_the_pool_may_grow)
 {
-	ASSERT_EQ(0, limit_write(LIMIT + self->slab_size));
-	ASSERT_EQ(0, rent(self->fd, BLOCK / 2, &self->rent));
-	EXPECT_EQ(BLOCK / 2, self->rent.length);
+	ASSERT_EQ(0, limit_write((ALL + 2) * self->block));
+	ASSERT_EQ(0, rent(self->fd, self->block / 2, &self->rent));
+	EXPECT_EQ(self->block / 2, self->rent.length);
 }
 
 TEST_HARNESS_MAIN

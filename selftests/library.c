@@ -65,7 +65,7 @@ TEST_F(library, close_leaves_nothing_behind)
 		pool = bufpool_open(NULL, 0);
 		ASSERT_NE(NULL, pool);
 		ASSERT_NE(NULL, bufpool_rent(pool, 1, 0));
-		ASSERT_NE(NULL, bufpool_rent(pool, self->info.max_rent, 0));
+		ASSERT_NE(NULL, bufpool_rent(pool, large_block(&self->info), 0));
 		ASSERT_EQ(0, bufpool_close(pool));
 		/* The first few find the heap's final shape. */
 		if (i != 4)
@@ -124,7 +124,7 @@ TEST_F(library, rent_refusals)
 
 	EXPECT_EQ(-EINVAL, rent_error(pool, 0, 0));
 	EXPECT_EQ(-EMSGSIZE, rent_error(pool, SIZE_MAX, 0));
-	EXPECT_EQ(-EMSGSIZE, rent_error(pool, self->info.max_rent + 1, 0));
+	EXPECT_EQ(-EMSGSIZE, rent_error(pool, large_block(&self->info) + 1, 0));
 	EXPECT_EQ(-EINVAL, rent_error(pool, 1, BAD_FLAG));
 	EXPECT_EQ(-EINVAL, timed_error(pool, 0, 0, 1));
 	EXPECT_EQ(-EMSGSIZE, timed_error(pool, SIZE_MAX, 0, 1));
@@ -155,7 +155,7 @@ TEST_F(library, blocks_are_large_enough_aligned_and_zero)
 	size_t size, block_size;
 	char *block;
 
-	for (size = self->info.page_size; size <= self->info.max_rent; size *= 2) {
+	for (size = self->info.page_size; size <= large_block(&self->info); size *= 2) {
 		block = bufpool_rent(self->pool, size, BUFPOOL_RENT_ZERO);
 		ASSERT_NE(NULL, block);
 		block_size = bufpool_block_size(self->pool, block);
@@ -238,7 +238,7 @@ TEST_F(library, foreign_pointer_is_refused)
 {
 	size_t page = self->info.page_size;
 	char *block = bufpool_rent(self->pool, 4 * page, 0);
-	char *last = bufpool_rent(self->pool, self->info.max_rent, 0);
+	char *last = bufpool_rent(self->pool, large_block(&self->info), 0);
 	struct bufpool_stats stats;
 	int local;
 
@@ -259,7 +259,7 @@ TEST_F(library, foreign_pointer_is_refused)
 	/* In the window, and never rented by this pool. */
 	EXPECT_EQ(-ENOENT, block_error(self->pool, block + 4000 * page));
 	EXPECT_EQ(-ENOENT, block_error(self->pool,
-				       last + 16 * self->info.max_rent));
+				       last + 16 * large_block(&self->info)));
 
 	EXPECT_TRUE(untouched(self->pool, &stats));
 	EXPECT_TRUE(filled(block, 0x5a, 4 * page));

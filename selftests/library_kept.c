@@ -54,13 +54,13 @@ TEST_F(library, a_pair_makes_no_call)
 
 TEST_F(library, kept_block_is_zeroed_on_demand)
 {
-	char *block = bufpool_rent(self->pool, 5000, 0);
+	char *block = bufpool_rent(self->pool, PAGE + 1, 0);
 
 	ASSERT_NE(NULL, block);
-	memset(block, 1, 8192);
+	memset(block, 1, 2 * PAGE);
 	ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
-	ASSERT_EQ(block, bufpool_rent(self->pool, 5000, BUFPOOL_RENT_ZERO));
-	EXPECT_TRUE(filled(block, 0, 8192));
+	ASSERT_EQ(block, bufpool_rent(self->pool, PAGE + 1, BUFPOOL_RENT_ZERO));
+	EXPECT_TRUE(filled(block, 0, 2 * PAGE));
 }
 
 TEST_F(library, oversize_block_is_not_kept)
@@ -91,7 +91,7 @@ TEST_F(library, kept_blocks_are_bounded)
 
 TEST_F(library, trim_keeps_smaller_blocks)
 {
-	void *small = bufpool_rent(self->pool, 4096, 0);
+	void *small = bufpool_rent(self->pool, 1, 0);
 	int kept = rented_of(self->pool);
 	void *large = bufpool_rent(self->pool, MIB, 0);
 
@@ -116,7 +116,7 @@ TEST_F(library, block_never_handed_out_is_enoent)
 	int i;
 
 	for (i = 0; i < 4; i++) {
-		blocks[i] = bufpool_rent(self->pool, 4096, 0);
+		blocks[i] = bufpool_rent(self->pool, 1, 0);
 		ASSERT_NE(NULL, blocks[i]);
 	}
 	ASSERT_LT(4, rented_of(self->pool));
@@ -124,16 +124,16 @@ TEST_F(library, block_never_handed_out_is_enoent)
 	for (i = 0; i < 3; i++)
 		if (blocks[i] > next)
 			next = blocks[i];
-	EXPECT_EQ(-ENOENT, bufpool_return(self->pool, next + 4096, 0));
+	EXPECT_EQ(-ENOENT, bufpool_return(self->pool, next + PAGE, 0));
 	EXPECT_EQ(0, bufpool_trim(self->pool, 0, NULL));
-	EXPECT_EQ(-ENOENT, bufpool_return(self->pool, next + 4096, 0));
+	EXPECT_EQ(-ENOENT, bufpool_return(self->pool, next + PAGE, 0));
 }
 
 /* Of two that were returned, one comes again with the other. */
 TEST_F(library, block_handed_out_once_stays_estale)
 {
-	void *a = bufpool_rent(self->pool, 4096, 0);
-	void *b = bufpool_rent(self->pool, 4096, 0);
+	void *a = bufpool_rent(self->pool, 1, 0);
+	void *b = bufpool_rent(self->pool, 1, 0);
 	void *again;
 
 	ASSERT_NE(NULL, a);
@@ -141,7 +141,7 @@ TEST_F(library, block_handed_out_once_stays_estale)
 	ASSERT_EQ(0, bufpool_return(self->pool, a, 0));
 	ASSERT_EQ(0, bufpool_return(self->pool, b, 0));
 	ASSERT_EQ(0, bufpool_trim(self->pool, 0, NULL));
-	again = bufpool_rent(self->pool, 4096, 0);
+	again = bufpool_rent(self->pool, 1, 0);
 	ASSERT_NE(NULL, again);
 	if (again != a)
 		EXPECT_EQ(-ESTALE, bufpool_return(self->pool, a, 0));
@@ -152,7 +152,7 @@ TEST_F(library, block_handed_out_once_stays_estale)
 /* What is on its way between threads is not counted, either. */
 TEST_F(library, trim_counts_only_large_blocks)
 {
-	void *block = bufpool_rent(self->pool, 4096, 0);
+	void *block = bufpool_rent(self->pool, 1, 0);
 	__u64 trimmed = 1;
 
 	ASSERT_NE(NULL, block);
@@ -181,9 +181,9 @@ static __u64 offset_of(struct bufpool *pool, const void *block)
 /* Kept, on its way, or never handed out: it is the pool's to rent. */
 TEST_F(library, kept_block_is_not_adopted)
 {
-	char *kept = bufpool_rent(self->pool, 4096, 0);
-	char *sent = bufpool_rent(self->pool, 4096, 0);
-	char *last = bufpool_rent(self->pool, 4096, 0);
+	char *kept = bufpool_rent(self->pool, 1, 0);
+	char *sent = bufpool_rent(self->pool, 1, 0);
+	char *last = bufpool_rent(self->pool, 1, 0);
 	__u64 kept_handle = handle_of(self->pool, kept);
 	__u64 sent_handle = handle_of(self->pool, sent);
 	__u64 kept_offset = offset_of(self->pool, kept);
@@ -259,7 +259,7 @@ TEST_F(library, blocks_flow_back_to_the_renter)
 
 	ASSERT_EQ(0, pthread_create(&thread, NULL, return_what_comes, &flow));
 	for (i = 0; i < FLOW; i++) {
-		block = bufpool_rent(self->pool, 4096, 0);
+		block = bufpool_rent(self->pool, 1, 0);
 		ASSERT_NE(NULL, block);
 		while (__atomic_load_n(&flow.ring[i % 64], __ATOMIC_ACQUIRE))
 			sched_yield();
@@ -334,7 +334,7 @@ TEST_F(strict, a_use_after_return_faults)
 	void *block;
 	size_t size;
 
-	for (size = 4096; size <= MIB; size *= 4) {
+	for (size = PAGE; size <= MIB; size *= 4) {
 		block = bufpool_rent(self->pool, size, 0);
 		ASSERT_NE(NULL, block);
 		memset(block, 1, size);

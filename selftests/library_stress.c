@@ -362,6 +362,7 @@ FIXTURE_VARIANT_ADD(stress, too_little) { .prepare = small_limit };
 FIXTURE_SETUP(stress)
 {
 	struct bufpool_info info;
+	__u64 largest;
 	unsigned int i;
 
 	ASSERT_EQ(0, variant->prepare());
@@ -369,7 +370,10 @@ FIXTURE_SETUP(stress)
 	ASSERT_NE(NULL, self->stress.pool);
 	ASSERT_EQ(0, info_of(self->stress.pool, &info));
 	self->stress.page = info.page_size;
-	self->stress.nr_classes = info.nr_classes;
+	largest = large_block(&info);
+	if (largest > info.limit)
+		largest = largest_within(&info, info.limit);
+	self->stress.nr_classes = __builtin_ctzll(largest / info.page_size) + 1;
 	self->stress.seed = random_seed();
 	for (i = 0; i < WORKERS; i++) {
 		pthread_mutex_init(&self->stress.lanes[i].lock, NULL);

@@ -261,7 +261,7 @@ static inline int small_limit(void)
 	       limit_write(SMALL_LIMIT);
 }
 
-/* The pool holds all that the limit allows, in the largest blocks. */
+/* The pool holds all that the limit allows, in a few large blocks. */
 FIXTURE(exhausted)
 {
 	struct bufpool *pool;
@@ -278,7 +278,7 @@ FIXTURE_SETUP(exhausted)
 	self->pool = bufpool_open(NULL, 0);
 	ASSERT_NE(NULL, self->pool);
 	ASSERT_EQ(0, info_of(self->pool, &info));
-	self->size = info.max_rent;
+	self->size = largest_within(&info, SMALL_LIMIT / 4);
 	while ((block = bufpool_rent(self->pool, self->size,
 				     BUFPOOL_RENT_NONBLOCK)))
 		self->block = block;

@@ -355,7 +355,7 @@ TEST_F(library, a_pool_may_take_the_place_of_another)
 	void *page, *result;
 
 	ASSERT_NE(NULL, race.pool);
-	page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	page = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, page);
 	status = race.pool->provider.status;
 	race.pool->provider.status = page;
@@ -365,7 +365,7 @@ TEST_F(library, a_pool_may_take_the_place_of_another)
 	race.pool->provider.status = status;
 	fill_free_list(sizeof(*race.pool));
 	ASSERT_EQ(0, bufpool_close(race.pool));
-	ASSERT_EQ(0, munmap(page, 4096));
+	ASSERT_EQ(0, munmap(page, PAGE));
 
 	race.pool = open_at(race.pool);
 	ASSERT_NE(NULL, race.pool);

@@ -5,7 +5,7 @@
  */
 #include "bufpool_test.h"
 
-#define BLOCK	(16 * KIB)
+#define BLOCK	(4 * PAGE)
 
 enum step { UNMAP, RETURN, CLOSE, NR_STEPS };
 

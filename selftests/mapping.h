@@ -7,7 +7,7 @@
 
 #include "bufpool_test.h"
 
-#define BLOCK	(64 * KIB)
+#define BLOCK	(16 * PAGE)
 
 FIXTURE(mapping)
 {

@@ -8,6 +8,7 @@
 
 ko=${BUFPOOL_KO:-./bufpool.ko}
 parameters=/sys/module/bufpool/parameters
+page=$(awk '/^KernelPageSize:/ { print $2 * 1024; exit }' /proc/self/smaps)
 count=0
 failed=0
 
@@ -173,7 +174,7 @@ reads_suffixes() {
 		letter=${letter%=*}
 		upper=$(echo "$letter" | tr kmgtp KMGTP)
 		for suffix in "$letter" "$upper" "${upper}iB" "${letter}ib" "${upper}IB"; do
-			reads_as "5$suffix" $((5 << shift)) || return
+			reads_as "100$suffix" $((100 << shift)) || return
 		done
 	done
 	reads_as 7E $((7 << 60)) && reads_as 65536 65536 || return
@@ -200,7 +201,7 @@ names_refused_values() {
 		'rubbish\n=quota=rubbish is not accepted: give a whole number of bytes' \
 		'rub\nbish\n=quota=rub\nbish is not accepted: give a whole number of bytes' \
 		'99E\n=quota=99E is not accepted: give at most 18446744073709551615' \
-		'4095\n=quota=4095 is not accepted: give 4096 to '; do
+		"$((page - 1))\\n=quota=$((page - 1)) is not accepted: give $page to "; do
 		said_of "${pair%%=*}" || return
 		case $said in
 		"${pair#*=}"*) continue ;;
@@ -237,7 +238,7 @@ stays_while() {
 }
 
 leaves_nothing() {
-	load && ./renter rent 1 4097 65536 1048576 && unload || return
+	load && ./renter rent 1 $((page + 1)) 65536 1048576 && unload || return
 	[ ! -e /dev/bufpool ] || return
 	[ ! -e "$parameters" ] || return
 	! grep bufpool /proc/slabinfo
@@ -297,7 +298,7 @@ if is_loaded; then
 	rmmod bufpool 2>/dev/null || skip_all "the module is in use"
 fi
 
-bad="quota=0 quota=4095 quota=rubbish floor=17179869183G floor=-1
+bad="quota=0 quota=$((page - 1)) quota=rubbish floor=17179869183G floor=-1
 	warm_blocks=65536 warm_blocks=1K warm_bytes=17179869183G trim_ms=9
 	trim_ms=3600001 trim_ms=10s"
 for value in 0 3000 2048 rubbish 4MM 1G 99999999999G; do
@@ -328,12 +329,12 @@ test_case "budgets with other suffixes" accepts "quota=10T floor=64k warm_bytes=
 	"quota=10995116277760 floor=65536 warm_bytes=1048576 limit=4194304" 1 65536 1048576
 test_case "suffixes" reads_suffixes
 test_case "a refused value is named in one line" names_refused_values
-test_case "small slabs" accepts "slab_size=32K" "slab_size=32768" 1 65536 1048576
+test_case "small slabs" accepts "slab_size=$((8 * page / 1024))K" "slab_size=$((8 * page))" 1 65536 1048576
 test_case "large slabs" accepts "slab_size=1M" "slab_size=1048576" 1 65536 1048576
 test_case "little is pooled" accepts "max_pooled=64K" "max_pooled=65536" 1 65536 65537 1048576
 test_case "a low limit" accepts "limit=4M" "limit=4194304" 1 65536 1048576
-test_case "everything at once" accepts "limit=2M slab_size=64K max_pooled=4K" \
-	"limit=2097152 slab_size=65536 max_pooled=4096" 1 4096 4097 1048576
+test_case "everything at once" accepts "limit=2M slab_size=$((16 * page / 1024))K max_pooled=$((page / 1024))K" \
+	"limit=2097152 slab_size=$((16 * page)) max_pooled=$page" 1 "$page" $((page + 1)) 1048576
 test_case "sizes are fixed once loaded" fixed_at_run_time
 test_case "budgets are not" free_at_run_time
 test_case "a new limit lasts until unloading" forgets_the_limit

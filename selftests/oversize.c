@@ -56,7 +56,7 @@ TEST_F(oversize, is_freed_on_return)
 	struct bufpool_rent rented;
 	__u64 size;
 
-	for (size = MAX_POOLED + 1; size <= self->info.max_rent;
+	for (size = MAX_POOLED + 1; size <= large_block(&self->info);
 	     size = 2 * rented.length) {
 		void *at;
 
@@ -99,8 +99,8 @@ TEST_F(oversize, serves_several_waiters)
 	unsigned int i;
 
 	ASSERT_NE(NULL, line);
-	ASSERT_EQ(0, limit_write(self->info.max_rent));
-	ASSERT_EQ(0, rent(self->fd, self->info.max_rent, &self->rent));
+	ASSERT_EQ(0, limit_write(large_block(&self->info)));
+	ASSERT_EQ(0, rent(self->fd, large_block(&self->info), &self->rent));
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		pids[i] = enqueue(line, i, sizes[i]);
 		ASSERT_LT(0, pids[i]);

@@ -195,7 +195,7 @@ TEST_F(owners, an_offset_is_not_a_handle)
 {
 	const __u64 inside[] = {
 		self->rent.offset, self->rent.offset + 1,
-		self->rent.offset + 4096,
+		self->rent.offset + PAGE,
 		self->rent.offset + self->rent.length - 1,
 	};
 	size_t i;

@@ -7,7 +7,7 @@
 
 #include <pthread.h>
 
-#define BLOCK		(128 * KIB)	/* all that the pool has room for */
+#define BLOCK		(32 * PAGE)	/* all that the pool has room for */
 #define SECRET		0xa5
 
 /**

@@ -128,27 +128,29 @@ FIXTURE(poller)
 FIXTURE_VARIANT(poller)
 {
 	enum waking by;
-	__u64 size;
+	unsigned int pages;	/* in each block; 0: it is a large one */
 	bool edge;
 };
 
-FIXTURE_VARIANT_ADD(poller, by_return) { WAKE_RETURN, BLOCK, false };
-FIXTURE_VARIANT_ADD(poller, by_revoke) { WAKE_REVOKE, BLOCK, false };
-FIXTURE_VARIANT_ADD(poller, by_close) { WAKE_CLOSE, BLOCK, false };
-FIXTURE_VARIANT_ADD(poller, by_limit) { WAKE_LIMIT, BLOCK, false };
-FIXTURE_VARIANT_ADD(poller, by_waiter) { WAKE_WAITER, BLOCK, false };
-FIXTURE_VARIANT_ADD(poller, by_small_return) { WAKE_RETURN, 4096, false };
-FIXTURE_VARIANT_ADD(poller, by_small_revoke) { WAKE_REVOKE, 4096, false };
-FIXTURE_VARIANT_ADD(poller, by_larger) { WAKE_REVOKE, 16384, false };
-FIXTURE_VARIANT_ADD(poller, by_larger_return) { WAKE_RETURN, 16384, false };
-FIXTURE_VARIANT_ADD(poller, edge_by_return) { WAKE_RETURN, BLOCK, true };
-FIXTURE_VARIANT_ADD(poller, edge_by_revoke) { WAKE_REVOKE, BLOCK, true };
-FIXTURE_VARIANT_ADD(poller, edge_by_close) { WAKE_CLOSE, BLOCK, true };
-FIXTURE_VARIANT_ADD(poller, edge_by_limit) { WAKE_LIMIT, BLOCK, true };
-FIXTURE_VARIANT_ADD(poller, edge_by_waiter) { WAKE_WAITER, BLOCK, true };
+FIXTURE_VARIANT_ADD(poller, by_return) { WAKE_RETURN, 0, false };
+FIXTURE_VARIANT_ADD(poller, by_revoke) { WAKE_REVOKE, 0, false };
+FIXTURE_VARIANT_ADD(poller, by_close) { WAKE_CLOSE, 0, false };
+FIXTURE_VARIANT_ADD(poller, by_limit) { WAKE_LIMIT, 0, false };
+FIXTURE_VARIANT_ADD(poller, by_waiter) { WAKE_WAITER, 0, false };
+FIXTURE_VARIANT_ADD(poller, by_small_return) { WAKE_RETURN, 1, false };
+FIXTURE_VARIANT_ADD(poller, by_small_revoke) { WAKE_REVOKE, 1, false };
+FIXTURE_VARIANT_ADD(poller, by_larger) { WAKE_REVOKE, 4, false };
+FIXTURE_VARIANT_ADD(poller, by_larger_return) { WAKE_RETURN, 4, false };
+FIXTURE_VARIANT_ADD(poller, edge_by_return) { WAKE_RETURN, 0, true };
+FIXTURE_VARIANT_ADD(poller, edge_by_revoke) { WAKE_REVOKE, 0, true };
+FIXTURE_VARIANT_ADD(poller, edge_by_close) { WAKE_CLOSE, 0, true };
+FIXTURE_VARIANT_ADD(poller, edge_by_limit) { WAKE_LIMIT, 0, true };
+FIXTURE_VARIANT_ADD(poller, edge_by_waiter) { WAKE_WAITER, 0, true };
 
 FIXTURE_SETUP(poller)
 {
+	__u64 size = variant->pages ? variant->pages * PAGE : BLOCK;
+
 	self->fd = pool_open();
 	ASSERT_LE(0, self->fd);
 	self->owner = pool_open();
@@ -158,8 +160,8 @@ FIXTURE_SETUP(poller)
 	ASSERT_NE(NULL, self->line);
 	self->blocks = calloc(MOST, sizeof(*self->blocks));
 	ASSERT_NE(NULL, self->blocks);
-	ASSERT_EQ(LIMIT / variant->size,
-		  (__u64)drain(self->owner, variant->size, self->blocks, MOST));
+	ASSERT_EQ(LIMIT / size,
+		  (__u64)drain(self->owner, size, self->blocks, MOST));
 }
 
 FIXTURE_TEARDOWN(poller)
@@ -410,10 +412,10 @@ TEST_F(polling, pollin_tells_the_truth_beside_a_waiter)
 	pid_t pid;
 
 	ASSERT_EQ(0, pool_info(self->fd, &info));
-	ASSERT_EQ(0, limit_write(info.max_rent));
+	ASSERT_EQ(0, limit_write(large_block(&info)));
 	count = drain(self->fd, SMALL, self->blocks, MOST);
 	ASSERT_LT(0, count);
-	pid = enqueue(self->line, 0, info.max_rent);
+	pid = enqueue(self->line, 0, large_block(&info));
 	ASSERT_LT(0, pid);
 	for (i = 0; i < count - 1; i++) {
 		ASSERT_EQ(0, give(self->fd, self->blocks[i].handle));

@@ -7,7 +7,7 @@
 
 #include "bufpool_test.h"
 
-#define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
+#define SYSCTL_VM	"/proc/sys/vm/"
 
 /* What is not set aside: more than any of the tests has, and little to fill */
 #define LEFT_KIB	(64 * KIB)
@@ -37,39 +37,77 @@ static inline __u64 memory_number(const char *name)
 	return number_in("/proc/meminfo", name);
 }
 
-static inline void set_nr_hugepages(__u64 count)
+/* A number of SYSCTL_VM, or 0. */
+static inline __u64 vm_number(const char *name)
 {
-	char text[32];
+	unsigned long long number = 0;
+	char path[64];
+	FILE *file;
 
-	snprintf(text, sizeof(text), "%llu", count);
-	write_text(NR_HUGEPAGES, text);
+	snprintf(path, sizeof(path), SYSCTL_VM "%s", name);
+	file = fopen(path, "re");
+	if (!file || fscanf(file, "%llu", &number) != 1)
+		number = 0;
+	if (file)
+		fclose(file);
+	return number;
 }
 
-/*
- * Set memory aside for huge pages, all but some, since that takes no time: what
- * is left is used up sooner. Says how many there were before.
- */
-static inline __u64 set_memory_aside(void)
+static inline void set_vm_number(const char *name, __u64 number)
 {
-	__u64 before = memory_number("HugePages_Total");
+	char path[64], text[32];
+
+	snprintf(path, sizeof(path), SYSCTL_VM "%s", name);
+	snprintf(text, sizeof(text), "%llu", number);
+	write_text(path, text);
+}
+
+/* What was before set_memory_aside(). */
+struct aside {
+	__u64 hugepages;
+	__u64 boost;
+};
+
+/*
+ * Set memory aside for huge pages, all but @left KiB, since that takes no time: what
+ * is left is used up sooner. That it is in pieces shall not be a shortage, for which
+ * the system would reclaim a piece of the largest size and more.
+ */
+static inline struct aside set_memory_aside(__u64 left)
+{
+	struct aside before = {
+		.hugepages = vm_number("nr_hugepages"),
+		.boost = vm_number("watermark_boost_factor"),
+	};
 	__u64 huge = memory_number("Hugepagesize");
 	__u64 available = memory_number("MemAvailable");
 
-	if (huge && available > LEFT_KIB)
-		set_nr_hugepages(before + (available - LEFT_KIB) / huge);
+	set_vm_number("watermark_boost_factor", 0);
+	if (huge && available > left)
+		set_vm_number("nr_hugepages",
+			      before.hugepages + (available - left) / huge);
 	return before;
+}
+
+static inline void put_memory_back(const struct aside *before)
+{
+	set_vm_number("nr_hugepages", before->hugepages);
+	set_vm_number("watermark_boost_factor", before->boost);
 }
 
 /*
  * Take memory, @step by @step, until that is @enough, but not more than there is
- * and half of the swap on top, so that no process gets killed for it. To be run in
- * a child, which gives it back by its end. Each page has one byte all over: zram
- * swaps such out without compressing, which is what took longest.
+ * and half of the swap on top, so that no process gets killed for it. What there is
+ * is more than what is available by what the system sets out to keep free, less what
+ * it does keep. To be run in a child, which gives it back by its end. Each page has
+ * one byte all over: zram swaps such out without compressing, which is what took
+ * longest.
  */
 static inline bool take_memory(size_t step, bool (*enough)(void *arg),
 			       void *arg)
 {
 	__u64 most = (memory_number("MemAvailable") +
+		      vm_number("min_free_kbytes") / 2 +
 		      memory_number("SwapFree") / 2) * KIB;
 	__u64 taken;
 	size_t i;
@@ -83,12 +121,13 @@ static inline bool take_memory(size_t step, bool (*enough)(void *arg),
 		if (at == MAP_FAILED)
 			break;
 		madvise(at, step, MADV_HUGEPAGE);
-		for (i = 0; i < step; i += 4096)
-			memset(at + i, 0x5a, 4096);
+		for (i = 0; i < step; i += PAGE)
+			memset(at + i, 0x5a, PAGE);
 		if (enough(arg))
 			return true;
 	}
-	return false;
+	/* The system reclaims in the background, too. */
+	return BECOMES(enough(arg));
 }
 
 #endif /* PRESSURE_H */

@@ -80,35 +80,38 @@ TEST_F(quota, no_quota_at_first)
 }
 
 /* Over all clients of the user, whatever the size. */
+#define SHARED	(16 * PAGE)
+
 static int share_a_quota(void)
 {
 	int one = open_or_fail(), two = open_or_fail(), three = open_or_fail();
 	struct bufpool_block blocks[MOST];
 	struct bufpool_rent rented, other;
 
-	CHECK(stats_of(one).user_quota == QUOTA * BLOCK);
-	CHECK(rent_many(one, BLOCK, 4, blocks) == 4);
-	CHECK(rent_many(two, BLOCK / 2, 6, blocks) == 6);
-	CHECK(!rent(three, BLOCK / 2, &other));
+	CHECK(stats_of(one).user_quota == QUOTA * SHARED);
+	CHECK(rent_many(one, SHARED, 4, blocks) == 4);
+	CHECK(rent_many(two, SHARED / 2, 6, blocks) == 6);
+	CHECK(!rent(three, SHARED / 2, &other));
 	CHECK(!rent(three, 1, &rented));
-	CHECK(rent(three, BLOCK, &rented) == -EDQUOT);
-	CHECK(rent_with(three, BLOCK, 0, 0, &rented) == -EDQUOT);
-	CHECK(stats_of(two).user_held == 7 * BLOCK + BLOCK / 2 + 4096);
+	CHECK(rent(three, SHARED, &rented) == -EDQUOT);
+	CHECK(rent_with(three, SHARED, 0, 0, &rented) == -EDQUOT);
+	CHECK(stats_of(two).user_held == 7 * SHARED + SHARED / 2 + PAGE);
 	CHECK(rent_many(one, 1, MOST, blocks) == 7);
 	CHECK(rent(two, 1, &rented) == -EDQUOT);
-	CHECK(stats_of(one).user_held == QUOTA * BLOCK);
+	CHECK(stats_of(one).user_held == QUOTA * SHARED);
 	CHECK(!give_up(three, other.handle));
-	CHECK(rent_many(two, BLOCK / 4, 8, blocks) == 2);
+	CHECK(rent_many(two, SHARED / 4, 8, blocks) == 2);
 	/* What a client had is there when it is gone. */
 	CHECK(!close(one));
-	CHECK(stats_of(two).user_held == 3 * BLOCK + BLOCK / 2 + 4096);
-	CHECK(rent_many(two, BLOCK, MOST, blocks) == 4);
+	CHECK(stats_of(two).user_held == 3 * SHARED + SHARED / 2 + PAGE);
+	CHECK(rent_many(two, SHARED, MOST, blocks) == 4);
 	return 0;
 }
 
 TEST_F(quota, quota_is_over_all_clients_of_a_user)
 {
-	ASSERT_EQ(0, parameter_write("quota", QUOTA * BLOCK));
+	ASSERT_EQ(0, limit_write(2 * QUOTA * SHARED));
+	ASSERT_EQ(0, parameter_write("quota", QUOTA * SHARED));
 	EXPECT_EQ(0, as_user(ALICE, share_a_quota));
 	EXPECT_TRUE(in_use_becomes(self->fd, 0));
 }
@@ -330,29 +333,32 @@ TEST_F(quota, warm_blocks_do_not_give_way_in_vain)
  * The pool is full. Free are blocks of twice the size alone, in a slab that is in
  * use; and root, which is exempt, has a warm block of the size itself.
  */
-#define SMALL	(16 * KIB)
-#define SMALLS	48		/* in the six slabs that are left */
+#define SMALL	(2 * PAGE)
+#define SMALLS	(6 * 16)	/* most in the six slabs that are left */
 
 static int be_offered_a_larger_block(void *arg)
 {
-	struct bufpool_block pages[4], smalls[SMALLS];
+	struct bufpool_block pages[2], smalls[SMALLS];
 	struct bufpool_rent larger, rented;
-	int root = *(int *)arg, fd, i;
+	struct bufpool_info info;
+	int root = *(int *)arg, fd, i, left;
 
 	CHECK(become(ALICE, ONLY_OPEN));
 	fd = open_or_fail();
 	CHECK(!rent(root, 2 * SMALL, &larger));
-	CHECK(rent_many(fd, 1, 4, pages) == 4);
-	for (i = 0; i < 4; i++)
+	CHECK(rent_many(fd, 1, 2, pages) == 2);
+	for (i = 0; i < 2; i++)
 		CHECK(!give(fd, pages[i].handle));
-	CHECK(rent_many(root, SMALL, SMALLS, smalls) == SMALLS);
+	CHECK(!pool_info(root, &info));
+	left = 6 * info.slab_size / SMALL;
+	CHECK(rent_many(root, SMALL, left, smalls) == left);
 	CHECK(!give(root, smalls[0].handle));
-	CHECK(stats_of(fd).pinned == 1 * MIB);
+	CHECK(stats_of(fd).pinned == 8 * info.slab_size);
 	/* The larger one would be within the quota without the pages. */
 	CHECK(!rent(fd, SMALL, &rented));
 	CHECK(rented.length == SMALL);
 	CHECK(rented.offset == smalls[0].offset);
-	CHECK(stats_of(fd).client_warm_blocks == 4);
+	CHECK(stats_of(fd).client_warm_blocks == 2);
 	CHECK(stats_of(fd).user_held == 2 * SMALL);
 	return 0;
 }
@@ -362,9 +368,9 @@ TEST_F(quota, warm_blocks_do_not_give_way_to_a_larger_one)
 	struct bufpool_info info;
 
 	ASSERT_EQ(0, pool_info(self->fd, &info));
-	if (info.slab_size != 128 * KIB)
-		SKIP(return, "this is made for slabs of 128 KiB");
-	ASSERT_EQ(0, limit_write(1 * MIB));
+	if (info.slab_size > 16 * SMALL)
+		SKIP(return, "this is made for slabs of 32 pages at most");
+	ASSERT_EQ(0, limit_write(8 * info.slab_size));
 	ASSERT_EQ(0, parameter_write("quota", 2 * SMALL));
 	EXPECT_EQ(0, in_child(be_offered_a_larger_block, &self->fd));
 }

@@ -65,7 +65,7 @@ FIXTURE_TEARDOWN(race)
 
 static struct stamp *stamp_at(char *page, int which)
 {
-	return (void *)(which ? page + 4096 - sizeof(struct stamp) : page);
+	return (void *)(which ? page + PAGE - sizeof(struct stamp) : page);
 }
 
 /* Whether every page has this stamp at both its ends. */
@@ -74,14 +74,14 @@ static bool is_stamped(char *at, __u64 length, __u64 owner, __u64 handle)
 	__u64 i;
 	int end;
 
-	for (i = 0; i < length; i += 4096) {
+	for (i = 0; i < length; i += PAGE) {
 		for (end = 0; end < 2; end++) {
 			struct stamp *stamp = stamp_at(at + i, end);
 
 			if (stamp->owner == owner && stamp->handle == handle)
 				continue;
 			fprintf(stderr, "# page %llu of %llu: %#llx %#llx, not %#llx %#llx\n",
-				i / 4096, length / 4096, stamp->owner,
+				i / PAGE, length / PAGE, stamp->owner,
 				stamp->handle, owner, handle);
 			return false;
 		}
@@ -94,7 +94,7 @@ static void put_stamp(char *at, __u64 length, __u64 owner, __u64 handle)
 	__u64 i;
 	int end;
 
-	for (i = 0; i < length; i += 4096) {
+	for (i = 0; i < length; i += PAGE) {
 		for (end = 0; end < 2; end++) {
 			struct stamp *stamp = stamp_at(at + i, end);
 

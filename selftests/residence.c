@@ -9,8 +9,9 @@
 #include "probe.h"
 
 #define BLOCKS		16
-#define BLOCK		(64 * KIB)
-#define PAGES		(BLOCKS * BLOCK / 4096)
+#define IN_BLOCK	16		/* pages */
+#define BLOCK		(IN_BLOCK * PAGE)
+#define PAGES		(BLOCKS * IN_BLOCK)
 
 FIXTURE(resident)
 {
@@ -27,7 +28,7 @@ static void mark(unsigned char *at, size_t size, unsigned int block)
 	size_t i;
 
 	for (i = 0; i < size; i += 512)
-		memset(at + i, block * 16 + i / 4096 + i / 512 * 3, 512);
+		memset(at + i, block * 16 + i / PAGE + i / 512 * 3, 512);
 }
 
 static bool is_marked(const unsigned char *at, size_t size, unsigned int block)
@@ -35,7 +36,7 @@ static bool is_marked(const unsigned char *at, size_t size, unsigned int block)
 	size_t i;
 
 	for (i = 0; i < size; i += 512) {
-		unsigned char want = block * 16 + i / 4096 + i / 512 * 3;
+		unsigned char want = block * 16 + i / PAGE + i / 512 * 3;
 
 		if (!filled(at + i, want, 512))
 			return false;
@@ -56,12 +57,12 @@ FIXTURE_SETUP(resident)
 		self->at[i] = rent_mapped(self->fd, BLOCK, &self->rent[i]);
 		ASSERT_NE(NULL, self->at[i]);
 		mark(self->at[i], BLOCK, i);
-		for (page = 0; page < BLOCK / 4096; page++) {
+		for (page = 0; page < IN_BLOCK; page++) {
 			__u64 pfn = pfn_of(self->probe,
-					   self->at[i] + page * 4096);
+					   self->at[i] + page * PAGE);
 
 			ASSERT_NE(0, pfn);
-			self->pfn[i * (BLOCK / 4096) + page] = pfn;
+			self->pfn[i * IN_BLOCK + page] = pfn;
 		}
 	}
 }
@@ -78,9 +79,9 @@ static bool have_stayed(int probe, unsigned char *const *at, const __u64 *pfn)
 	size_t i, page;
 
 	for (i = 0; i < BLOCKS; i++) {
-		for (page = 0; page < BLOCK / 4096; page++) {
-			if (pfn_of(probe, at[i] + page * 4096) !=
-			    pfn[i * (BLOCK / 4096) + page])
+		for (page = 0; page < IN_BLOCK; page++) {
+			if (pfn_of(probe, at[i] + page * PAGE) !=
+			    pfn[i * IN_BLOCK + page])
 				return false;
 		}
 		if (!is_marked(at[i], BLOCK, i))
@@ -99,7 +100,7 @@ TEST_F(resident, the_probe_tells_the_truth)
 
 	if (self->probe < 0)
 		SKIP(return, NO_PROBE);
-	own = shared_alloc(2 * 4096);
+	own = shared_alloc(2 * PAGE);
 	ASSERT_NE(NULL, own);
 	EXPECT_EQ(0, pfn_of(self->probe, NULL));
 	EXPECT_EQ(0, pfn_of(self->probe, own));
@@ -115,14 +116,14 @@ TEST_F(resident, the_probe_tells_the_truth)
 /* One slab is contiguous, and so is every block. */
 TEST_F(resident, blocks_are_contiguous)
 {
-	size_t i, page, pages = BLOCK / 4096;
+	size_t i, page;
 
 	if (self->probe < 0)
 		SKIP(return, NO_PROBE);
 	for (i = 0; i < BLOCKS; i++) {
-		for (page = 1; page < pages; page++)
-			EXPECT_EQ(self->pfn[i * pages] + page,
-				  self->pfn[i * pages + page]);
+		for (page = 1; page < IN_BLOCK; page++)
+			EXPECT_EQ(self->pfn[i * IN_BLOCK] + page,
+				  self->pfn[i * IN_BLOCK + page]);
 	}
 }
 
@@ -185,17 +186,18 @@ static int swap(void *arg)
 
 TEST_F(resident, through_memory_pressure)
 {
-	__u64 since = memory_number("SwapFree"), huge;
+	__u64 since = memory_number("SwapFree");
+	struct aside aside;
 	int ret;
 
 	if (self->probe < 0)
 		SKIP(return, NO_PROBE);
 	if (since < 32 * KIB)
 		SKIP(return, "there is no swap, or less than 32 MiB of it");
-	huge = set_memory_aside();
+	aside = set_memory_aside(LEFT_KIB);
 	EXPECT_TRUE(have_stayed(self->probe, self->at, self->pfn));
 	ret = in_child(swap, &since);
-	set_nr_hugepages(huge);
+	put_memory_back(&aside);
 	if (ret)
 		SKIP(return, "the system would not swap");
 	EXPECT_TRUE(have_stayed(self->probe, self->at, self->pfn));

@@ -147,12 +147,12 @@ TEST_F(secrecy, every_class)
 	__u64 size;
 
 	self->secret->smallest = self->info.page_size;
-	self->secret->largest = self->info.max_rent;
+	self->secret->largest = large_block(&self->info);
 	self->secret->count = 1;
 	EXPECT_EQ(variant->way == BY_KILL ? -SIGKILL : 0,
 		  in_child(have_a_secret, self->secret));
 	ASSERT_TRUE(in_use_becomes(self->fd, self->before));
-	for (size = self->info.page_size; size <= self->info.max_rent;
+	for (size = self->info.page_size; size <= large_block(&self->info);
 	     size *= 2) {
 		/* All of a slab, since those of it that are clean come first. */
 		int count = size < self->info.slab_size ?

@@ -55,7 +55,7 @@ TEST_F(sizes, around_every_class_edge)
 		__u64 edge = (__u64)self->info.page_size << class;
 
 		for (beside = -1; beside <= 1; beside++) {
-			if (edge + beside > self->info.max_rent)
+			if (edge + beside > large_block(&self->info))
 				continue;
 			ASSERT_EQ(0, rent(self->fd, edge + beside, &rented)) {
 				TH_LOG("size %llu", edge + beside);
@@ -140,7 +140,8 @@ TEST_F(sizes, pooled_blocks_are_kept)
 	for (class = 0; class < self->info.nr_classes; class++) {
 		__u64 size = (__u64)self->info.page_size << class;
 
-		if (size > self->info.max_pooled)
+		if (size > self->info.max_pooled ||
+		    size > large_block(&self->info))
 			break;
 		ASSERT_EQ(0, rent(self->fd, size, &rented));
 		ASSERT_EQ(0, give(self->fd, rented.handle));
@@ -160,7 +161,7 @@ TEST_F(sizes, offsets_stay_below_the_limit)
 	int i;
 
 	for (i = often(100); i; i--) {
-		ASSERT_EQ(0, rent(self->fd, self->info.max_rent, &rented));
+		ASSERT_EQ(0, rent(self->fd, large_block(&self->info), &rented));
 		ASSERT_TRUE(is_right(&self->info, &rented));
 		ASSERT_EQ(0, give(self->fd, rented.handle));
 	}

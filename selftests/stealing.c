@@ -5,10 +5,8 @@
  */
 #include "bufpool_test.h"
 
-#define PAGE		(4 * KIB)
-#define SLAB		(128 * KIB)
-#define LIMIT		(8 * MIB)
-#define ALL		(LIMIT / PAGE)
+#define ALL		2048		/* pages within the limit */
+#define LIMIT		(ALL * PAGE)
 #define WARMERS		2		/* processes */
 #define CLIENTS		8		/* of each */
 #define KEPT		32		/* blocks of each */
@@ -27,6 +25,7 @@ struct warming {
 	int answers[CALLS];
 	__s64 timeout_ns;
 	__u32 flags;
+	__u64 size;			/* what is not to be had */
 };
 
 FIXTURE(stealing)
@@ -98,22 +97,25 @@ static int keep_warm(void *arg)
  */
 FIXTURE_SETUP(stealing)
 {
-	__u64 i;
+	struct bufpool_info info;
+	int i;
 
 	self->fd = pool_open();
 	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, pool_info(self->fd, &info));
 	ASSERT_EQ(0, limit_write(LIMIT));
 	ASSERT_EQ(0, parameter_write("trim_ms", 3600000));
 	self->warming = shared_alloc(sizeof(*self->warming));
 	ASSERT_NE(NULL, self->warming);
 	self->warming->flags = variant->flags;
 	self->warming->timeout_ns = variant->timeout_ns;
+	self->warming->size = info.slab_size / 2;
 	self->blocks = calloc(ALL, sizeof(*self->blocks));
 	ASSERT_NE(NULL, self->blocks);
-	ASSERT_EQ((int)ALL, drain(self->fd, PAGE, self->blocks, ALL));
+	ASSERT_EQ(ALL, drain(self->fd, PAGE, self->blocks, ALL));
 	for (i = 0; i < ALL; i++) {
 		/* Offsets tell which are in one slab. */
-		if (!(self->blocks[i].offset % SLAB))
+		if (!(self->blocks[i].offset % info.slab_size))
 			continue;
 		ASSERT_EQ(0, give_up(self->fd, self->blocks[i].handle));
 	}
@@ -144,7 +146,7 @@ static int rent_in_vain(void *arg)
 	for (i = 0; i < CALLS; i++) {
 		__u64 before = stats_of(fd).steals;
 
-		warming->answers[i] = rent_with(fd, SLAB / 2, warming->flags,
+		warming->answers[i] = rent_with(fd, warming->size, warming->flags,
 						warming->timeout_ns, &rented);
 		warming->steals[i] = stats_of(fd).steals - before;
 		word_set(&warming->calls, i + 1);

@@ -14,7 +14,7 @@
 #define TRIES		400		/* to meet a worker */
 #define CLIENTS		512
 #define MAPPINGS	256
-#define SMALL		(4 * KIB)
+#define SMALL		PAGE
 
 static struct bufpool_info info;
 
@@ -90,7 +90,7 @@ static void make_slabs(void)
 
 	if (fd < 0)
 		fd = pool_open();
-	for (size = info.max_rent; size >= info.max_rent / 2; size /= 2)
+	for (size = large_block(&info); size >= large_block(&info) / 2; size /= 2)
 		if (!rent(fd, size, &rented))
 			give_up(fd, rented.handle);
 }
@@ -99,7 +99,7 @@ static void rent_largest(int fd)
 {
 	struct bufpool_rent rented;
 
-	if (!rent(fd, info.max_rent, &rented))
+	if (!rent(fd, large_block(&info), &rented))
 		give_up(fd, rented.handle);
 }
 
@@ -108,7 +108,7 @@ TEST_F(strangers, making_slabs)
 {
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
-	ASSERT_EQ(0, limit_write(3 * info.max_rent));
+	ASSERT_EQ(0, limit_write(3 * large_block(&info)));
 	self->crowd = crowd_gather(variant->hindrance, make_slabs);
 	ASSERT_NE(NULL, self->crowd);
 	EXPECT_EQ(0, sleeps(self->crowd, self->fd, rent_largest));
@@ -125,7 +125,7 @@ static void fault(void)
 
 	if (fd < 0)
 		fd = pool_open();
-	if (rent(fd, info.max_rent / 4, &rented))
+	if (rent(fd, large_block(&info) / 4, &rented))
 		return;
 	at = map_block(fd, &rented);
 	if (at != MAP_FAILED) {
@@ -138,7 +138,7 @@ static void fault(void)
 static void steal(int fd)
 {
 	struct bufpool_block blocks[16];
-	int count = drain(fd, info.max_rent / 4, blocks, 16);
+	int count = drain(fd, large_block(&info) / 4, blocks, 16);
 
 	while (count > 0)
 		give_up(fd, blocks[--count].handle);
@@ -148,7 +148,7 @@ TEST_F(strangers, faulting)
 {
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
-	ASSERT_EQ(0, limit_write(2 * info.max_rent));
+	ASSERT_EQ(0, limit_write(2 * large_block(&info)));
 	self->crowd = crowd_gather(variant->hindrance, fault);
 	ASSERT_NE(NULL, self->crowd);
 	EXPECT_EQ(0, sleeps(self->crowd, self->fd, steal));
@@ -180,7 +180,7 @@ TEST_F(strangers, looking_through_many_clients)
 
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
-	ASSERT_EQ(0, limit_write(info.max_rent));
+	ASSERT_EQ(0, limit_write(large_block(&info)));
 	while (!rent(self->fd, info.slab_size, &rented))
 		;
 	self->crowd = crowd_gather(variant->hindrance, look_through_clients);
@@ -260,12 +260,12 @@ static int keep_slabs_there(void *arg)
 /* Slabs of another class give way, and no work on processor 1 is waited for. */
 TEST_F(background, slabs_give_way)
 {
-	__u64 size = info.max_rent / 4;
+	__u64 size = large_block(&info) / 4;
 	struct bufpool_block blocks[8];
 	long before;
 	int round;
 
-	ASSERT_EQ(0, limit_write(2 * info.max_rent));
+	ASSERT_EQ(0, limit_write(2 * large_block(&info)));
 	for (round = 0; round < ROUNDS; round++) {
 		int count;
 
@@ -320,7 +320,7 @@ TEST_F(background, timeouts_end_without_strangers)
 {
 	int round, i;
 
-	ASSERT_EQ(0, limit_write(3 * info.max_rent));
+	ASSERT_EQ(0, limit_write(3 * large_block(&info)));
 	self->crowd = crowd_gather(PREEMPTED, make_slabs);
 	ASSERT_NE(NULL, self->crowd);
 	for (round = 0; round < ROUNDS; round++) {
@@ -329,7 +329,7 @@ TEST_F(background, timeouts_end_without_strangers)
 		ASSERT_TRUE(crowd_release(self->crowd));
 		crowd_hinder(self->crowd);
 		for (i = 0; i < CALLS; i++) {
-			int ret = rent_with(self->fd, info.max_rent, 0,
+			int ret = rent_with(self->fd, large_block(&info), 0,
 					    NSEC_PER_MSEC, &rented);
 
 			ASSERT_TRUE(!ret || ret == -ETIMEDOUT);

@@ -23,7 +23,7 @@ TEST_F(pool, numbers_agree_with_stats)
 	__u64 before, shown, after;
 	unsigned int i, tries;
 
-	ASSERT_EQ(8, rent_many(self->fd, 8 * KIB, 8, blocks));
+	ASSERT_EQ(8, rent_many(self->fd, 2 * PAGE, 8, blocks));
 	ASSERT_EQ(0, give(self->fd, blocks[0].handle));
 	for (i = 0; i < NR_NUMBERS; i++) {
 		/* the background goes on meanwhile */
@@ -41,8 +41,8 @@ TEST_F(pool, numbers_agree_with_stats)
 		}
 	}
 	EXPECT_EQ(limit_read(), pool_number("limit"));
-	EXPECT_EQ(7 * 8 * KIB, pool_number("in_use"));
-	EXPECT_EQ(1 * 8 * KIB, pool_number("warm"));
+	EXPECT_EQ(7 * 2 * PAGE, pool_number("in_use"));
+	EXPECT_EQ(1 * 2 * PAGE, pool_number("warm"));
 }
 
 TEST_F(pool, quota_is_the_parameter)
@@ -181,13 +181,13 @@ TEST_F(pool, new_and_reused_are_told_apart)
 TEST_F(pool, waiter_is_counted)
 {
 	struct queue queue = {
-		.size = self->info.max_pooled,
+		.size = largest_within(&self->info, 4 * MIB),
 	};
 	struct bufpool_rent rented;
 	struct bufpool_stats stats;
 	pid_t child;
 
-	ASSERT_EQ(0, limit_write(self->info.max_pooled));
+	ASSERT_EQ(0, limit_write(queue.size));
 	ASSERT_EQ(0, rent(self->fd, queue.size, &rented));
 	ASSERT_EQ(0, class_number(queue.size, "waiting"));
 
@@ -207,11 +207,11 @@ TEST_F(pool, waiter_is_counted)
 
 TEST_F(pool, waiter_that_gave_up_is_not_counted)
 {
-	struct queue queue = queue_in_vain(self->info.max_pooled);
+	struct queue queue = queue_in_vain(largest_within(&self->info, 4 * MIB));
 	struct bufpool_rent rented;
 	pid_t child;
 
-	ASSERT_EQ(0, limit_write(self->info.max_pooled));
+	ASSERT_EQ(0, limit_write(queue.size));
 	ASSERT_EQ(0, rent(self->fd, queue.size, &rented));
 	EXPECT_EQ(0, in_child(stand_in_line, &queue));
 	EXPECT_EQ(0, class_number(queue.size, "waiting"));

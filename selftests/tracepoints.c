@@ -42,6 +42,9 @@ FIXTURE(traced)
 
 #define TEXT_SIZE	MIB
 
+/* A client keeps it warm when it is returned, as it does not larger ones. */
+#define LARGE		largest_within(&self->info, 4 * MIB)
+
 FIXTURE_SETUP(traced)
 {
 	self->text = malloc(TEXT_SIZE);
@@ -146,7 +149,7 @@ TEST_F(traced, revoke_and_scrub)
 TEST_F(traced, slab_add_and_remove)
 {
 	const char *trim = "/sys/class/misc/bufpool/trim";
-	__u64 size = self->info.max_rent;
+	__u64 size = LARGE;
 	struct bufpool_rent rented;
 
 	ASSERT_EQ(0, write_text(trim, "1"));
@@ -165,7 +168,7 @@ TEST_F(traced, slab_add_and_remove)
 
 TEST_F(traced, steal)
 {
-	__u64 size = self->info.max_pooled;
+	__u64 size = LARGE;
 	struct bufpool_rent rented, stolen;
 	int other = pool_open();
 
@@ -183,7 +186,7 @@ TEST_F(traced, steal)
 
 TEST_F(traced, wait)
 {
-	struct queue queue = queue_in_vain(self->info.max_pooled);
+	struct queue queue = queue_in_vain(LARGE);
 	struct bufpool_rent rented;
 	pid_t child;
 
@@ -219,7 +222,7 @@ TEST_F(traced, wait)
 
 TEST_F(traced, limit_hit_by_the_pool)
 {
-	__u64 size = self->info.max_pooled;
+	__u64 size = LARGE;
 	struct bufpool_rent rented;
 
 	ASSERT_EQ(0, limit_write(size));
@@ -237,12 +240,12 @@ TEST_F(traced, limit_hit_by_the_ceiling)
 {
 	struct bufpool_rent rented;
 
-	ASSERT_EQ(0, set_ceiling(self->fd, 12 * KIB));
-	ASSERT_EQ(0, rent(self->fd, 8 * KIB, &rented));
-	EXPECT_EQ(-EDQUOT, rent(self->fd, 8 * KIB, &rented));
+	ASSERT_EQ(0, set_ceiling(self->fd, 3 * PAGE));
+	ASSERT_EQ(0, rent(self->fd, 2 * PAGE, &rented));
+	EXPECT_EQ(-EDQUOT, rent(self->fd, 2 * PAGE, &rented));
 	EXPECT_EQ(1, traced(self->text,
 			    "bufpool_limit_hit: bound=ceiling wanted=%llu held=%llu most=%llu\n",
-			    8 * KIB, 8 * KIB, 12 * KIB));
+			    2 * PAGE, 2 * PAGE, 3 * PAGE));
 	EXPECT_EQ(1, traced(self->text, " bufpool_limit_hit: "));
 }
 
@@ -270,13 +273,13 @@ TEST_F(traced, limit_hit_by_the_quota)
 	ASSERT_EQ(0, become_bound());
 	bound = pool_open();
 	ASSERT_LE(0, bound);
-	ASSERT_EQ(0, parameter_write("quota", 4 * KIB));
-	ret = rent(bound, 8 * KIB, &rented);
+	ASSERT_EQ(0, parameter_write("quota", PAGE));
+	ret = rent(bound, 2 * PAGE, &rented);
 	ASSERT_EQ(0, parameter_write("quota", quota));
 	EXPECT_EQ(-EDQUOT, ret);
 	EXPECT_EQ(1, traced(self->text,
 			    "bufpool_limit_hit: bound=quota wanted=%llu held=0 most=%llu\n",
-			    8 * KIB, 4 * KIB));
+			    2 * PAGE, PAGE));
 }
 
 TEST_F(traced, nothing_when_disabled)
@@ -285,7 +288,7 @@ TEST_F(traced, nothing_when_disabled)
 
 	ASSERT_EQ(0, write_text(INSTANCE "events/bufpool/enable", "0"));
 	ASSERT_TRUE(clear_trace());
-	ASSERT_EQ(0, rent(self->fd, 8 * KIB, &rented));
+	ASSERT_EQ(0, rent(self->fd, 2 * PAGE, &rented));
 	ASSERT_EQ(0, give(self->fd, rented.handle));
 	EXPECT_EQ(0, traced(self->text, "bufpool_"));
 }

@@ -66,7 +66,7 @@ TEST_F(module, sysfs_open_at_unload)
 		fds[nr++] = open(path, O_RDONLY | O_CLOEXEC);
 	}
 	for (i = 0; i < NR_CLASS_NUMBERS; i++) {
-		snprintf(path, sizeof(path), CLASSES "65536/%s",
+		snprintf(path, sizeof(path), CLASSES "%llu/%s", PAGE,
 			 class_numbers[i]);
 		fds[nr++] = open(path, O_RDONLY | O_CLOEXEC);
 	}
@@ -118,7 +118,7 @@ static int look_on(void *arg)
 		for (i = 0; i < NR_NUMBERS; i++)
 			pool_number(numbers[i].name);
 		for (i = 0; i < NR_CLASS_NUMBERS; i++) {
-			snprintf(path, sizeof(path), CLASSES "4096/%s",
+			snprintf(path, sizeof(path), CLASSES "%llu/%s", PAGE,
 				 class_numbers[i]);
 			file_read(path, text, sizeof(text));
 		}

@@ -365,7 +365,7 @@ TEST_F(warm, bounded_by_class)
 
 	ASSERT_EQ(0, parameter_write("warm_blocks", 3));
 	for (class = 0; class < 5; class++) {
-		ASSERT_EQ(10, rent_many(self->fd, 4096ULL << class, 10,
+		ASSERT_EQ(10, rent_many(self->fd, PAGE << class, 10,
 					blocks));
 		ASSERT_TRUE(give_all(self->fd, blocks, 10));
 		EXPECT_EQ(3 * (class + 1), warm_blocks(self->fd));
@@ -414,10 +414,11 @@ TEST_F(warm, is_not_in_use)
 TEST_F(warm, counters_are_exact)
 {
 	/* Of a size that no other test here has used. */
-	const __u64 size = 256 * KIB;
+	const __u64 size = 64 * PAGE;
 	struct bufpool_block blocks[20], more[10];
 	struct bufpool_stats after;
 
+	ASSERT_EQ(0, parameter_write("warm_bytes", 10 * size));
 	ASSERT_EQ(20, rent_many(self->fd, size, 20, blocks));
 	ASSERT_TRUE(give_all(self->fd, blocks, 10));
 	ASSERT_EQ(10, rent_many(self->fd, size, 10, more));
@@ -445,7 +446,12 @@ FIXTURE(trim)
 	char *at[3];
 };
 
-static const __u64 trim_sizes[3] = { 4 * KIB, 64 * KIB, 1 * MIB };
+static __u64 trim_size(int nr)
+{
+	static const unsigned int pages[3] = { 1, 16, 256 };
+
+	return pages[nr] * PAGE;
+}
 
 FIXTURE_SETUP(trim)
 {
@@ -453,11 +459,12 @@ FIXTURE_SETUP(trim)
 
 	self->fd = pool_open();
 	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, parameter_write("warm_bytes", trim_size(2)));
 	for (i = 0; i < 3; i++) {
-		self->at[i] = rent_mapped(self->fd, trim_sizes[i],
+		self->at[i] = rent_mapped(self->fd, trim_size(i),
 					  &self->rents[i]);
 		ASSERT_NE(NULL, self->at[i]);
-		memset(self->at[i], 0x5a, trim_sizes[i]);
+		memset(self->at[i], 0x5a, trim_size(i));
 	}
 	for (i = 0; i < 3; i++)
 		ASSERT_EQ(0, give(self->fd, self->rents[i].handle));
@@ -465,43 +472,46 @@ FIXTURE_SETUP(trim)
 
 FIXTURE_TEARDOWN(trim)
 {
+	parameters_restore();
 	close(self->fd);
 }
 
 FIXTURE_VARIANT(trim)
 {
-	__u64 min_size;
+	unsigned int pages;	/* the least size, in pages */
+	__u64 more;		/* and in bytes */
 	int spared;		/* the smaller ones, this many */
 };
 
-FIXTURE_VARIANT_ADD(trim, all) { .min_size = 0, .spared = 0 };
-FIXTURE_VARIANT_ADD(trim, byte) { .min_size = 1, .spared = 0 };
-FIXTURE_VARIANT_ADD(trim, page) { .min_size = 4096, .spared = 0 };
-FIXTURE_VARIANT_ADD(trim, over_page) { .min_size = 4097, .spared = 1 };
-FIXTURE_VARIANT_ADD(trim, middle) { .min_size = 64 * KIB, .spared = 1 };
-FIXTURE_VARIANT_ADD(trim, large) { .min_size = 64 * KIB + 1, .spared = 2 };
-FIXTURE_VARIANT_ADD(trim, largest) { .min_size = 1 * MIB, .spared = 2 };
-FIXTURE_VARIANT_ADD(trim, larger) { .min_size = 1 * MIB + 1, .spared = 3 };
-FIXTURE_VARIANT_ADD(trim, huge) { .min_size = 1ULL << 63, .spared = 3 };
-FIXTURE_VARIANT_ADD(trim, most) { .min_size = UINT64_MAX, .spared = 3 };
+FIXTURE_VARIANT_ADD(trim, all) { .spared = 0 };
+FIXTURE_VARIANT_ADD(trim, byte) { .more = 1, .spared = 0 };
+FIXTURE_VARIANT_ADD(trim, page) { .pages = 1, .spared = 0 };
+FIXTURE_VARIANT_ADD(trim, over_page) { .pages = 1, .more = 1, .spared = 1 };
+FIXTURE_VARIANT_ADD(trim, middle) { .pages = 16, .spared = 1 };
+FIXTURE_VARIANT_ADD(trim, large) { .pages = 16, .more = 1, .spared = 2 };
+FIXTURE_VARIANT_ADD(trim, largest) { .pages = 256, .spared = 2 };
+FIXTURE_VARIANT_ADD(trim, larger) { .pages = 256, .more = 1, .spared = 3 };
+FIXTURE_VARIANT_ADD(trim, huge) { .more = 1ULL << 63, .spared = 3 };
+FIXTURE_VARIANT_ADD(trim, most) { .more = UINT64_MAX, .spared = 3 };
 
 TEST_F(trim, by_size)
 {
+	__u64 min_size = variant->pages * PAGE + variant->more;
 	__s64 want = 0;
 	int i;
 
 	for (i = variant->spared; i < 3; i++)
-		want += trim_sizes[i];
-	EXPECT_EQ(want, trim(self->fd, variant->min_size));
-	EXPECT_EQ(0, trim(self->fd, variant->min_size));
+		want += trim_size(i);
+	EXPECT_EQ(want, trim(self->fd, min_size));
+	EXPECT_EQ(0, trim(self->fd, min_size));
 	for (i = 0; i < 3; i++) {
 		bool is_spared = i < variant->spared;
 
 		EXPECT_EQ(is_spared ? 0 : SIGBUS, touch(self->at[i]));
-		ASSERT_EQ(0, rent(self->fd, trim_sizes[i], &self->rents[i]));
+		ASSERT_EQ(0, rent(self->fd, trim_size(i), &self->rents[i]));
 		EXPECT_EQ(is_spared, !block_is_zero(self->fd,
 						    self->rents[i].offset,
-						    trim_sizes[i]));
+						    trim_size(i)));
 	}
 }
 
