@@ -17,12 +17,14 @@
 #include <linux/string.h>
 #include "bufpool.h"
 
-/* Where pages have 64 KiB, 128 KiB are too few. */
-#define DEFAULT_SLAB_SIZE \
-	(BUFPOOL_SLAB_SIZE_MIN > SZ_128K ? BUFPOOL_SLAB_SIZE_MIN : SZ_128K)
+#if PAGE_SHIFT < 16
+#define DEFAULT_SLAB_SIZE	SZ_128K
+#else
+#define DEFAULT_SLAB_SIZE	BUFPOOL_SLAB_SIZE_MIN
+#endif
 
 /* Not refused, not even where the allocator debugs itself. */
-static_assert(DEFAULT_SLAB_SIZE <= KMALLOC_MAX_SIZE / 2);
+static_assert(KMALLOC_MAX_SIZE >= 2 * DEFAULT_SLAB_SIZE);
 
 /* Parameters as given; changed and read under kernel_param_lock(). */
 static struct bufpool_config config = {

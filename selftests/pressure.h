@@ -97,11 +97,10 @@ static inline void put_memory_back(const struct aside *before)
 
 /*
  * Take memory, @step by @step, until that is @enough, but not more than there is
- * and half of the swap on top, so that no process gets killed for it. What there is
- * is more than what is available by what the system sets out to keep free, less what
- * it does keep. To be run in a child, which gives it back by its end. Each page has
- * one byte all over: zram swaps such out without compressing, which is what took
- * longest.
+ * and half of the swap on top, so that no process gets killed for it. There is more
+ * than what is available by what the system sets out to keep free, less what it does
+ * keep. To be run in a child, which gives it back by its end. Each page has one byte
+ * all over: zram swaps such out without compressing, which is what took longest.
  */
 static inline bool take_memory(size_t step, bool (*enough)(void *arg),
 			       void *arg)

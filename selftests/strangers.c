@@ -9,7 +9,7 @@
  */
 #include "stranger.h"
 
-#define ROUNDS		12		/* times that the strangers are stopped */
+#define ROUNDS		6		/* times that the strangers are stopped */
 #define CALLS		8		/* in each of them */
 #define TRIES		400		/* to meet a worker */
 #define CLIENTS		512
