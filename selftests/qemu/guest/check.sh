@@ -225,7 +225,20 @@ run_kmemleak() {
 	fi
 }
 
+# The first quota of processor time, and the end of the last one, have the scheduler
+# patched while it runs, and an emulated processor may still meet the breakpoint that
+# stood there for the while ("Oops: int3"). So one cgroup that nobody is in has a quota
+# all the time.
+keep_a_quota() {
+	local cgroups=/sys/fs/cgroup
+	grep -qw cpu $cgroups/cgroup.controllers || return
+	echo +cpu >$cgroups/cgroup.subtree_control
+	mkdir $cgroups/quota
+	[ ! -e $cgroups/quota/cpu.max ] || echo 100000 >$cgroups/quota/cpu.max
+}
+
 echo scan=off >/sys/kernel/debug/kmemleak 2>/dev/null
+keep_a_quota
 find_processes
 keep=$processes
 # the run's own limit, else the tests', else kselftest's
