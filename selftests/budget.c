@@ -511,7 +511,7 @@ TEST_F_TIMEOUT(budget, counters_never_drift, A_DAY)
 TEST_F_TIMEOUT(budget, counters_under_a_moving_limit, A_DAY)
 {
 	struct storm *storm = shared_alloc(sizeof(*storm));
-	struct effort effort = effort_begin(often(120), 4);
+	struct effort effort = effort_begin(often(80), 4);
 	__u64 seed = random_seed();
 	unsigned int moves = 0;
 	struct bufpool_stats now;

@@ -59,10 +59,15 @@ test_case() {
 	unload
 }
 
-# text_case NAME COMMAND...: what is about reading numbers. On a kernel that looks at
-# each step the dozens of processes for it say nothing more.
+# This kernel looks at each step; dozens of processes about reading numbers take it
+# minutes, and say nothing more.
+is_slow() {
+	[ -e /sys/kernel/debug/kmemleak ]
+}
+
+# text_case NAME COMMAND...: what is about reading numbers
 text_case() {
-	if [ ! -e /sys/kernel/debug/kmemleak ]; then
+	if ! is_slow; then
 		test_case "$@"
 	else
 		count=$((count + 1))
@@ -309,15 +314,18 @@ if is_loaded; then
 	rmmod bufpool 2>/dev/null || skip_all "the module is in use"
 fi
 
-bad="quota=0 quota=$((page - 1)) quota=rubbish floor=17179869183G floor=-1
-	warm_blocks=65536 warm_blocks=1K warm_bytes=17179869183G trim_ms=9
-	trim_ms=3600001 trim_ms=10s"
-for value in 0 3000 2048 rubbish 4MM 1G 99999999999G; do
-	bad="$bad slab_size=$value max_pooled=$value"
-done
-for value in 0 131071 -1 rubbish 4M4 99999999999G; do
-	bad="$bad limit=$value"
-done
+bad="quota=0 slab_size=0 max_pooled=rubbish limit=131071"
+if ! is_slow; then
+	bad="$bad quota=$((page - 1)) quota=rubbish floor=17179869183G floor=-1
+		warm_blocks=65536 warm_blocks=1K warm_bytes=17179869183G trim_ms=9
+		trim_ms=3600001 trim_ms=10s max_pooled=0 slab_size=rubbish"
+	for value in 3000 2048 4MM 1G 99999999999G; do
+		bad="$bad slab_size=$value max_pooled=$value"
+	done
+	for value in 0 -1 rubbish 4M4 99999999999G; do
+		bad="$bad limit=$value"
+	done
+fi
 # shellcheck disable=SC2086 # words
 set -- $bad
 work=$(mktemp -d)

@@ -33,7 +33,7 @@ suite() {
 heaviest_first() {
 	printf '%s\n' "$@" | awk '
 		NR == FNR { if (!/^#/) seconds[$1] = $2; next }
-		seconds[$1] != "-" || ENVIRON["TESTS"] { print ($1 in seconds ? seconds[$1] : 10), $1 }' "$qemu_dir/debug.seconds" - | sort -k 1,1nr
+		{ print ($1 in seconds ? seconds[$1] : 10), $1 }' "$qemu_dir/debug.seconds" - | sort -k 1,1nr
 }
 
 # share_out TEST...: half of the work to each, the next test to the half with less
@@ -47,10 +47,22 @@ share_out() {
 	done < <(heaviest_first "$@")
 }
 
+# tests_for KERNEL TEST...: all, but where another kernel runs the same code those that
+# are about programs alone only if TESTS names them
+tests_for() {
+	if [ -n "${TESTS:-}" ] || { ! is_debug "$1" && [ -z "$(field_of "$1" preempt)" ]; }; then
+		echo "${@:2}"
+	else
+		printf '%s\n' "${@:2}" | awk 'NR == FNR { if ($2 == "-") skip[$1]; next } !($1 in skip)' "$qemu_dir/debug.seconds" - | xargs
+	fi
+}
+
 # The debug kernel takes so long that two VMs share its tests.
 suites() {
 	local kernel=$1
 	shift
+	# shellcheck disable=SC2046 # words
+	set -- $(tests_for "$kernel" "$@")
 	if is_debug "$kernel" && [ $# -gt 1 ]; then
 		share_out "$@"
 		# shellcheck disable=SC2086 # words
