@@ -130,13 +130,28 @@ int bufpool_warm_prepare(struct bufpool_client *client,
 	return 0;
 }
 
-/* Undo bufpool_warm_prepare() for all classes of a client that has no block. */
+/* Take the stack of a class from a client. Return: the stack, which is empty, or NULL. */
+static struct bufpool_warm *warm_remove(struct bufpool_client *client, unsigned int nr)
+{
+	struct bufpool_warm *warm;
+
+	spin_lock(&client->lock);
+	warm = client->warm[nr];
+	client->warm[nr] = NULL;
+	spin_unlock(&client->lock);
+	return warm;
+}
+
+/*
+ * Undo bufpool_warm_prepare() for all classes of a client that has no block. Who found
+ * the client under RCU may still look at it, with its lock.
+ */
 void bufpool_warm_destroy(struct bufpool_client *client)
 {
 	unsigned int nr;
 
 	for (nr = 0; nr < BUFPOOL_MAX_CLASSES; nr++) {
-		struct bufpool_warm *warm = client->warm[nr];
+		struct bufpool_warm *warm = warm_remove(client, nr);
 
 		if (!warm)
 			continue;

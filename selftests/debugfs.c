@@ -2,7 +2,9 @@
 /*
  * Clients, as fdinfo and the table in debugfs show them.
  */
+#include "effort.h"
 #include "inside.h"
+#include "random.h"
 
 #define CLIENTS_MAX	4
 
@@ -175,6 +177,40 @@ TEST_F(pool, debugfs_quotes_names)
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(2, clients_of(getpid(), lines));
 	close(fd);
+}
+
+/* Clients that have had warm blocks come and go all the time. */
+static int come_and_go(void *arg)
+{
+	unsigned int *stop = arg;
+
+	while (!__atomic_load_n(stop, __ATOMIC_RELAXED)) {
+		struct bufpool_rent one;
+		int fd = pool_open();
+
+		CHECK(fd >= 0);
+		CHECK(!rent(fd, PAGE, &one));
+		CHECK(!give(fd, one.handle));
+		CHECK(!close(fd));
+	}
+	return 0;
+}
+
+TEST_F_TIMEOUT(pool, debugfs_is_read_while_clients_go, A_DAY)
+{
+	unsigned int *stop = shared_alloc(sizeof(*stop)), looks;
+	struct line lines[CLIENTS_MAX];
+	pid_t pid;
+
+	if (access(DEBUGFS, R_OK))
+		SKIP(return, "cannot read " DEBUGFS);
+	ASSERT_NE(NULL, stop);
+	pid = spawn(come_and_go, stop);
+	ASSERT_LT(0, pid);
+	for (looks = often(6400); looks && !child_has_ended(); looks--)
+		EXPECT_EQ(1, clients_of(getpid(), lines));
+	__atomic_store_n(stop, 1, __ATOMIC_RELAXED);
+	EXPECT_EQ(0, reap(pid));
 }
 
 /* More clients than one read of the file shows. */
