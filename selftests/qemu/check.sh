@@ -47,13 +47,17 @@ share_out() {
 	done < <(heaviest_first "$@")
 }
 
-# tests_for KERNEL TEST...: all, but where another kernel runs the same code those that
-# are about programs alone only if TESTS names them
+# tests_for KERNEL TEST...: all, but where another kernel runs the same code not those
+# for which that is enough, unless TESTS names them
 tests_for() {
-	if [ -n "${TESTS:-}" ] || { ! is_debug "$1" && [ -z "$(field_of "$1" preempt)" ]; }; then
+	local preemption
+	preemption=$(field_of "$1" preempt)
+	if [ -n "${TESTS:-}" ] || { ! is_debug "$1" && [ -z "$preemption" ]; }; then
 		echo "${@:2}"
 	else
-		printf '%s\n' "${@:2}" | awk 'NR == FNR { if ($2 == "-") skip[$1]; next } !($1 in skip)' "$qemu_dir/debug.seconds" - | xargs
+		printf '%s\n' "${@:2}" | awk -v preemption="$preemption" '
+			NR == FNR { if ($2 == "-" || $3 == "once" && preemption) skip[$1]; next }
+			!($1 in skip)' "$qemu_dir/debug.seconds" - | xargs
 	fi
 }
 
