@@ -21,8 +21,12 @@ headers_come() {
 	test "$(modinfo -F version bufpool)" = "$version"
 }
 
-others() {
-	apt install ./bufpool-tools_*.deb ./libbufpool0_*.deb ./libbufpool-dev_*.deb ./bufpool-doc_*.deb
+# README's command, on a system that has neither these packages nor headers
+all_at_once() {
+	apt purge bufpool-dkms linux-headers-amd64 "linux-headers-$release"
+	apt install ./*.deb linux-headers-amd64
+	built_for "$release"
+	loaded_is "$version"
 	bufpoolctl --version | grep -F "$version"
 }
 
@@ -73,10 +77,9 @@ completion() {
 		complete -p bufpoolctl'
 }
 
-for name in ./*.deb; do echo "$name"; done
 step 'without headers the package says what is missing' without_headers
 step 'with headers dkms builds the module, and it loads' headers_come
-step 'tools, library and documentation install' others
+step 'all packages install at once, and the module is loaded' all_at_once
 step 'the device belongs to the group' node_is_the_groups
 step 'others than its members are refused' nobody_else
 step 'a member may rent' member
