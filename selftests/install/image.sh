@@ -15,7 +15,6 @@
 # shellcheck source=../qemu/archive.sh
 . "$qemu_dir/archive.sh"
 
-PATH=$PATH:/usr/sbin:/sbin
 here=$(cd "$(dirname "$0")" && pwd)
 
 packages=systemd-sysv,udev,dbus,kmod,initramfs-tools,linux-image-amd64,linux-headers-amd64

@@ -6,6 +6,9 @@
 
 set -euo pipefail
 
+# where modinfo and mke2fs are, and who is not root may have no path to
+PATH=$PATH:/usr/sbin:/sbin
+
 qemu_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$qemu_dir/../.." && pwd)
 build=$top/build

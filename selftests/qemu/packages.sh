@@ -159,7 +159,6 @@ update_lists() {
 	"${as_root[@]}" apt-get -q=2 update >&2 || die "could not fetch the lists of packages; see above"
 }
 
-PATH=$PATH:/usr/sbin:/sbin
 [ $# -gt 0 ] || set -- check
 log=$build/log/packages
 [[ " $* " != *" check "* && " $* " != *" demo "* ]] || has_lists || update_lists
