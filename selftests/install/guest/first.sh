@@ -26,7 +26,7 @@ all_at_once() {
 nobody_else() {
 	adduser --disabled-password --gecos '' bob
 	not as bob 'bufpoolctl rent -s 4K -t 0.1 2>/tmp/said-to-bob'
-	grep 'become a member of the group bufpool' /tmp/said-to-bob
+	grep 'bob is not in the group bufpool' /tmp/said-to-bob
 }
 
 member() {
