@@ -86,7 +86,10 @@ try: userlib
 	$(CC) -O2 -Iuserlib -Iuapi -o $(O)/try/first examples/first.c $(O)/userlib/libbufpool.a -pthread
 	BUFPOOL_PROVIDER=private $(O)/try/first
 
-install: module userlib tools
+installable:
+	@packaging/module.sh check
+
+install: installable module userlib tools
 	$(MAKE) -C userlib O=$(abspath $(O))/userlib DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) install
 	$(MAKE) -C tools O=$(abspath $(O))/tools DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) install
 	DESTDIR=$(DESTDIR) packaging/module.sh install $(KDIR) $(O)/module/bufpool.ko $(UDEVDIR)
@@ -169,7 +172,7 @@ bench-strangers: packages
 clean:
 	rm -rf build
 
-.PHONY: help module kernel-headers userlib tools try install uninstall packages packages-demo deb dist check \
+.PHONY: help module kernel-headers userlib tools try installable install uninstall packages packages-demo deb dist check \
 	$(addprefix check-,$(kernels)) check-matrix readme-kernels check-library check-harness \
 	check-install check-mutants demo vm lint bench bench-native bench-vm \
 	bench-check bench-strangers clean

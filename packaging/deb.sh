@@ -43,6 +43,9 @@ mkdir -p "$out/src"
 copy_sources "$out/src"
 set_version "$out/src"
 say "building the packages of version $version"
+# What README says installs all of build/deb; "make userlib tools" has what debuggers want.
+DEB_BUILD_OPTIONS="${DEB_BUILD_OPTIONS:-} noautodbgsym"
+export DEB_BUILD_OPTIONS
 (cd "$out/src" && quietly "$build/log/deb" nice dpkg-buildpackage -us -uc -b)
 run_lintian
 rm -rf "$out/src"

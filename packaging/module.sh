@@ -3,7 +3,8 @@
 # What "make install" and "make uninstall" do with the module, its rule and its
 # group; with DESTDIR in the environment nothing is done to this machine.
 #
-# usage: module.sh install KERNEL_BUILD_DIRECTORY MODULE UDEV_DIRECTORY
+# usage: module.sh check
+#        module.sh install KERNEL_BUILD_DIRECTORY MODULE UDEV_DIRECTORY
 #        module.sh uninstall UDEV_DIRECTORY
 #
 # The kernel's own modules_install signs with a key that distributions keep to
@@ -16,6 +17,14 @@ rules=$(dirname "$0")/../module/60-bufpool.rules
 
 say() {
 	echo "bufpool: $*" >&2
+}
+
+# Before anything is put anywhere: a container, say, may have headers but no kernel.
+do_check() {
+	command -v modinfo >/dev/null || {
+		say "modinfo and depmod are missing, nothing is installed; get them first, on Debian with: apt-get install kmod"
+		exit 1
+	}
 }
 
 # sign KDIR FILE: with the key that a kernel that was built here left

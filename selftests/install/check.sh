@@ -10,7 +10,6 @@
 
 . "$(dirname "$0")/../qemu/lib.sh"
 
-PATH=$PATH:/usr/sbin:/sbin
 here=$(cd "$(dirname "$0")" && pwd)
 version=$(cat "$top/VERSION")
 next=${version%.*}.$((${version##*.} + 1))
@@ -28,7 +27,6 @@ report() {
 repository() {
 	mkdir -p "$1"
 	cp "$2"/*.deb "$1"
-	rm -f "$1"/*-dbgsym_*.deb
 	(cd "$1" && dpkg-scanpackages . >Packages 2>"$build/log/scanpackages") ||
 		die "could not list the packages in $2; see $build/log/scanpackages"
 }

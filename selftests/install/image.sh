@@ -15,7 +15,6 @@
 # shellcheck source=../qemu/archive.sh
 . "$qemu_dir/archive.sh"
 
-PATH=$PATH:/usr/sbin:/sbin
 here=$(cd "$(dirname "$0")" && pwd)
 
 packages=systemd-sysv,udev,dbus,kmod,initramfs-tools,linux-image-amd64,linux-headers-amd64
@@ -25,6 +24,7 @@ packages+=,dkms,gcc,make,libc6-dev,pkg-config,man-db,bash-completion,adduser,pas
 # belongs to this user needs to be within reach of the namespace's root.
 make_image() {
 	local dir=$1 suite=$2 unit=install-check.service
+	need_space 8000
 	say "making a Debian $suite to install in; some minutes, once"
 	write_sources "$suite" "$suite-backports" >"$dir/sources.list"
 	SUITE=$suite quietly "$dir/log" mmdebstrap --variant=apt --include="$packages" \
@@ -43,6 +43,5 @@ make_image() {
 recipe=$(cat "$0" "$here/setup.sh" "$here/customize.sh" "$here/guest/install-check.service" | sha256sum | cut -c1-12)
 # not both behind one lock
 name=$1-install-$recipe
-[ -d "$cache/$name" ] || need_space 8000
 once "$name" make_image "$1"
 echo "$cache/$name"

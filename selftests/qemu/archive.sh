@@ -92,9 +92,9 @@ download() {
 	mkdir -p "$tmp"
 	say "fetching $*"
 	(cd "$tmp" && apt-get -q=2 "${apt_target[@]}" -o APT::Sandbox::User=root download "$@") >&2 ||
-		die "could not fetch $*; check the network, run 'apt-get update' as root, and try again"
+		die "could not fetch $*; see above, check the network and the disk, run 'apt-get update' as root, and try again"
 	for deb in "$tmp"/*.deb; do
-		dpkg-deb -x "$deb" "$dir" || die "could not unpack ${deb##*/}; is the disk full?"
+		briefly dpkg-deb -x "$deb" "$dir" || die "could not unpack ${deb##*/}; is the disk full?"
 	done
 	rm -rf "$tmp"
 }

@@ -18,6 +18,7 @@
 
 make_stock() {
 	local dir=$1 image=$2 release headers kbuild
+	need_space 1500
 	release=${image#linux-image-}
 	headers=linux-headers-$release
 	kbuild=$(depends "$headers$foreign" 'linux-kbuild-.*' | head -n 1)
@@ -45,9 +46,10 @@ make_stock() {
 
 make_source() {
 	local dir=$1 package=$2
+	need_space 4000
 	download "$dir" "$package"
 	say "unpacking $package"
-	tar -C "$dir" --strip-components=1 -xf "$dir/usr/src/$package.tar.xz" ||
+	briefly tar -C "$dir" --strip-components=1 -xf "$dir/usr/src/$package.tar.xz" ||
 		die "could not unpack $package; is the disk full?"
 	rm -rf "${dir:?}"/usr/{src,share}
 }
@@ -83,6 +85,7 @@ configure() {
 
 make_debug() {
 	local dir=$1
+	need_space 2000
 	say "building a debug kernel ($source_name); some minutes, once"
 	mkdir -p "$dir/build"
 	configure "$dir"
@@ -98,6 +101,7 @@ make_debug() {
 
 make_clang() {
 	local dir=$1
+	need_space 1000
 	mkdir -p "$dir/build"
 	configure "$dir" CC=clang
 	quietly "$dir/log" make -C "$source_dir" O="$dir/build" CC=clang -j"$(nproc)" modules_prepare
@@ -130,15 +134,10 @@ find_package() {
 	read -r found version <"$answer"
 }
 
-# provide FUNCTION MEGABYTES [ARG...]: make kernel_name, unless it is there
+# provide FUNCTION [ARG...]: make kernel_name, unless it is there
 provide() {
-	local make=$1
-	[ -d "$cache/$kernel_name" ] || {
-		need_space "$2"
-		use_suite "$arch" "$release" "$suite"
-	}
-	shift 2
-	once "$kernel_name" "$make" "$@"
+	[ -d "$cache/$kernel_name" ] || use_suite "$arch" "$release" "$suite"
+	once "$kernel_name" "$@"
 }
 
 # provide_source: sets source_name and source_dir
@@ -146,7 +145,7 @@ provide_source() {
 	source_name=source-$version
 	source_dir=$cache/$source_name
 	kernel_name=$source_name
-	provide make_source 4000 "$found"
+	provide make_source "$found"
 }
 
 [ $# -eq 1 ] || die "usage: kernel.sh KERNEL|source|clang"
@@ -167,7 +166,7 @@ compile=("$qemu_dir/toolchain.sh" "$release")
 find_package
 if [ "$package" != linux-source ]; then
 	kernel_name=$arch-$found-$version
-	provide make_stock 1500 "$found"
+	provide make_stock "$found"
 else
 	provide_source
 	# Raise the recipe's number when what make_debug or make_clang does changes.
@@ -177,11 +176,11 @@ else
 	source) ;;
 	clang)
 		kernel_name=clang-$version-$config_hash
-		provide make_clang 1000
+		provide make_clang
 		;;
 	*)
 		kernel_name=debug-$version-$config_hash
-		provide make_debug 2000
+		provide make_debug
 		;;
 	esac
 fi

@@ -6,6 +6,9 @@
 
 set -euo pipefail
 
+# where modinfo and mke2fs are, and who is not root may have no path to
+PATH=$PATH:/usr/sbin:/sbin
+
 qemu_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$qemu_dir/../.." && pwd)
 build=$top/build
@@ -82,6 +85,11 @@ quietly() {
 	}
 }
 
+# briefly COMMAND...: of thousands of lines that say one thing, the last ones
+briefly() {
+	"$@" 2>&1 | tail -n 3 >&2
+}
+
 make_cache() {
 	mkdir -p "$cache" 2>/dev/null ||
 		die "cannot create the cache $cache; set XDG_CACHE_HOME to a directory on a disk with 6 GB free"
@@ -105,7 +113,8 @@ once() {
 	) 9>"$cache/${name%%-*}.lock"
 }
 
-# need_space MEGABYTES: refuse early rather than fail in the middle
+# need_space MEGABYTES: refuse early rather than fail in the middle; to be called by what
+# "once" calls, when nothing of an interrupted run is there any more
 need_space() {
 	local free
 	make_cache
@@ -134,6 +143,7 @@ run_vm() {
 # The kernel's last words, from where they became bad.
 show_console() {
 	echo "--- the end of the VM's console ($1)"
+	[ -s "$1" ] || echo "The kernel did not begin. If a file of it is damaged, remove $cache: what is missing there is made again."
 	tr -d '\r' <"$1" | awk '
 		/WARNING:|BUG:|Kernel panic|Oops/ { if (!first) first = NR }
 		{ line[NR] = $0 }

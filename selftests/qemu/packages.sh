@@ -156,10 +156,11 @@ has_lists() {
 update_lists() {
 	become_root || die "apt has no lists of packages; as root, run: apt-get update"
 	say "fetching the lists of packages"
-	"${as_root[@]}" apt-get -q=2 update >&2 || die "could not fetch the lists of packages; see above"
+	# without a network apt is content with what it has
+	{ "${as_root[@]}" apt-get -q=2 update >&2 && has_lists; } ||
+		die "apt still knows no kernel to fetch; see above, check the network and the sources of apt, and try again"
 }
 
-PATH=$PATH:/usr/sbin:/sbin
 [ $# -gt 0 ] || set -- check
 log=$build/log/packages
 [[ " $* " != *" check "* && " $* " != *" demo "* ]] || has_lists || update_lists
@@ -172,5 +173,5 @@ how="apt-get install --no-install-recommends ${wanted[*]}"
 become_root || die "missing packages: ${wanted[*]}; as root, run: $how"
 install_packages "${wanted[@]}" || {
 	tail -n 20 "$log" >&2
-	die "could not install ${wanted[*]}; see above or all of it in $log, and try as root: $how"
+	die "could not install ${wanted[*]}; see above or all of it in $log, check the network and try as root: $how"
 }

@@ -14,6 +14,7 @@ packages=gcc,make,bc,bison,flex,cpio,kmod,perl,python3-minimal,rsync,xz-utils,li
 
 make_root() {
 	local dir=$1 release=$2
+	need_space 3000
 	use_suite amd64 "$release" "$release"
 	say "making a root of $release, for its compiler; once"
 	mkdir -p "$dir/root"
@@ -22,7 +23,7 @@ make_root() {
 		--dpkgopt='path-exclude=/usr/share/locale/*' "$release" "$dir/root.tar" \
 		<"$(dirname "$APT_CONFIG")/sources.list" >&2 ||
 		die "could not make a root of $release; see above, check the network and try again"
-	tar -C "$dir/root" --no-same-owner --exclude='./dev/*' -xf "$dir/root.tar" ||
+	briefly tar -C "$dir/root" --no-same-owner --exclude='./dev/*' -xf "$dir/root.tar" ||
 		die "could not unpack the root of $release; is the disk full?"
 	rm "$dir/root.tar"
 }
@@ -47,7 +48,6 @@ elif [ "$release" = --entered ]; then
 	enter "$@"
 fi
 name=root-$release-$(echo $packages | sha256sum | cut -c1-12)
-[ -d "$cache/$name" ] || need_space 3000
 once "$name" make_root "$release"
 user=()
 [ "$(id -u)" -eq 0 ] || user=(--map-root-user)

@@ -45,7 +45,7 @@ left() {
 }
 
 purged() {
-	apt purge bufpool-dkms bufpool-tools libbufpool0 libbufpool-dev bufpool-doc
+	apt purge bufpool-dkms bufpool-tools bufpool-doc libbufpool0 libbufpool-dev
 	test -z "$(left)"
 }
 
