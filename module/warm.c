@@ -130,7 +130,7 @@ int bufpool_warm_prepare(struct bufpool_client *client,
 	return 0;
 }
 
-/* Take the stack of a class from a client. Return: the stack, which is empty, or NULL. */
+/* Take the stack of a class from a client. Return: the stack, which is empty. */
 static struct bufpool_warm *warm_remove(struct bufpool_client *client, unsigned int nr)
 {
 	struct bufpool_warm *warm;
@@ -151,10 +151,12 @@ void bufpool_warm_destroy(struct bufpool_client *client)
 	unsigned int nr;
 
 	for (nr = 0; nr < BUFPOOL_MAX_CLASSES; nr++) {
-		struct bufpool_warm *warm = warm_remove(client, nr);
+		struct bufpool_warm *warm;
 
-		if (!warm)
+		/* nobody makes one any more */
+		if (!client->warm[nr])
 			continue;
+		warm = warm_remove(client, nr);
 		WARN_ON_ONCE(bufpool_warm_nr(warm) || warm->is_linked);
 		kvfree(warm->blks);
 		kfree(warm);
