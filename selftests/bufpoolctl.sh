@@ -45,17 +45,6 @@ test_case() {
 	end_renter
 }
 
-# text_case NAME COMMAND...: what is about the program alone. To start hundreds of
-# processes says nothing more on a kernel that looks at each step of them.
-text_case() {
-	if [ ! -e /sys/kernel/debug/kmemleak ]; then
-		test_case "$@"
-	else
-		count=$((count + 1))
-		echo "ok $count $1 # SKIP about the program alone"
-	fi
-}
-
 # same WHAT VALUE EXPECTED
 same() {
 	[ "$2" = "$3" ] && return
@@ -1150,58 +1139,58 @@ write_metrics_checker
 
 echo "TAP version 13"
 echo "1..53"
-text_case "the parser of this test" knows_json
-text_case "help" helps
-text_case "help with each command" helps_with_commands
-text_case "version" has_version
+test_case "the parser of this test" knows_json
+test_case "help" helps
+test_case "help with each command" helps_with_commands
+test_case "version" has_version
 test_case "info" says_info
-text_case "info names versions" says_versions
+test_case "info names versions" says_versions
 test_case "info in all forms" in_all_forms info
 test_case "stat in all forms" in_all_forms stat
-text_case "limit in all forms" in_all_forms limit
-text_case "quota in all forms" in_all_forms quota
-text_case "options before and after the command" takes_options_anywhere
+test_case "limit in all forms" in_all_forms limit
+test_case "quota in all forms" in_all_forms quota
+test_case "options before and after the command" takes_options_anywhere
 test_case "stat counts exactly" counts
 test_case "stat again and again" repeats
 test_case "stat measures what happens" measures
-text_case "the checker of metrics" knows_metrics
+test_case "the checker of metrics" knows_metrics
 test_case "stat for Prometheus" exports_metrics
-text_case "stat for Prometheus with a quota" exports_quota
-text_case "stat for Prometheus has all numbers" exports_all
-text_case "nothing else is for Prometheus" exports_only_stat
+test_case "stat for Prometheus with a quota" exports_quota
+test_case "stat for Prometheus has all numbers" exports_all
+test_case "nothing else is for Prometheus" exports_only_stat
 test_case "limit" sets_limit
 test_case "quota" sets_quota
-text_case "sizes are those of the module" agrees_on_sizes
-text_case "sizes that are none" explains_sizes
+test_case "sizes are those of the module" agrees_on_sizes
+test_case "sizes that are none" explains_sizes
 test_case "rent more than one call takes" rents
 test_case "rent until a signal" ends_by_signal
 test_case "rent until the time is over" ends_by_time
-text_case "rent says what is wrong" says_what_is_wrong
+test_case "rent says what is wrong" says_what_is_wrong
 test_case "rent waits, and says so" waits "" "bufpoolctl rent: "
-text_case "rent waits, and says so in JSON" waits --json '{"notice":{"command":"rent","message":"'
+test_case "rent waits, and says so in JSON" waits --json '{"notice":{"command":"rent","message":"'
 test_case "top lists the largest holder first" lists_clients
 test_case "top and names of processes" copes_with_names
 test_case "top without a terminal" is_batch_without_terminal
-text_case "top sorts" among_renters sorts
-text_case "top filters" among_renters filters
-text_case "top sums by user" among_renters sums_by_user
-text_case "top obeys keys" on_terminal obeys_keys
+test_case "top sorts" among_renters sorts
+test_case "top filters" among_renters filters
+test_case "top sums by user" among_renters sums_by_user
+test_case "top obeys keys" on_terminal obeys_keys
 test_case "top ends while it asks" on_terminal ends_while_it_asks
 test_case "top leaves the terminal as it was: q" on_terminal quits_raw
-text_case "top leaves the terminal as it was: ^C" on_terminal type_key '\003'
-text_case "top leaves the terminal as it was: SIGTERM" on_terminal send TERM
-text_case "top leaves the terminal as it was: SIGHUP" on_terminal send HUP
-text_case "top on a terminal that is resized" on_terminal resizes
+test_case "top leaves the terminal as it was: ^C" on_terminal type_key '\003'
+test_case "top leaves the terminal as it was: SIGTERM" on_terminal send TERM
+test_case "top leaves the terminal as it was: SIGHUP" on_terminal send HUP
+test_case "top on a terminal that is resized" on_terminal resizes
 test_case "top stopped and continued" on_terminal stops
 test_case "trim of a client" trims_client
 test_case "trim of the pool" trims_pool
 test_case "classes" shows_classes
-text_case "bad arguments: 2" refuses
-text_case "errors in JSON" fails_in_json
-text_case "a full disk: 1" notices_full_disk
+test_case "bad arguments: 2" refuses
+test_case "errors in JSON" fails_in_json
+test_case "a full disk: 1" notices_full_disk
 test_case "no permission: 4" as_nobody
-text_case "no permission, and what to do" advises_on_group
-text_case "no device, and what to do" advises_on_node
+test_case "no permission, and what to do" advises_on_group
+test_case "no device, and what to do" advises_on_node
 test_case "no module: 3" without_module
 echo "# totals: $((count - failed)) of $count"
 [ $failed -eq 0 ]

@@ -33,7 +33,7 @@ suite() {
 heaviest_first() {
 	printf '%s\n' "$@" | awk '
 		NR == FNR { if (!/^#/) seconds[$1] = $2; next }
-		{ print ($1 in seconds ? seconds[$1] : 10), $1 }' "$qemu_dir/debug.seconds" - | sort -k 1,1nr
+		{ print (seconds[$1] > 0 ? seconds[$1] : 10), $1 }' "$qemu_dir/debug.seconds" - | sort -k 1,1nr
 }
 
 # share_out TEST...: half of the work to each, the next test to the half with less

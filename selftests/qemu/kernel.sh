@@ -59,13 +59,12 @@ is_known() {
 	grep -rqxE --include='Kconfig*' "(menu)?config ${1#CONFIG_}" "$source_dir"
 }
 
-# What debug.config asks for, but not what this version has not or calls otherwise
+# lost_options CONFIG: what debug.config asks for and that has not, but for what this version does not know
 lost_options() {
 	local line
-	grep -E '^CONFIG_.*=' "$qemu_dir/debug.config" | grep -v '=n$' |
-		grep -vxFf "$1" | while IFS= read -r line; do
-			! is_known "${line%%=*}" || echo "$line"
-		done
+	while IFS= read -r line; do
+		! is_known "${line%%=*}" || echo "$line"
+	done < <(grep -E '^CONFIG_.*=' "$qemu_dir/debug.config" | grep -v '=n$' | grep -vxFf "$1")
 }
 
 configure() {
