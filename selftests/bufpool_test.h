@@ -94,6 +94,12 @@ static inline void skip_all(const char *reason)
 	_exit(KSFT_SKIP);
 }
 
+/* Whether the kernel's spin locks sleep. */
+static inline bool is_realtime(void)
+{
+	return !access("/sys/kernel/realtime", F_OK);
+}
+
 /* Whether the library is to make pools that need no device. */
 static inline bool private_chosen(void)
 {

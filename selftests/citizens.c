@@ -336,7 +336,8 @@ static bool is_served_in_order(struct town *town, int fd)
 		CHECK(!give(fd, held[--count].handle));
 	for (i = 0; i < QUEUE; i++)
 		ok = !reap(pids[i]) && ok;
-	return ok && got_in_order(pids, QUEUE);
+	/* There one that was served may lose its processor before the trace has it. */
+	return ok && (is_realtime() || got_in_order(pids, QUEUE));
 }
 
 /* One queue after another, while citizens die. */

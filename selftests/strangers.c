@@ -22,6 +22,8 @@ static void __attribute__((constructor)) need_processors(void)
 {
 	if (get_nprocs() < 2)
 		skip_all("strangers need a processor of their own");
+	if (is_realtime())
+		skip_all("on PREEMPT_RT whoever meets a spin lock, of anybody's, sleeps");
 }
 
 FIXTURE(strangers)

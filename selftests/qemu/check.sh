@@ -61,6 +61,11 @@ tests_for() {
 	fi
 }
 
+# all_tests KERNEL: every test that is built for its architecture
+all_tests() {
+	tr '\n' ' ' <"$(programs_of "$(field_of "$1" arch)")/selftests/tests.list"
+}
+
 # The debug kernel takes so long that two VMs share its tests.
 suites() {
 	local kernel=$1
@@ -101,8 +106,8 @@ built=$SECONDS
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 part lint "$qemu_dir/lint.sh" quick
 [ -n "${TESTS:-}" ] || part library "$qemu_dir/library.sh" "$build/log/library"
-read -ra tests <<<"${TESTS:-$(tr '\n' ' ' <"$build/selftests/tests.list")}"
 for kernel; do
+	read -ra tests <<<"${TESTS:-$(all_tests "$kernel")}"
 	suites "$kernel" "${tests[@]}"
 done
 wait
