@@ -11,7 +11,7 @@ TESTS ?=
 STRESS_SECONDS ?=
 
 KERNELS ?=
-export TESTS BUFPOOL_SEED BUFPOOL_MEETINGS BUFPOOL_TIMEOUT BUFPOOL_APPEND BUFPOOL_ACCEL
+export TESTS BUFPOOL_SEED BUFPOOL_MEETINGS BUFPOOL_TIMEOUT BUFPOOL_APPEND BUFPOOL_ACCEL BUFPOOL_CPUS
 export BUFPOOL_STRESS_SECONDS := $(STRESS_SECONDS)
 
 help:
@@ -57,6 +57,7 @@ help:
 #:   BUFPOOL_TIMEOUT=n   seconds for each test, where these take it longer
 #:   BUFPOOL_APPEND=...  more for the command line of the VM's kernel
 #:   BUFPOOL_ACCEL=kvm   or tcg, instead of finding out
+#:   BUFPOOL_CPUS=n      processors of the VM, instead of 2
 
 # Kernels before 6.13 build a module only where its source is. A distribution's
 # headers have no vmlinux, and without it there is no BTF to be made.

@@ -10,7 +10,8 @@
 # Exits with 124 when the VM had not ended by itself after BUFPOOL_DEADLINE
 # seconds. BUFPOOL_ACCEL=kvm or tcg decides how the processor is made; with count
 # there is one, whose clock is the number of instructions it has executed.
-# BUFPOOL_APPEND is added to the kernel's command line.
+# BUFPOOL_APPEND is added to the kernel's command line; BUFPOOL_CPUS is how many
+# processors an amd64 machine has, instead of 2.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -31,7 +32,8 @@ append+=" ${preemption:+preempt=$preemption} ${BUFPOOL_APPEND:-}"
 # for a moment while it looks at its processor.
 amd64_machine() {
 	# A kernel without ACPI is told of one processor in each socket only.
-	local smp=(-smp "2,sockets=2")
+	local cpus=${BUFPOOL_CPUS:-2}
+	local smp=(-smp "$cpus,sockets=$cpus")
 	case $accel in
 	kvm) qemu=("${smp[@]}" -accel kvm -cpu "host,la57=off") ;;
 	tcg)
