@@ -336,7 +336,7 @@ static bool is_served_in_order(struct town *town, int fd)
 		CHECK(!give(fd, held[--count].handle));
 	for (i = 0; i < QUEUE; i++)
 		ok = !reap(pids[i]) && ok;
-	/* There one that was served may lose its processor before the trace has it. */
+	/* There that happens to many. */
 	return ok && (is_realtime() || got_in_order(pids, QUEUE));
 }
 
@@ -345,12 +345,16 @@ static int hold_queues(void *arg)
 {
 	struct town *town = arg;
 	int fd = pool_open();
+	unsigned int disorders = 0;
 
 	CHECK(fd >= 0);
 	trace_serving(true);
 	while (!word_get(&town->stop)) {
-		CHECK(is_served_in_order(town, fd));
-		town->queues++;
+		/* One that was served may lose its processor before the trace has it. */
+		if (is_served_in_order(town, fd))
+			town->queues++;
+		else
+			CHECK(!disorders++);
 		sleep_ms(QUEUE_MS);
 	}
 	trace_serving(false);
