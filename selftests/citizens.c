@@ -336,7 +336,7 @@ static bool is_served_in_order(struct town *town, int fd)
 		CHECK(!give(fd, held[--count].handle));
 	for (i = 0; i < QUEUE; i++)
 		ok = !reap(pids[i]) && ok;
-	/* There that happens to many. */
+	/* On PREEMPT_RT a late trace is no exception, see hold_queues(). */
 	return ok && (is_realtime() || got_in_order(pids, QUEUE));
 }
 
