@@ -96,23 +96,19 @@ static inline void put_memory_back(const struct aside *before)
 }
 
 /*
- * Take memory, @step by @step, until that is @enough, but not more than there is
- * and half of the swap on top, so that no process gets killed for it. There is more
- * than what is available by what the system sets out to keep free, less what it does
- * keep. To be run in a child, which gives it back by its end. Each page has one byte
- * all over: zram swaps such out without compressing, which is what took longest.
+ * Take memory, @step by @step, until that is @enough, but not more than half of the
+ * swap can have, so that no process gets killed for it. To be run in a child, which
+ * gives it back by its end. Each page has one byte all over: zram swaps such out
+ * without compressing, which is what took longest.
  */
 static inline bool take_memory(size_t step, bool (*enough)(void *arg),
 			       void *arg)
 {
-	__u64 most = (memory_number("MemAvailable") +
-		      vm_number("min_free_kbytes") / 2 +
-		      memory_number("SwapFree") / 2) * KIB;
-	__u64 taken;
+	__u64 least = memory_number("SwapFree") / 2;
 	size_t i;
 
 	write_text("/proc/self/oom_score_adj", "1000");
-	for (taken = 0; taken < most; taken += step) {
+	while (memory_number("SwapFree") > least) {
 		char *at = mmap(NULL, step, PROT_READ | PROT_WRITE,
 				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 				-1, 0);
