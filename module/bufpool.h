@@ -17,6 +17,7 @@
  *     client->mapping.i_mmap_rwsem	its mappings stay, see map.c
  *	 client->lock			what a client holds
  *	   lru->lock			an order of warm blocks
+ *	   keepers->lock		a ring of stacks
  *   pool->drain_lock			for which waiter slabs are drained
  *   pool->scrub_lock			the block that is being zeroed
  *     class->lock			the free lists of a class, and its waiters
@@ -46,6 +47,7 @@
 #include "debugfs.h"
 #include "evict.h"
 #include "handle.h"
+#include "kept.h"
 #include "lru.h"
 #include "map.h"
 #include "place.h"
@@ -59,6 +61,7 @@
 #include "status.h"
 #include "supply.h"
 #include "sysfs.h"
+#include "take.h"
 #include "user.h"
 #include "wait.h"
 #include "waitq.h"

@@ -425,6 +425,7 @@ static int run_stats(struct call *call)
 	if (call->args.head.flags)
 		return -EINVAL;
 	bufpool_client_stats(client_of(call), &stats);
+	bufpool_kept_stats(client_of(call), &stats);
 	bufpool_pool_stats(client_of(call)->pool, &stats);
 	return reply(call, &stats, sizeof(stats));
 }
@@ -577,10 +578,13 @@ static void chardev_show_fdinfo(struct seq_file *m, struct file *file)
 	struct bufpool_stats stats;
 
 	bufpool_client_stats(file->private_data, &stats);
+	bufpool_kept_stats(file->private_data, &stats);
 	seq_printf(m, "bufpool-blocks:\t%llu\n", stats.client_blocks);
 	seq_printf(m, "bufpool-bytes:\t%llu\n", stats.client_bytes);
 	seq_printf(m, "bufpool-warm-blocks:\t%llu\n", stats.client_warm_blocks);
 	seq_printf(m, "bufpool-warm-bytes:\t%llu\n", stats.client_warm_bytes);
+	seq_printf(m, "bufpool-kept-blocks:\t%llu\n", stats.client_kept_blocks);
+	seq_printf(m, "bufpool-kept-bytes:\t%llu\n", stats.client_kept_bytes);
 	seq_printf(m, "bufpool-ceiling:\t%llu\n", stats.client_ceiling);
 	seq_printf(m, "bufpool-rents:\t%llu\n", stats.client_rents);
 	seq_printf(m, "bufpool-returns:\t%llu\n", stats.client_returns);

@@ -33,6 +33,7 @@ int bufpool_class_init(struct bufpool_class *class, struct bufpool_pool *pool,
 	class->small_until = jiffies;
 	xa_init_flags(&class->slabs, XA_FLAGS_ALLOC);
 	bufpool_lru_init(&class->warm);
+	bufpool_keepers_init(&class->kept);
 	spin_lock_init(&class->lock);
 	INIT_LIST_HEAD(&class->partial);
 	INIT_LIST_HEAD(&class->idle);

@@ -6,6 +6,7 @@
 #include <linux/xarray.h>
 #include <uapi/linux/bufpool.h>
 #include "backing.h"
+#include "kept.h"
 #include "lru.h"
 #include "slab.h"
 
@@ -28,6 +29,7 @@ struct bufpool_pool;
  * @slabs: by id; its own lock, read under RCU
  * @stale: slabs were given back since the last bufpool_supply_flush(); no lock
  * @warm: struct bufpool_warm of this class, of all clients
+ * @kept: struct bufpool_kept of this class, of all clients
  * @lock: guards all that follows
  * @partial: slabs with free blocks and blocks in use
  * @idle: slabs with free blocks only; small ones last
@@ -61,6 +63,7 @@ struct bufpool_class {
 	struct xarray slabs;
 	int stale;
 	struct bufpool_lru warm;
+	struct bufpool_keepers kept;
 	spinlock_t lock ____cacheline_aligned;
 	struct list_head partial;
 	struct list_head idle;

@@ -40,6 +40,7 @@ struct bufpool_client *bufpool_client_create(struct bufpool_pool *pool,
 	client->held.bound = BUFPOOL_BOUND_CEILING;
 	spin_lock_init(&client->lock);
 	INIT_LIST_HEAD(&client->blks);
+	xa_init(&client->kept);
 	INIT_LIST_HEAD(&client->places);
 	client->ceiling = U64_MAX;
 	client->exempt = ns_capable_noaudit(&init_user_ns, CAP_SYS_RESOURCE);
@@ -77,6 +78,7 @@ static void client_free(struct kref *ref)
 
 	WARN_ON_ONCE(bufpool_budget_used(&client->held));
 	bufpool_warm_destroy(client);
+	bufpool_kept_destroy_all(client);
 	bufpool_place_drop_all(client);
 	bufpool_user_put(client->pool, client->user);
 	kfree_rcu(client, rcu);
@@ -115,7 +117,7 @@ int bufpool_client_set_ceiling(struct bufpool_client *client, u64 ceiling)
 	return 0;
 }
 
-/* Fill in what BUFPOOL_IOC_STATS says of the client. */
+/* Fill in what BUFPOOL_IOC_STATS says of the client, but what it keeps. RCU suffices. */
 void bufpool_client_stats(struct bufpool_client *client,
 			  struct bufpool_stats *stats)
 {

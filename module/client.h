@@ -6,6 +6,7 @@
 #include <linux/kref.h>
 #include <linux/sched.h>
 #include <linux/wait.h>
+#include <linux/xarray.h>
 #include "pool.h"
 #include "user.h"
 
@@ -40,6 +41,8 @@ struct bufpool_warm;
  * @nr_rented: how many blocks it rents
  * @rented_bytes: bytes in them
  * @ceiling: bytes it may hold
+ * @kept: struct bufpool_kept, by the number of its stack; its own lock
+ * @kept_seen: bytes in them, when they were looked at; no lock
  * @places: struct bufpool_place, of waiters that signals have interrupted
  * @nr_places: how many
  * @refused: rents that were refused, by enum bufpool_refusal
@@ -72,6 +75,8 @@ struct bufpool_client {
 	u64 nr_rented;
 	u64 rented_bytes;
 	u64 ceiling;
+	struct xarray kept;
+	atomic_long_t kept_seen;
 	struct list_head places;
 	unsigned int nr_places;
 	u64 refused[BUFPOOL_NR_REFUSALS];
@@ -102,6 +107,17 @@ static inline void bufpool_client_uncharge(struct bufpool_client *client,
 {
 	bufpool_budget_uncharge(&client->user->held, bytes);
 	bufpool_budget_uncharge(&client->held, bytes);
+}
+
+/* So many rentals have ended, of so many bytes. */
+static inline void bufpool_client_count_returned(struct bufpool_client *client,
+						 int blocks, s64 bytes)
+{
+	lockdep_assert_held(&client->lock);
+	client->nr_rented -= blocks;
+	client->rented_bytes -= bytes;
+	client->returns += blocks;
+	bufpool_count_many(client->pool->counters, BUFPOOL_RETURNS, blocks);
 }
 
 /*

@@ -6,6 +6,7 @@
 #ifndef _BUFPOOL_COMPAT_H
 #define _BUFPOOL_COMPAT_H
 
+#include <linux/cpumask.h>
 #include <linux/mm.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
@@ -92,6 +93,13 @@ static inline void *bufpool_shrinker_data(struct shrinker *shrinker)
 /* The name since 7.1. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(7, 1, 0)
 #define zap_special_vma_range zap_vma_ptes
+#endif
+
+/* CPUs that may run a task of a process: all that x86 would flush a TLB of. */
+#ifdef CONFIG_X86
+#define bufpool_mm_cpus(mm) mm_cpumask(mm)
+#else
+#define bufpool_mm_cpus(mm) cpu_online_mask
 #endif
 
 /* Since 6.5. Before, a usercopy region keeps the caches of blocks apart. */

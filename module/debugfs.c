@@ -36,9 +36,9 @@ static void clients_stop(struct seq_file *m, void *v)
 
 static void show_header(struct seq_file *m)
 {
-	seq_printf(m, "%8s %-16s %10s %8s %12s %11s %12s %20s %12s %12s\n",
+	seq_printf(m, "%8s %-16s %10s %8s %12s %11s %12s %20s %12s %12s %12s\n",
 		   "pid", "comm", "uid", "blocks", "bytes", "warm_blocks",
-		   "warm_bytes", "ceiling", "rents", "returns");
+		   "warm_bytes", "ceiling", "rents", "returns", "kept_bytes");
 }
 
 /* A name is whatever its owner wants, and still one word of the table. */
@@ -61,12 +61,12 @@ static void show_client(struct seq_file *m, struct bufpool_client *client)
 	bufpool_client_stats(client, &stats);
 	seq_printf(m, "%8d", client->pid);
 	show_comm(m, client->comm);
-	seq_printf(m, " %10u %8llu %12llu %11llu %12llu %20llu %12llu %12llu\n",
+	seq_printf(m, " %10u %8llu %12llu %11llu %12llu %20llu %12llu %12llu %12ld\n",
 		   from_kuid_munged(seq_user_ns(m), client->user->uid),
 		   stats.client_blocks, stats.client_bytes,
 		   stats.client_warm_blocks, stats.client_warm_bytes,
 		   stats.client_ceiling, stats.client_rents,
-		   stats.client_returns);
+		   stats.client_returns, atomic_long_read(&client->kept_seen));
 }
 
 static int clients_show(struct seq_file *m, void *v)

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Eviction: how warm blocks leave their client.
+ * Eviction: how warm blocks leave their client, and kept ones; how the latter are had is
+ * in take.c.
  *
  * The client gives them up itself (trim, its own bounds), another renter needs them
  * (steal), or they have not been used for long (age). Each way unmaps the block first.
+ * What is warm and what is kept give way alike: first what its program has not used for
+ * a while, then what is warm, then whatever is kept.
  *
  * A thief waits for no client. One that is changing its mappings just now, or has a
  * fault in the block, is passed over, and looked at again after all others.
@@ -147,18 +150,9 @@ static struct bufpool_blk *evict_steal_from(struct bufpool_warm *warm)
 	return blk;
 }
 
-/**
- * bufpool_evict_steal - take the longest unused warm block, whichever client has it
- * @pool: where
- * @class: of this size; NULL is any
- *
- * Looks at a bounded number of stacks, and waits for no client. May sleep; the caller
- * holds no client's lock.
- *
- * Return: the block, which the caller owns, maybe dirty; or NULL if none was found.
- */
-struct bufpool_blk *bufpool_evict_steal(struct bufpool_pool *pool,
-					struct bufpool_class *class)
+/* Take the longest unused warm block of a class, or of any with NULL. */
+static struct bufpool_blk *evict_steal_warm(struct bufpool_pool *pool,
+					    struct bufpool_class *class)
 {
 	struct bufpool_blk *blk = NULL;
 	unsigned int tries;
@@ -176,6 +170,40 @@ struct bufpool_blk *bufpool_evict_steal(struct bufpool_pool *pool,
 	return blk;
 }
 
+/* Take a kept block of a class, or of any with NULL: the largest, as those give room. */
+static struct bufpool_blk *evict_steal_kept(struct bufpool_pool *pool,
+					    struct bufpool_class *class, bool idle)
+{
+	struct bufpool_blk *blk = NULL;
+	unsigned int nr;
+
+	if (!bufpool_kept_is_possible(pool))
+		return NULL;
+	if (class)
+		return bufpool_take_steal(class, idle);
+	for (nr = pool->nr_classes; !blk && nr--;)
+		blk = bufpool_take_steal(&pool->classes[nr], idle);
+	return blk;
+}
+
+/**
+ * bufpool_evict_steal - take a warm or kept block, whichever client has it
+ * @pool: where
+ * @class: of this size; NULL is any
+ *
+ * One that has not been used for long. Looks at a bounded number of stacks, and waits
+ * for no client. May sleep; the caller holds no client's lock.
+ *
+ * Return: the block, which the caller owns, maybe dirty; or NULL if none was found.
+ */
+struct bufpool_blk *bufpool_evict_steal(struct bufpool_pool *pool,
+					struct bufpool_class *class)
+{
+	return evict_steal_kept(pool, class, true) ?:
+	       evict_steal_warm(pool, class) ?:
+	       evict_steal_kept(pool, class, false);
+}
+
 /* The same, from the clients of a user only, of any size. */
 struct bufpool_blk *bufpool_evict_steal_from_user(struct bufpool_user *user)
 {
@@ -189,7 +217,7 @@ struct bufpool_blk *bufpool_evict_steal_from_user(struct bufpool_user *user)
 			break;
 		blk = evict_steal_from(warm);
 	}
-	return blk;
+	return blk ?: bufpool_take_steal_from_user(user);
 }
 
 /* A stack's bottom block is taken by its own client, which waits for its faults. */
@@ -246,7 +274,7 @@ static struct bufpool_warm *evict_oldest_own(struct bufpool_client *client)
 }
 
 /**
- * bufpool_evict_own - give up a client's own longest unused warm block
+ * bufpool_evict_own - give up a client's own longest unused warm block, or a kept one
  * @client: which
  *
  * May sleep.
@@ -257,11 +285,11 @@ size_t bufpool_evict_own(struct bufpool_client *client)
 {
 	struct bufpool_warm *warm = evict_oldest_own(client);
 
-	return warm ? evict_give_up(client, warm) : 0;
+	return warm ? evict_give_up(client, warm) : bufpool_take_own(client, 0, 1);
 }
 
 /**
- * bufpool_evict_trim - give a client's warm blocks to the free lists
+ * bufpool_evict_trim - give a client's warm and kept blocks to the free lists
  * @client: whose
  * @min_size: only blocks of at least so many bytes
  *
@@ -285,7 +313,7 @@ u64 bufpool_evict_trim(struct bufpool_client *client, u64 min_size)
 			cond_resched();
 		}
 	}
-	return bytes;
+	return bytes + bufpool_take_own(client, min_size, SIZE_MAX);
 }
 
 /* Age blocks of one class. Return: how many bytes. */
@@ -317,22 +345,41 @@ static size_t evict_age_class(struct bufpool_class *class, unsigned long since,
 }
 
 /**
- * bufpool_evict_age - give up warm blocks that have not been used for long
+ * bufpool_evict_age - give up warm and kept blocks that have not been used for long
  * @pool: whose
- * @since: those unused since before then, in jiffies
+ * @warm: warm ones that are unused since before then, in jiffies
+ * @kept: those in stacks that were seen not to be used since before then
  * @bytes: about so many
  *
  * Waits for no client, and may be called from reclaim.
  *
  * Return: how many bytes.
  */
-size_t bufpool_evict_age(struct bufpool_pool *pool, unsigned long since,
-			 size_t bytes)
+size_t bufpool_evict_age(struct bufpool_pool *pool, unsigned long warm,
+			 unsigned long kept, size_t bytes)
 {
 	size_t done = 0;
 	unsigned int nr;
 
-	for (nr = 0; nr < pool->nr_classes && done < bytes; nr++)
-		done += evict_age_class(&pool->classes[nr], since, bytes - done);
+	for (nr = 0; nr < pool->nr_classes && done < bytes; nr++) {
+		struct bufpool_class *class = &pool->classes[nr];
+
+		done += evict_age_class(class, warm, bytes - done);
+		if (done < bytes)
+			done += bufpool_take_age(class, kept, bytes - done);
+	}
 	return done;
+}
+
+/* Give up all that is warm or kept just now; what becomes so meanwhile may stay. */
+void bufpool_evict_all(struct bufpool_pool *pool)
+{
+	unsigned long now = jiffies + 1;
+	unsigned int nr;
+
+	for (nr = 0; nr < pool->nr_classes; nr++) {
+		evict_age_class(&pool->classes[nr], now, SIZE_MAX);
+		/* used just now or not */
+		bufpool_take_age(&pool->classes[nr], now + MAX_JIFFY_OFFSET / 2, SIZE_MAX);
+	}
 }

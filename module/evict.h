@@ -15,7 +15,8 @@ struct bufpool_blk *bufpool_evict_steal(struct bufpool_pool *pool,
 struct bufpool_blk *bufpool_evict_steal_from_user(struct bufpool_user *user);
 size_t bufpool_evict_own(struct bufpool_client *client);
 u64 bufpool_evict_trim(struct bufpool_client *client, u64 min_size);
-size_t bufpool_evict_age(struct bufpool_pool *pool, unsigned long since,
-			 size_t bytes);
+void bufpool_evict_all(struct bufpool_pool *pool);
+size_t bufpool_evict_age(struct bufpool_pool *pool, unsigned long warm,
+			 unsigned long kept, size_t bytes);
 
 #endif /* _BUFPOOL_EVICT_H */

@@ -36,8 +36,14 @@
 #include <linux/mm.h>
 #include <linux/nospec.h>
 #include <linux/personality.h>
+#include <linux/smp.h>
 #include "bufpool.h"
 #include "trace.h"
+
+/* Where more areas map a stack, all CPUs are told at once. */
+#define BARRIER_AREAS	4
+
+#define STACKS_PGOFF	(BUFPOOL_STACKS_OFFSET >> PAGE_SHIFT)
 
 /* Pin the block at an offset, if the client rents it. */
 static struct bufpool_blk *map_pin(struct bufpool_client *client, u64 offset)
@@ -191,6 +197,22 @@ static const struct vm_operations_struct vm_ops = {
 	.access = vma_access,
 };
 
+/* A page that stays, with a reference for each mapping, so there is nothing to revoke. */
+static vm_fault_t stacks_fault(struct vm_fault *vmf)
+{
+	struct bufpool_client *client = vmf->vma->vm_file->private_data;
+
+	vmf->page = bufpool_kept_page(client, vmf->pgoff - STACKS_PGOFF);
+	return vmf->page ? 0 : VM_FAULT_SIGBUS;
+}
+
+static const struct vm_operations_struct stacks_ops = {
+	.open = vma_open,
+	.close = vma_close,
+	.may_split = vma_may_split,
+	.fault = stacks_fault,
+};
+
 /*
  * Nothing in a block is executed. A program that is run with READ_IMPLIES_EXEC asks
  * for that unknowingly whenever it reads. Return: whether the area may be mapped.
@@ -218,8 +240,14 @@ static bool range_is_valid(struct bufpool_pool *pool, u64 offset, u64 length)
 	return !(in_span & (block_size - 1)) && length <= BUFPOOL_SPAN - in_span;
 }
 
+static bool stacks_are_valid(struct vm_area_struct *vma)
+{
+	return vma->vm_pgoff >= STACKS_PGOFF &&
+	       vma->vm_pgoff + vma_pages(vma) <= STACKS_PGOFF + BUFPOOL_NR_STACKS;
+}
+
 /**
- * bufpool_map - set up a mapping
+ * bufpool_map - set up a mapping, of blocks, of stacks or of the status page
  * @client: whose file is mapped
  * @vma: the area, with mmap_lock held for writing
  *
@@ -236,13 +264,16 @@ static bool range_is_valid(struct bufpool_pool *pool, u64 offset, u64 length)
 int bufpool_map(struct bufpool_client *client, struct vm_area_struct *vma)
 {
 	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
+	bool are_stacks;
 
 	/* a private mapping would copy what it writes, and keep the copies */
 	if (!(vma->vm_flags & VM_MAYSHARE) || !map_forbid_exec(vma))
 		return -EINVAL;
 	if (offset == BUFPOOL_STATUS_OFFSET)
 		return bufpool_status_map(client->pool->status, vma);
-	if (!range_is_valid(client->pool, offset, vma->vm_end - vma->vm_start))
+	are_stacks = stacks_are_valid(vma);
+	if (!are_stacks &&
+	    !range_is_valid(client->pool, offset, vma->vm_end - vma->vm_start))
 		return -EINVAL;
 	/* an area that is refused is never closed */
 	if (atomic_inc_return(&client->nr_mappings) > BUFPOOL_MAPPINGS_MAX) {
@@ -250,9 +281,9 @@ int bufpool_map(struct bufpool_client *client, struct vm_area_struct *vma)
 		return -ENOMEM;
 	}
 
-	vm_flags_mod(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTCOPY |
-			  VM_DONTDUMP, 0);
-	vma->vm_ops = &vm_ops;
+	vm_flags_mod(vma, VM_IO | VM_DONTEXPAND | VM_DONTCOPY | VM_DONTDUMP |
+			  (are_stacks ? 0 : VM_PFNMAP), 0);
+	vma->vm_ops = are_stacks ? &stacks_ops : &vm_ops;
 	return 0;
 }
 
@@ -315,4 +346,42 @@ void bufpool_map_unmap(struct bufpool_client *client, struct bufpool_blk *blk)
 				      (to - from + 1) << PAGE_SHIFT);
 	}
 	trace_bufpool_revoke(client, blk);
+}
+
+static void map_pass_barrier(void *unused)
+{
+	/* the one that stands for an owner's: between its write of top and its read of bottom */
+	smp_mb();
+}
+
+/**
+ * bufpool_map_pass_barriers - have a barrier passed wherever a stack may be written
+ * @client: whose; bufpool_map_lock() or bufpool_map_trylock() is held, so that nobody
+ *	maps the stack meanwhile
+ * @nr: which stack
+ *
+ * That is each CPU that may run a task of a process that maps the stack. A task that is
+ * not running has passed one when it was switched from. Does not sleep.
+ */
+void bufpool_map_pass_barriers(struct bufpool_client *client, unsigned long nr)
+{
+	unsigned long at = STACKS_PGOFF + nr;
+	struct rb_root_cached *areas = &client->mapping.i_mmap;
+	const struct cpumask *cpus;
+	struct vm_area_struct *vma;
+	unsigned int left = BARRIER_AREAS;
+
+	/* pairs with switching to a task of such a process */
+	smp_mb();
+	preempt_disable();
+	for (vma = map_area_iter_first(areas, at, at); vma;
+	     vma = map_area_iter_next(vma, at, at)) {
+		cpus = left-- ? bufpool_mm_cpus(vma->vm_mm) : cpu_online_mask;
+		smp_call_function_many(cpus, map_pass_barrier, NULL, true);
+		if (cpus == cpu_online_mask)
+			break;
+	}
+	preempt_enable();
+	/* the reads that follow see what was written before any of those */
+	smp_mb();
 }

@@ -42,6 +42,7 @@ static inline void bufpool_map_synchronize(struct bufpool_client *client,
 }
 
 int bufpool_map(struct bufpool_client *client, struct vm_area_struct *vma);
+void bufpool_map_pass_barriers(struct bufpool_client *client, unsigned long nr);
 void bufpool_map_unmap(struct bufpool_client *client, struct bufpool_blk *blk);
 
 #endif /* _BUFPOOL_MAP_H */

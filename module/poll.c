@@ -9,6 +9,9 @@
 #include <linux/jiffies.h>
 #include "bufpool.h"
 
+/* When stacks are looked into again for pollers, as for waiters */
+#define KEPT_DELAY	msecs_to_jiffies(50)
+
 static const __poll_t poll_masks[] = {
 	[BUFPOOL_POLL_IN] = EPOLLIN | EPOLLRDNORM,
 	[BUFPOOL_POLL_PRI] = EPOLLPRI,
@@ -83,6 +86,13 @@ static bool poll_is_ready_for(struct bufpool_client *client,
 	       atomic_read(&pool->status->pressure) && poll_is_pressed(pool);
 }
 
+/* A program that keeps a block, which could be had, tells nobody: have it looked for. */
+static void poll_look_again(struct bufpool_pool *pool, enum bufpool_poll_kind kind)
+{
+	if (kind == BUFPOOL_POLL_IN && bufpool_kept_is_possible(pool))
+		queue_delayed_work(pool->wq, &pool->wake_pollers, KEPT_DELAY);
+}
+
 /**
  * bufpool_poll - which events there are for a client
  * @client: which; its poller is in client->poll already
@@ -102,6 +112,8 @@ __poll_t bufpool_poll(struct bufpool_client *client, __poll_t events)
 		poll_arm(client, kind);
 		if (poll_is_ready_for(client, kind))
 			mask |= poll_masks[kind];
+		else
+			poll_look_again(client->pool, kind);
 	}
 	return mask;
 }
@@ -152,14 +164,16 @@ static void poll_wake(struct bufpool_pool *pool, enum bufpool_poll_kind kind)
 	/* what came before they were back in the list has not seen them there */
 	smp_mb();
 	if (is_left && poll_is_ready(pool, kind))
-		queue_work(pool->wq, &pool->wake_pollers);
+		mod_delayed_work(pool->wq, &pool->wake_pollers, 0);
+	else if (is_left)
+		poll_look_again(pool, kind);
 }
 
 /* Tell armed clients. */
 void bufpool_poll_work(struct work_struct *work)
 {
 	struct bufpool_pool *pool =
-		container_of(work, struct bufpool_pool, wake_pollers);
+		container_of(to_delayed_work(work), struct bufpool_pool, wake_pollers);
 	unsigned int kind;
 
 	for (kind = 0; kind < BUFPOOL_POLL_KINDS; kind++)

@@ -24,7 +24,7 @@ static inline void bufpool_poll_kick(struct bufpool_pool *pool,
 				     enum bufpool_poll_kind kind)
 {
 	if (!list_empty(&pool->armed[kind]))
-		queue_work(pool->wq, &pool->wake_pollers);
+		mod_delayed_work(pool->wq, &pool->wake_pollers, 0);
 }
 
 #endif /* _BUFPOOL_POLL_H */

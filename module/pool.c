@@ -219,13 +219,15 @@ void bufpool_pool_info(struct bufpool_pool *pool, struct bufpool_info *info)
 	info->abi_version = BUFPOOL_ABI_VERSION;
 	info->page_size = PAGE_SIZE;
 	info->nr_classes = pool->nr_classes;
-	info->features = 0;
+	info->features = BUFPOOL_FEATURE_STACKS;
 	info->max_pooled = pool->config.max_pooled;
 	info->max_rent = pool->max_rent;
 	info->limit = READ_ONCE(pool->config.limit);
 	info->slab_size = pool->config.slab_size;
 	info->span = BUFPOOL_SPAN;
 	info->status_offset = BUFPOOL_STATUS_OFFSET;
+	info->stacks_offset = BUFPOOL_STACKS_OFFSET;
+	info->nr_stacks = BUFPOOL_NR_STACKS;
 }
 
 /*
@@ -270,5 +272,6 @@ void bufpool_pool_stats(struct bufpool_pool *pool, struct bufpool_stats *stats)
 	stats->refused_memory = sum.refused[BUFPOOL_REFUSED_MEMORY];
 	stats->timeouts = sum.refused[BUFPOOL_REFUSED_TIMEOUT];
 	pool_snapshot(pool, stats);
+	stats->kept = min(bufpool_kept_of_pool(pool), stats->in_use);
 	stats->limit = READ_ONCE(pool->config.limit);
 }

@@ -67,6 +67,7 @@ struct bufpool_config {
  *	that moment
  * @uncharges: how often @pinned has become less
  * @status: what programs see of it
+ * @nr_kept: stacks of all clients, see kept.c
  * @tickets: see wait.c
  * @drain_lock: guards @drains_for
  * @drains_for: the waiter that slabs are being drained for, or NULL
@@ -98,12 +99,13 @@ struct bufpool_pool {
 	struct bufpool_budget pinned;
 	atomic_long_t uncharges;
 	struct bufpool_status_page *status;
+	atomic_t nr_kept;
 	atomic64_t tickets;
 	spinlock_t drain_lock;		/* for which waiter slabs are drained */
 	struct bufpool_waiter *drains_for;
 	spinlock_t poll_lock;		/* arming pollers */
 	struct list_head armed[BUFPOOL_POLL_KINDS];
-	struct work_struct wake_pollers;
+	struct delayed_work wake_pollers;
 	spinlock_t clients_lock;	/* adding and removing clients */
 	struct list_head clients;
 	unsigned int nr_clients;

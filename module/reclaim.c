@@ -45,7 +45,9 @@ static void reclaim_trim(struct work_struct *work)
 	unsigned long period = msecs_to_jiffies(READ_ONCE(pool->config.trim_ms));
 	unsigned int i;
 
-	while (bufpool_evict_age(pool, jiffies - 2 * period, SZ_1M) >= SZ_1M)
+	/* a stack is looked at once in a period: the same twice is idle */
+	while (bufpool_evict_age(pool, jiffies - 2 * period, jiffies - period / 2,
+				 SZ_1M) >= SZ_1M)
 		cond_resched();
 	for (i = pool->nr_classes; i--;)
 		reclaim_trim_class(pool, &pool->classes[i]);
@@ -68,6 +70,9 @@ static unsigned long shrink_count(struct shrinker *shrinker,
 	struct bufpool_pool *pool = bufpool_shrinker_data(shrinker);
 	size_t bytes = bufpool_supply_idle(pool) + bufpool_supply_warm(pool);
 
+	bufpool_take_look(pool);
+	bytes += bufpool_kept_of_pool(pool);
+
 	/* where this is nothing, programs may have what they do not need */
 	reclaim_report_pressure(pool);
 	return bytes >> PAGE_SHIFT ?: SHRINK_EMPTY;
@@ -88,7 +93,7 @@ static unsigned long shrink_scan(struct shrinker *shrinker,
 		/* one pass of reclaim calls many times, and is one generation */
 		if (time_after_eq(jiffies, since + msecs_to_jiffies(10)))
 			WRITE_ONCE(pool->pressed, jiffies);
-		done += bufpool_evict_age(pool, since, wanted - done);
+		done += bufpool_evict_age(pool, since, since, wanted - done);
 		done += bufpool_supply_drop(pool, wanted);
 	}
 	if (!done)
@@ -115,7 +120,7 @@ int bufpool_reclaim_start(struct bufpool_pool *pool)
 	INIT_DELAYED_WORK(&pool->trim, reclaim_trim);
 	INIT_DELAYED_WORK(&pool->scrub, bufpool_scrub_work);
 	INIT_WORK(&pool->flush, reclaim_flush);
-	INIT_WORK(&pool->wake_pollers, bufpool_poll_work);
+	INIT_DELAYED_WORK(&pool->wake_pollers, bufpool_poll_work);
 	err = bufpool_shrinker_register(&pool->shrinker, pool->name,
 					shrink_count, shrink_scan, pool);
 	if (err) {
@@ -126,11 +131,10 @@ int bufpool_reclaim_start(struct bufpool_pool *pool)
 	return 0;
 }
 
-/* Give back all that is not in use: warm blocks, and wholly free slabs. May sleep. */
+/* Give back all that is not in use: warm and kept blocks, and wholly free slabs. May sleep. */
 void bufpool_reclaim_all(struct bufpool_pool *pool)
 {
-	/* what becomes warm meanwhile stays */
-	bufpool_evict_age(pool, jiffies + 1, bufpool_supply_warm(pool));
+	bufpool_evict_all(pool);
 	bufpool_supply_drop(pool, SIZE_MAX);
 	bufpool_supply_flush(pool);
 }
@@ -154,6 +158,6 @@ void bufpool_reclaim_stop(struct bufpool_pool *pool)
 	cancel_delayed_work_sync(&pool->trim);
 	cancel_delayed_work_sync(&pool->scrub);
 	cancel_work_sync(&pool->flush);
-	cancel_work_sync(&pool->wake_pollers);
+	cancel_delayed_work_sync(&pool->wake_pollers);
 	destroy_workqueue(pool->wq);
 }

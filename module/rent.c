@@ -170,6 +170,7 @@ int bufpool_rent_grow_for_warm(struct bufpool_request *request, u64 ticket,
 	struct bufpool_blk *blk;
 	int err = -EAGAIN;
 
+	bufpool_take_look(pool);
 	/* not in vain */
 	if (!bufpool_waitq_is_turn(class, ticket) ||
 	    bufpool_supply_unused(pool) <
@@ -261,7 +262,7 @@ static bool rent_could_grow(struct bufpool_class *class)
 		return false;
 	if (bufpool_supply_idle(pool) >= bufpool_pool_missing(pool, least))
 		return true;
-	return bufpool_supply_warm(pool) &&
+	return (bufpool_supply_warm(pool) || bufpool_kept_of_pool(pool)) &&
 	       bufpool_supply_unused(pool) >=
 	       bufpool_pool_missing(pool, class->slab_size);
 }
@@ -270,7 +271,8 @@ static bool rent_could_grow(struct bufpool_class *class)
 static bool rent_could_take(struct bufpool_class *class)
 {
 	return bufpool_class_has_free(class) ||
-	       bufpool_counters_warm(class->pool->counters, class->nr);
+	       bufpool_counters_warm(class->pool->counters, class->nr) ||
+	       bufpool_kept_seen(&class->kept);
 }
 
 /**
@@ -286,6 +288,7 @@ bool bufpool_rent_could(struct bufpool_class *class)
 
 	if (bufpool_pool_missing(class->pool, 0))
 		return false;
+	bufpool_take_look(class->pool);
 	if (rent_could_grow(class) || rent_could_take(class))
 		return true;
 	if (bufpool_waitq_wants_larger(class))

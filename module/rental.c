@@ -26,35 +26,38 @@ static void rental_put_blk(struct bufpool_client *client,
 	cond_resched();
 }
 
-/* Bytes in the client's own warm blocks. */
-static u64 rental_warm_bytes(struct bufpool_client *client)
+/* Bytes in the client's own warm and kept blocks. */
+static u64 rental_unused_bytes(struct bufpool_client *client)
 {
 	u64 bytes, blocks;
 
 	spin_lock(&client->lock);
 	bytes = bufpool_warm_of_client(client, &blocks);
 	spin_unlock(&client->lock);
-	return bytes;
+	return bytes + bufpool_kept_of_client(client, &blocks);
 }
 
-/* Evict a warm block of the client's own, unless all of them would not do. */
+/* Evict a block of the client's own, unless all that it does not use would not do. */
 static bool rental_evict_for_ceiling(struct bufpool_client *client, size_t size)
 {
 	u64 held = bufpool_budget_used(&client->held);
 
-	if (held + size > bufpool_client_ceiling(client) + rental_warm_bytes(client))
+	if (held + size > bufpool_client_ceiling(client) + rental_unused_bytes(client))
 		return false;
 	return bufpool_evict_own(client);
 }
 
-/* Evict a warm block of the user's, unless all of them would not do. */
+/* Evict a block of the user's, unless all that it does not use would not do. */
 static bool rental_evict_for_quota(struct bufpool_client *client, size_t size)
 {
 	struct bufpool_user *user = client->user;
 	u64 held = bufpool_budget_used(&user->held);
 	struct bufpool_blk *blk = NULL;
+	u64 unused;
 
-	if (held + size <= bufpool_user_quota(client) + bufpool_user_warm(user))
+	bufpool_take_look_at_user(user);
+	unused = bufpool_user_warm(user) + bufpool_kept_seen(&user->kept);
+	if (held + size <= bufpool_user_quota(client) + unused)
 		blk = bufpool_evict_steal_from_user(user);
 	if (blk)
 		bufpool_supply_put(blk);
@@ -291,16 +294,6 @@ static void rental_count_fast(struct bufpool_client *client, size_t size, int nr
 	});
 }
 
-static void rental_count_returned(struct bufpool_client *client, int blocks,
-				  s64 bytes)
-{
-	lockdep_assert_held(&client->lock);
-	client->nr_rented -= blocks;
-	client->rented_bytes -= bytes;
-	client->returns += blocks;
-	bufpool_count_many(client->pool->counters, BUFPOOL_RETURNS, blocks);
-}
-
 /**
  * bufpool_rental_publish - make a client the owner of its new blocks
  * @client: which
@@ -482,7 +475,7 @@ static int rental_end_many(struct bufpool_client *client, const u64 *handles,
 		trace_bufpool_return(client, blk, BUFPOOL_TRACE_WARM);
 	}
 	bytes += rental_end_run(client, class, done - began, kept);
-	rental_count_returned(client, done, bytes);
+	bufpool_client_count_returned(client, done, bytes);
 	return done ?: PTR_ERR(blk);
 }
 
@@ -511,7 +504,7 @@ bool bufpool_rental_return_fast(struct bufpool_client *client, u64 handle)
 	if (done) {
 		bufpool_warm_push(client->warm[class->nr], blk);
 		bufpool_warm_count(client->warm[class->nr], 1);
-		rental_count_returned(client, 1, bufpool_class_block_size(class));
+		bufpool_client_count_returned(client, 1, bufpool_class_block_size(class));
 		trace_bufpool_return(client, blk, BUFPOOL_TRACE_WARM);
 	}
 	spin_unlock(&client->lock);
@@ -606,7 +599,7 @@ static struct bufpool_blk *rental_claim_any(struct bufpool_client *client)
 	blk = list_first_entry_or_null(&client->blks, struct bufpool_blk, node);
 	if (blk) {
 		if (blk->state == BUFPOOL_BLK_RENTED) {
-			rental_count_returned(client, 1, bufpool_blk_size(blk));
+			bufpool_client_count_returned(client, 1, bufpool_blk_size(blk));
 			trace_bufpool_return(client, blk, 0);
 		}
 		list_del_init(&blk->node);
@@ -631,6 +624,7 @@ void bufpool_rental_end_all(struct bufpool_client *client)
 	WARN_ON_ONCE(mapping_mapped(&client->mapping));
 	WARN_ON_ONCE(atomic_read(&client->nr_mappings));
 	bufpool_warm_drop_all(client);
+	bufpool_kept_unlink_all(client);
 	while ((blk = rental_claim_any(client)))
 		rental_put_blk(client, blk, false);
 }

@@ -142,7 +142,7 @@ size_t bufpool_supply_unused(struct bufpool_pool *pool)
 	u64 pinned = bufpool_budget_used(&pool->pinned);
 	u64 used = bufpool_supply_out(pool);
 
-	used -= min_t(u64, bufpool_supply_warm(pool), used);
+	used -= min_t(u64, bufpool_supply_warm(pool) + bufpool_kept_of_pool(pool), used);
 	return pinned > used ? pinned - used : 0;
 }
 

@@ -51,6 +51,7 @@ static struct pool_attr pool_attr_##_name = {				\
 POOL_ATTR(limit);
 POOL_ATTR(in_use);
 POOL_ATTR(warm);
+POOL_ATTR(kept);
 POOL_ATTR(pinned);
 POOL_ATTR(waiting);
 POOL_ATTR(clients);
@@ -98,6 +99,7 @@ static struct attribute *pool_attrs[] = {
 	&dev_attr_quota.attr,
 	&pool_attr_in_use.attr.attr,
 	&pool_attr_warm.attr.attr,
+	&pool_attr_kept.attr.attr,
 	&pool_attr_pinned.attr.attr,
 	&pool_attr_waiting.attr.attr,
 	&pool_attr_clients.attr.attr,

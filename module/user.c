@@ -24,6 +24,7 @@ static struct bufpool_user *user_create(kuid_t uid)
 	user->uid = uid;
 	user->held.bound = BUFPOOL_BOUND_QUOTA;
 	bufpool_lru_init(&user->lru);
+	bufpool_keepers_init(&user->kept);
 	user->warm = alloc_percpu_gfp(s64, GFP_KERNEL_ACCOUNT);
 	if (!user->warm) {
 		kfree(user);

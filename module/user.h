@@ -6,6 +6,7 @@
 #include <linux/rcupdate.h>
 #include <linux/uidgid.h>
 #include "budget.h"
+#include "kept.h"
 #include "lru.h"
 
 struct bufpool_pool;
@@ -17,6 +18,7 @@ struct bufpool_pool;
  * @held: what they hold, rented and warm
  * @warm: bytes of that in warm blocks; each CPU has its own part
  * @lru: struct bufpool_warm of its clients
+ * @kept: struct bufpool_kept of its clients
  * @rcu: for freeing, since clients are looked through under RCU
  *
  * What counts is what a user keeps from others: blocks that are rented, and
@@ -28,6 +30,7 @@ struct bufpool_user {
 	struct bufpool_budget held;
 	s64 __percpu *warm;
 	struct bufpool_lru lru;
+	struct bufpool_keepers kept;
 	struct rcu_head rcu;
 };
 

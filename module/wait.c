@@ -42,6 +42,9 @@
 /* When it looks again for warm blocks that could not be had at once. */
 #define BUSY_MS			10
 
+/* When it looks again into stacks, as nothing tells when something is kept there. */
+#define KEPT_MS			50
+
 static void wait_stop_draining(struct bufpool_pool *pool,
 			       struct bufpool_waiter *waiter)
 {
@@ -190,6 +193,8 @@ static void wait_set_look(struct bufpool_class *class,
 		WRITE_ONCE(waiter->retry, 1);
 	else if (bufpool_supply_warm(pool))
 		waiter->look_at = ktime_add_ms(ktime_get(), BUSY_MS);
+	else if (bufpool_kept_is_possible(pool))
+		waiter->look_at = ktime_add_ms(ktime_get(), KEPT_MS);
 	else if (READ_ONCE(pool->drains_for) == waiter)
 		waiter->look_at = ktime_add_ms(ktime_get(),
 					       jiffies_to_msecs(waiter->drain_wait));

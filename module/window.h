@@ -20,4 +20,8 @@
 /* Where the status page is: the last span, which no class has. */
 #define BUFPOOL_STATUS_OFFSET	(31 * BUFPOOL_SPAN)
 
+/* And where the stacks are, so many for each client. */
+#define BUFPOOL_STACKS_OFFSET	(30 * BUFPOOL_SPAN)
+#define BUFPOOL_NR_STACKS	BIT(16)
+
 #endif /* _BUFPOOL_WINDOW_H */

@@ -135,7 +135,7 @@
  *	each. In a kernel without that call (ENOTTY), class k has blocks of
  *	page_size << k bytes
  * @__reserved: (in) must be 0
- * @features: (out) bits for what later versions add; 0 in this one
+ * @features: (out) BUFPOOL_FEATURE_* bits
  * @max_pooled: (out) bytes in the largest block that is kept for reuse when
  *	it is returned
  * @max_rent: (out) bytes in the largest block that can be rented; blocks
@@ -146,6 +146,9 @@
  *	number k are at offsets k * span up to (k + 1) * span - 1
  * @status_offset: (out) where to mmap struct bufpool_status; 0 where a kernel
  *	has none
+ * @stacks_offset: (out) where to mmap the client's stacks, see struct bufpool_stack;
+ *	0 where a kernel has none
+ * @nr_stacks: (out) how many there are, a page each
  *
  * Errors: EFAULT, EINVAL, E2BIG.
  */
@@ -163,7 +166,12 @@ struct bufpool_info {
 	__u64 slab_size;
 	__u64 span;
 	__u64 status_offset;
+	__u64 stacks_offset;
+	__u64 nr_stacks;
 };
+
+/* The kernel takes kept blocks back, see struct bufpool_stack. */
+#define BUFPOOL_FEATURE_STACKS	(1ULL << 0)
 
 /* Backing: each slab of blocks is one object of a kmem_cache. */
 #define BUFPOOL_BACKING_SLAB	0
@@ -211,6 +219,60 @@ struct bufpool_class_info {
 struct bufpool_status {
 	__u32 waiting;
 	__u32 pressure;
+};
+
+/* Entries of a stack, and how many blocks may be in one at a time */
+#define BUFPOOL_STACK_ENTRIES	512
+#define BUFPOOL_STACK_MAX	256
+/* What an entry counts in, whatever the size of a page or block: bytes */
+#define BUFPOOL_STACK_UNIT	4096
+
+/**
+ * struct bufpool_stack - blocks that a program keeps for its next rents
+ * @top: one more than the number of the last entry; the program writes it
+ * @bottom: the number of the first entry; the kernel writes it
+ * @owner: the programs', to agree whose a stack is where several use one client: 0 at
+ *	first; the kernel does not look
+ * @__reserved: leave it as it is
+ * @entries: blocks, each by its offset in the span of the class, counted in
+ *	BUFPOOL_STACK_UNIT; entry k is at k % BUFPOOL_STACK_ENTRIES; the program
+ *	writes them
+ *
+ * What a program has rented and does not use, it may keep in a stack: it has the
+ * block again without a call, and the kernel can take the block back as long as it is
+ * there. So such a block is *kept*, and keeps nobody waiting.
+ *
+ * Page k of the nr_stacks pages from stacks_offset on is stack k of the client, for
+ * blocks of class k % nr_classes, and begins with this structure; it is zero at first.
+ * It can be mapped MAP_SHARED, in any number and order of pages; memory comes with the
+ * first touch (SIGBUS, or EFAULT from a system call, where there is none) and stays
+ * until the client is gone. A stack has one owner at a time, a thread or who has a lock,
+ * and only the owner may push and pop. Both numbers count up without end and wrap.
+ *
+ *   push:  while @top - @bottom is less than BUFPOOL_STACK_MAX: write the entry, then
+ *	    @top + 1 with release order. Then look at the status page: while renters are
+ *	    waiting, pop the block again and return it.
+ *   pop:   write @top - 1, which is called t here. Then, without a barrier but in this
+ *	    order for the compiler, read @bottom. Where t - @bottom is negative, the
+ *	    stack is empty or its last block is being taken: write @top back, and rent.
+ *	    Else entry t is the program's.
+ *
+ * Both differences are signed: while the kernel takes blocks, @bottom may be above @top
+ * for a moment.
+ *
+ * Whoever takes a block ends its rental: the handle is good no more (ESTALE), and a
+ * touch is SIGBUS. The kernel takes from the bottom, when a renter or a waiter finds
+ * nothing else, when the client's ceiling or its user's quota is reached, under memory
+ * pressure, by BUFPOOL_IOC_TRIM, and from a stack that nobody has used for long. An entry
+ * that is not a block that this client rents is passed over. What a program writes here
+ * can cost it its own blocks, and nobody else anything.
+ */
+struct bufpool_stack {
+	__u32 top;
+	__u32 bottom;
+	__u32 owner;
+	__u32 __reserved;
+	__u32 entries[BUFPOOL_STACK_ENTRIES];
 };
 
 /* Hand out zeroes, in a warm block too. */
@@ -390,6 +452,9 @@ struct bufpool_limit {
  * @client_refused_quota: (out) of these, this client's
  * @client_refused_memory: (out) of these, this client's
  * @client_timeouts: (out) of these, this client's
+ * @client_kept_blocks: (out) of client_blocks, those that are in the client's stacks
+ * @client_kept_bytes: (out) bytes in them
+ * @kept: (out) of in_use, bytes in all stacks, as the kernel has seen them last
  *
  * All but the client's are for the whole pool.
  *
@@ -430,6 +495,9 @@ struct bufpool_stats {
 	__u64 client_refused_quota;
 	__u64 client_refused_memory;
 	__u64 client_timeouts;
+	__u64 client_kept_blocks;
+	__u64 client_kept_bytes;
+	__u64 kept;
 };
 
 /**
