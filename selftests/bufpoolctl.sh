@@ -436,7 +436,7 @@ counts() {
 repeats() {
 	ctl 0 --tab stat 0.1 3 || return
 	same "lines" "$(wc -l <"$work/out")" 4 || return
-	same "fields" "$(awk -F '\t' '{ print NF }' "$work/out" | sort -u)" 18 || return
+	same "fields" "$(awk -F '\t' '{ print NF }' "$work/out" | sort -u)" 19 || return
 	ctl 0 stat 0.02 21 || return
 	same "headers" "$(grep -c pinned "$work/out")" 2 || return
 	ctl 0 --json stat 0.1 3 || return
@@ -482,7 +482,7 @@ exports_metrics() {
 	start_renter -n 5 -s $((4 * page)) || return
 	look stat
 	ctl 0 --prometheus stat && are_metrics "$work/out" || return
-	for name in in_use warm pinned limit; do
+	for name in in_use warm kept pinned limit; do
 		get $name
 		has_metric bufpool_${name}_bytes "$got" || return
 	done
@@ -683,7 +683,7 @@ lists_clients() {
 	wait $more
 	awk -F '\t' -v pid=$renter_pid -v more=$more '
 		NR == 2 && $1 == more && $3 == 9 && $4 == 9 * 65536 { good++ }
-		NR == 3 && $1 == pid && $2 == 0 && $3 == 3 && $4 == 3 * 65536 && $7 == "none" && $8 == 3 && $10 ~ /^bufpoolctl/ && $11 == $4 { good++ }
+		NR == 3 && $1 == pid && $2 == 0 && $3 == 3 && $4 == 3 * 65536 && $8 == "none" && $9 == 3 && $11 ~ /^bufpoolctl/ && $12 == $4 { good++ }
 		END { exit !(good == 2 && NR == 3) }' "$work/list" && return
 	say "$(cat "$work/list")"
 	return 1
@@ -777,8 +777,8 @@ sums_by_user() {
 	roots=$((57 * page))
 	bufpoolctl --tab top -U >"$work/list"
 	same "the sums" "$(cat "$work/list")" "$(printf '%s\n' \
-		'uid clients blocks bytes warm_blocks warm_bytes held rents returns user' \
-		"65534 1 2 $theirs 0 0 $theirs 2 0 nobody" "0 2 12 $roots 0 0 $roots 12 0 root" | tr ' ' '\t')" || return
+		'uid clients blocks bytes warm_blocks warm_bytes kept_bytes held rents returns user' \
+		"65534 1 2 $theirs 0 0 0 $theirs 2 0 nobody" "0 2 12 $roots 0 0 0 $roots 12 0 root" | tr ' ' '\t')" || return
 	column user --by-user -o clients
 	same "users by clients" "$got" "root nobody" || return
 	column user -U -o user -r
@@ -803,7 +803,7 @@ copes_with_names() {
 		return 1
 	}
 	ctl 0 --tab top || return
-	same "the name" "$(tail -n 1 "$work/out" | cut -f 10)" "$(printf 'a"b \\c?[\303\251')"
+	same "the name" "$(tail -n 1 "$work/out" | cut -f 11)" "$(printf 'a"b \\c?[\303\251')"
 }
 
 is_batch_without_terminal() {
@@ -870,7 +870,7 @@ obeys_keys() {
 	shows_after s "by pid; keys" && shows_after s "by uid; keys" && shows_after S "by pid; keys" || return
 	shows_after r "by pid, reversed; keys" && shows_after r "by pid; keys" || return
 	shows_after U "by held; keys" && has "$work/screen" "held   rents" || return
-	shows_after SS "by warm_blocks; keys" && shows_after U "by held; keys" || return
+	shows_after SS "by warm_bytes; keys" && shows_after U "by held; keys" || return
 	# keys that are no characters are no commands
 	for sequence in '\033OS' '\033[s' '\033[1;2S'; do
 		shows_after "$sequence" "by held; keys" || return

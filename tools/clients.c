@@ -26,6 +26,7 @@ const struct column client_columns[CLIENT_COLUMNS] = {
 	COLUMN(KIND_BYTES, bytes, "bytes"),
 	COLUMN(KIND_COUNT, warm_blocks, "warm"),
 	COLUMN(KIND_BYTES, warm_bytes, "bytes"),
+	COLUMN(KIND_BYTES, kept_bytes, "kept"),
 	COLUMN(KIND_BYTES, ceiling, "ceiling"),
 	COLUMN(KIND_COUNT, rents, "rents"),
 	COLUMN(KIND_COUNT, returns, "returns"),

@@ -12,6 +12,7 @@ struct client {
 	__u64 bytes;
 	__u64 warm_blocks;
 	__u64 warm_bytes;
+	__u64 kept_bytes;	/* of those rented */
 	__u64 ceiling;
 	__u64 rents;
 	__u64 returns;
@@ -19,7 +20,7 @@ struct client {
 	__u64 held;	/* rented and warm */
 };
 
-#define CLIENT_COLUMNS	11
+#define CLIENT_COLUMNS	12
 
 extern const struct column client_columns[CLIENT_COLUMNS];
 

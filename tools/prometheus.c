@@ -29,6 +29,8 @@ static const struct metric gauges[] = {
 	METRIC(bufpool_stats, in_use, "in_use_bytes", "Bytes in blocks that are rented."),
 	METRIC(bufpool_stats, warm, "warm_bytes",
 	       "Bytes in returned blocks that are kept mapped for their client."),
+	METRIC(bufpool_stats, kept, "kept_bytes",
+	       "Bytes of those in use that programs keep for their next rents."),
 	METRIC(bufpool_stats, pinned, "pinned_bytes",
 	       "Bytes that the pool has taken from the system."),
 	METRIC(bufpool_stats, limit, "limit_bytes", "Bytes that the pool may hold."),

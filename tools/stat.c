@@ -21,6 +21,7 @@
 static const struct column once_columns[] = {
 	MEMBER(KIND_BYTES, in_use),
 	MEMBER(KIND_BYTES, warm),
+	MEMBER(KIND_BYTES, kept),
 	MEMBER(KIND_BYTES, pinned),
 	MEMBER(KIND_BYTES, limit),
 	MEMBER(KIND_COUNT, clients),
@@ -65,6 +66,7 @@ static const char group_header[] =
 static const struct column sample_columns[] = {
 	LEVEL(KIND_BYTES, in_use, "in-use"),
 	LEVEL(KIND_BYTES, warm, "warm"),
+	LEVEL(KIND_BYTES, kept, NULL),
 	LEVEL(KIND_BYTES, pinned, "pinned"),
 	LEVEL(KIND_COUNT, clients, "all"),
 	LEVEL(KIND_COUNT, waiting, "wait"),

@@ -43,10 +43,10 @@ static void print_summary(const struct watch *watch)
 
 	device_stats(watch->fd, &stats);
 	fprintf(out_file,
-		"%zu clients, %llu waiting; %s in use, %s warm, %s pinned of %s\n",
-		watch->view.all, stats.waiting, short_bytes(stats.in_use).text,
-		short_bytes(stats.warm).text, short_bytes(stats.pinned).text,
-		short_bytes(stats.limit).text);
+		"%zu clients, %llu waiting; %s in use, %s kept, %s warm, %s pinned of %s\n",
+		watch->view.all, stats.waiting, short_bytes(stats.in_use - stats.kept).text,
+		short_bytes(stats.kept).text, short_bytes(stats.warm).text,
+		short_bytes(stats.pinned).text, short_bytes(stats.limit).text);
 }
 
 static void print_status(struct watch *watch)

@@ -16,6 +16,7 @@ const struct column user_columns[USER_COLUMNS] = {
 	COLUMN(KIND_BYTES, bytes, "bytes"),
 	COLUMN(KIND_COUNT, warm_blocks, "warm"),
 	COLUMN(KIND_BYTES, warm_bytes, "bytes"),
+	COLUMN(KIND_BYTES, kept_bytes, "kept"),
 	COLUMN(KIND_BYTES, held, "held"),
 	COLUMN(KIND_COUNT, rents, "rents"),
 	COLUMN(KIND_COUNT, returns, "returns"),
@@ -52,6 +53,7 @@ static void add(struct user *user, const struct client *client)
 	user->bytes += client->bytes;
 	user->warm_blocks += client->warm_blocks;
 	user->warm_bytes += client->warm_bytes;
+	user->kept_bytes += client->kept_bytes;
 	user->held += client->held;
 	user->rents += client->rents;
 	user->returns += client->returns;

@@ -13,13 +13,14 @@ struct user {
 	__u64 bytes;
 	__u64 warm_blocks;
 	__u64 warm_bytes;
+	__u64 kept_bytes;
 	__u64 held;	/* rented and warm, which is what a quota counts */
 	__u64 rents;
 	__u64 returns;
 	char user[64];
 };
 
-#define USER_COLUMNS	10
+#define USER_COLUMNS	11
 
 extern const struct column user_columns[USER_COLUMNS];
 
