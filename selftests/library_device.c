@@ -453,21 +453,22 @@ static int wait_for_block(void *arg)
 	return 0;
 }
 
-static bool waiting_for(struct bufpool *pool)
+static int rent_at_once(void *arg)
 {
-	struct bufpool_stats stats;
+	int fd = open(POOL_DEVICE, O_RDWR | O_CLOEXEC);
+	struct bufpool_rent block;
 
-	return !bufpool_stats(pool, &stats) && stats.waiting;
+	CHECK(rent(fd, *(__u64 *)arg, &block) == 0);
+	return 0;
 }
 
-/* All of a small pool, but for one block, is kept here; another process waits. */
-TEST(a_return_gives_kept_blocks_to_waiters)
+/* All of a small pool, but for two blocks that are kept here, is in use. */
+TEST(other_processes_get_what_an_idle_one_keeps)
 {
 	/* the largest that is kept */
 	__u64 size = 1 * MIB;
 	struct bufpool *pool;
 	void *blocks[16];
-	pid_t other;
 	int count;
 
 	ASSERT_EQ(0, limit_write(SMALL_LIMIT));
@@ -475,16 +476,82 @@ TEST(a_return_gives_kept_blocks_to_waiters)
 	ASSERT_NE(NULL, pool);
 	count = bufpool_rent_many(pool, size, BUFPOOL_RENT_NONBLOCK, blocks, 16);
 	ASSERT_LT(3, count);
-	/* Two are kept, which the kernel does not know. */
 	ASSERT_EQ(0, bufpool_return(pool, blocks[0], 0));
-	ASSERT_EQ(0, bufpool_return(pool, blocks[1], 0));
-	other = spawn(wait_for_block, &size);
-	ASSERT_LT(0, other);
-	ASSERT_TRUE(BECOMES(waiting_for(pool)));
-	ASSERT_EQ(0, bufpool_return(pool, blocks[2], 0));
-	EXPECT_EQ(0, reap(other));
+	EXPECT_EQ(0, in_child(wait_for_block, &size));
+	EXPECT_EQ(0, in_child(rent_at_once, &size));
+	EXPECT_EQ(-ESTALE, bufpool_return(pool, blocks[0], 0));
+	EXPECT_EQ(0, bufpool_return(pool, blocks[1], 0));
+	EXPECT_EQ(0, in_child(rent_at_once, &size));
 	EXPECT_EQ(0, bufpool_close(pool));
 	limit_restore();
+}
+
+#define SLEEPERS	8
+
+/* Use the pool, and sleep between two barriers. */
+static void *use_and_sleep(void *argument)
+{
+	struct idler *idler = argument;
+	void *blocks[16];
+	int i;
+
+	for (i = 0; i < 16; i++)
+		blocks[i] = bufpool_rent(idler->pool, idler->size, 0);
+	for (i = 0; i < 16; i++)
+		if (bufpool_return(idler->pool, blocks[i], 0))
+			return argument;
+	pthread_barrier_wait(&idler->barrier);
+	pthread_barrier_wait(&idler->barrier);
+	return NULL;
+}
+
+FIXTURE(sleepers)
+{
+	struct idler idler;
+	pthread_t threads[SLEEPERS];
+};
+
+/* Nothing goes by itself, unless the test says so. */
+FIXTURE_SETUP(sleepers)
+{
+	int i;
+
+	ASSERT_EQ(0, parameter_write("trim_ms", 3600000));
+	self->idler.size = 4 * PAGE;
+	self->idler.pool = bufpool_open(NULL, 0);
+	ASSERT_NE(NULL, self->idler.pool);
+	ASSERT_EQ(0, pthread_barrier_init(&self->idler.barrier, NULL, SLEEPERS + 1));
+	for (i = 0; i < SLEEPERS; i++)
+		ASSERT_EQ(0, pthread_create(&self->threads[i], NULL, use_and_sleep,
+					    &self->idler));
+	pthread_barrier_wait(&self->idler.barrier);
+	ASSERT_LE(SLEEPERS * 16, rented_of(self->idler.pool));
+}
+
+FIXTURE_TEARDOWN(sleepers)
+{
+	void *failed;
+	int i;
+
+	pthread_barrier_wait(&self->idler.barrier);
+	for (i = 0; i < SLEEPERS; i++) {
+		ASSERT_EQ(0, pthread_join(self->threads[i], &failed));
+		EXPECT_EQ(NULL, failed);
+	}
+	EXPECT_EQ(0, bufpool_close(self->idler.pool));
+	parameters_restore();
+}
+
+TEST_F(sleepers, what_they_keep_goes_with_time)
+{
+	ASSERT_EQ(0, parameter_write("trim_ms", 200));
+	EXPECT_TRUE(BECOMES(!rented_of(self->idler.pool)));
+}
+
+TEST_F(sleepers, what_they_keep_goes_by_roots_trim)
+{
+	ASSERT_EQ(0, write_text("/sys/class/misc/bufpool/trim", "1"));
+	EXPECT_EQ(0, rented_of(self->idler.pool));
 }
 
 TEST_HARNESS_MAIN

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * libbufpool: a return gives what is kept to the waiters of other processes and to
- * a system that is short of memory.
+ * libbufpool: what a thread keeps is no longer its own where others need it.
  */
 #include "library_test.h"
 
@@ -15,137 +14,199 @@ static void *return_and_idle(void *argument)
 	return (void *)(intptr_t)ret;
 }
 
-TEST(a_rent_gets_blocks_of_an_idle_thread)
+/* Exhaust a pool, and have a thread return one block and idle. */
+static void begin(struct __test_metadata *_metadata, struct idler *idler,
+		  pthread_t *thread)
 {
-	struct idler idler = { .size = MIB };
-	void *last = NULL, *block, *result;
-	pthread_t thread;
+	void *last = NULL, *block;
 
+	idler->size = MIB;
 	ASSERT_EQ(0, small_limit());
-	idler.pool = bufpool_open(NULL, 0);
-	ASSERT_NE(NULL, idler.pool);
-	while ((block = bufpool_rent(idler.pool, idler.size,
+	idler->pool = bufpool_open(NULL, 0);
+	ASSERT_NE(NULL, idler->pool);
+	while ((block = bufpool_rent(idler->pool, idler->size,
 				     BUFPOOL_RENT_NONBLOCK))) {
-		idler.block = last;
+		idler->block = last;
 		last = block;
 	}
 	ASSERT_EQ(EAGAIN, errno);
-	ASSERT_NE(NULL, idler.block);
-	ASSERT_EQ(0, pthread_barrier_init(&idler.barrier, NULL, 2));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, return_and_idle, &idler));
-	pthread_barrier_wait(&idler.barrier);
+	ASSERT_NE(NULL, idler->block);
+	ASSERT_EQ(0, pthread_barrier_init(&idler->barrier, NULL, 2));
+	ASSERT_EQ(0, pthread_create(thread, NULL, return_and_idle, idler));
+	pthread_barrier_wait(&idler->barrier);
+}
 
-	EXPECT_NE(NULL, bufpool_rent(idler.pool, idler.size,
-				     BUFPOOL_RENT_NONBLOCK));
-	pthread_barrier_wait(&idler.barrier);
+static void end(struct __test_metadata *_metadata, struct idler *idler,
+		pthread_t thread)
+{
+	void *result;
+
+	pthread_barrier_wait(&idler->barrier);
 	ASSERT_EQ(0, pthread_join(thread, &result));
 	EXPECT_EQ(NULL, result);
-	EXPECT_EQ(0, bufpool_close(idler.pool));
+	EXPECT_EQ(0, bufpool_close(idler->pool));
 	if (!private_chosen())
 		limit_restore();
 }
 
-/*
- * A pool whose status the test writes: another process waits when it says so. For
- * threads that use the pool from now on.
- */
-FIXTURE(shortage)
+TEST(a_rent_gets_blocks_of_an_idle_thread)
 {
-	struct bufpool *pool;
-	const struct bufpool_status *true_status;
-	struct bufpool_status status __attribute__((aligned(8)));
-	struct idler idler;
+	struct idler idler = { 0 };
 	pthread_t thread;
-};
 
-/* Each time: let a thread return a block that it rented itself, or was given. */
-static void *return_when_told(void *argument)
+	begin(_metadata, &idler, &thread);
+	EXPECT_NE(NULL, bufpool_rent(idler.pool, idler.size, BUFPOOL_RENT_NONBLOCK));
+	EXPECT_EQ(EAGAIN, -rent_error(idler.pool, idler.size, BUFPOOL_RENT_NONBLOCK));
+	end(_metadata, &idler, thread);
+}
+
+/* Of another size, that its block is too large for */
+TEST(a_rent_gets_the_memory_of_an_idle_thread)
+{
+	struct idler idler = { 0 };
+	pthread_t thread;
+
+	begin(_metadata, &idler, &thread);
+	EXPECT_NE(NULL, bufpool_rent_timed(idler.pool, MIB / 16, 0, 10000 * NSEC_PER_MSEC));
+	EXPECT_NE(NULL, bufpool_rent_timed(idler.pool, MIB / 16, 0, 10000 * NSEC_PER_MSEC));
+	end(_metadata, &idler, thread);
+}
+
+static void *rent_waiting(void *argument)
 {
 	struct idler *idler = argument;
-	void *block;
 
-	for (;;) {
-		pthread_barrier_wait(&idler->barrier);
-		if (!idler->pool)
-			return NULL;
-		block = idler->block ? idler->block :
-				       bufpool_rent(idler->pool, idler->size, 0);
-		if (!block || bufpool_return(idler->pool, block, 0))
-			idler->size = 0;
-		pthread_barrier_wait(&idler->barrier);
+	return bufpool_rent(idler->pool, idler->size, 0);
+}
+
+/* However it comes about that the owner kept it: it did not see the waiter. */
+TEST(a_waiter_gets_what_is_kept_later)
+{
+	struct idler idler = { 0 };
+	struct bufpool_status none = { 0 };
+	const struct bufpool_status *status;
+	pthread_t thread, waiter;
+	struct bufpool_stats stats;
+	void *block, *result;
+
+	begin(_metadata, &idler, &thread);
+	block = bufpool_rent(idler.pool, idler.size, BUFPOOL_RENT_NONBLOCK);
+	ASSERT_NE(NULL, block);
+	ASSERT_EQ(0, pthread_create(&waiter, NULL, rent_waiting, &idler));
+	ASSERT_TRUE(BECOMES(!bufpool_stats(idler.pool, &stats) && stats.waiting));
+	status = idler.pool->provider.status;
+	idler.pool->provider.status = &none;
+	bufpool_cache_mine->status = &none;
+	EXPECT_EQ(0, bufpool_return(idler.pool, block, 0));
+	idler.pool->provider.status = status;
+	bufpool_cache_mine->status = status;
+	ASSERT_EQ(0, pthread_join(waiter, &result));
+	EXPECT_EQ(block, result);
+	end(_metadata, &idler, thread);
+}
+
+#define OWNERS	3
+#define HELD	4
+#define MORE	256		/* than there are */
+#define SIZE	(256 * KIB)
+
+struct tug {
+	struct bufpool *pool;
+	unsigned int rounds, pulls, stop, failures;
+};
+
+static void stamp(__u64 *block, __u64 value)
+{
+	__atomic_store_n(block, value, __ATOMIC_RELAXED);
+	__atomic_store_n(block + SIZE / sizeof(*block) - 1, value, __ATOMIC_RELAXED);
+}
+
+static bool is_stamped(const __u64 *block, __u64 value)
+{
+	return __atomic_load_n(block, __ATOMIC_RELAXED) == value &&
+	       __atomic_load_n(block + SIZE / sizeof(*block) - 1,
+			       __ATOMIC_RELAXED) == value;
+}
+
+static void fail_unless(struct tug *tug, bool ok)
+{
+	if (!ok)
+		__atomic_add_fetch(&tug->failures, 1, __ATOMIC_RELAXED);
+}
+
+/* Rent a few blocks, with nothing but what was kept most of the time, and return them. */
+static void *use(void *argument)
+{
+	struct tug *tug = argument;
+	void *blocks[HELD];
+	__u64 round;
+	int i, count;
+
+	for (round = 0; !word_get(&tug->stop); round++) {
+		for (count = 0; count < HELD; count++) {
+			blocks[count] = bufpool_rent(tug->pool, SIZE,
+						     BUFPOOL_RENT_NONBLOCK);
+			if (!blocks[count])
+				break;
+			stamp(blocks[count], (uintptr_t)blocks ^ round);
+		}
+		for (i = 0; i < count; i++) {
+			fail_unless(tug, is_stamped(blocks[i], (uintptr_t)blocks ^ round));
+			fail_unless(tug, !bufpool_return(tug->pool, blocks[i], 0));
+		}
+		__atomic_add_fetch(&tug->rounds, 1, __ATOMIC_RELAXED);
 	}
+	return NULL;
 }
 
-FIXTURE_SETUP(shortage)
+/* Rent whatever there is, which takes back what the others keep, and give it all back. */
+static void *pull(void *argument)
 {
-	self->pool = bufpool_open(NULL, 0);
-	ASSERT_NE(NULL, self->pool);
-	self->true_status = self->pool->provider.status;
-	self->pool->provider.status = &self->status;
-	self->idler = (struct idler){ .pool = self->pool, .size = MIB };
-	ASSERT_EQ(0, pthread_barrier_init(&self->idler.barrier, NULL, 2));
-	ASSERT_EQ(0, pthread_create(&self->thread, NULL, return_when_told,
-				    &self->idler));
+	struct tug *tug = argument;
+	void *blocks[MORE];
+	int i, count;
+
+	while (!word_get(&tug->stop)) {
+		for (count = 0; count < MORE; count++) {
+			blocks[count] = bufpool_rent(tug->pool, SIZE,
+						     BUFPOOL_RENT_NONBLOCK);
+			if (!blocks[count])
+				break;
+			stamp(blocks[count], (uintptr_t)&blocks[count]);
+		}
+		for (i = 0; i < count; i++)
+			fail_unless(tug, is_stamped(blocks[i], (uintptr_t)&blocks[i]));
+		i = count ? bufpool_return_many(tug->pool, blocks, count,
+						BUFPOOL_RETURN_REVOKE) : 0;
+		fail_unless(tug, i == count);
+		__atomic_add_fetch(&tug->pulls, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
 }
 
-FIXTURE_TEARDOWN(shortage)
+/* No block is taken from a thread that has it, nor has one block two owners. */
+TEST(blocks_have_one_owner_while_they_are_taken_back)
 {
-	EXPECT_EQ(MIB, self->idler.size);
-	self->idler.pool = NULL;
-	pthread_barrier_wait(&self->idler.barrier);
-	ASSERT_EQ(0, pthread_join(self->thread, NULL));
-	self->pool->provider.status = self->true_status;
-	EXPECT_EQ(0, bufpool_close(self->pool));
-}
-
-static void let_return(struct idler *idler, void *block)
-{
-	idler->block = block;
-	pthread_barrier_wait(&idler->barrier);
-	pthread_barrier_wait(&idler->barrier);
-}
-
-static void set_waiting(struct bufpool_status *status, unsigned int count)
-{
-	__atomic_store_n(&status->waiting, count, __ATOMIC_RELAXED);
-}
-
-#define SHORTAGES	50
-
-/* However soon after the last time */
-TEST_F(shortage, a_return_gives_blocks_of_an_idle_thread)
-{
-	void *block;
+	pthread_t threads[OWNERS + 1];
+	struct tug tug = { 0 };
 	int i;
 
-	for (i = 0; i < SHORTAGES; i++) {
-		block = bufpool_rent(self->pool, 1, 0);
-		ASSERT_NE(NULL, block);
-		let_return(&self->idler, NULL);
-		ASSERT_LT(1, rented_of(self->pool));
-		set_waiting(&self->status, 1);
-		ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
-		ASSERT_EQ(0, rented_of(self->pool));
-		set_waiting(&self->status, 0);
-	}
-}
-
-/* Though all threads have just been searched, in vain */
-TEST_F(shortage, block_of_another_thread_is_given_at_once)
-{
-	void *block, *own;
-	int i;
-
-	set_waiting(&self->status, 1);
-	for (i = 0; i < SHORTAGES; i++) {
-		block = bufpool_rent(self->pool, MIB, 0);
-		own = bufpool_rent(self->pool, MIB, 0);
-		ASSERT_NE(NULL, block);
-		ASSERT_NE(NULL, own);
-		ASSERT_EQ(0, bufpool_return(self->pool, own, 0));
-		let_return(&self->idler, block);
-		ASSERT_EQ(0, rented_of(self->pool));
-	}
+	ASSERT_EQ(0, small_limit());
+	tug.pool = bufpool_open(NULL, 0);
+	ASSERT_NE(NULL, tug.pool);
+	for (i = 0; i <= OWNERS; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, i ? use : pull, &tug));
+	while (word_get(&tug.pulls) < native(100) ||
+	       word_get(&tug.rounds) < native(100))
+		sleep_ms(1);
+	word_set(&tug.stop, 1);
+	for (i = 0; i <= OWNERS; i++)
+		ASSERT_EQ(0, pthread_join(threads[i], NULL));
+	EXPECT_EQ(0, tug.failures);
+	EXPECT_EQ(0, held(tug.pool));
+	EXPECT_EQ(0, bufpool_close(tug.pool));
+	if (!private_chosen())
+		limit_restore();
 }
 
 /* A block that came from elsewhere */
@@ -154,58 +215,37 @@ static void *adopt_one(struct bufpool *pool)
 	struct bufpool_provider *provider = &pool->provider;
 	struct bufpool_block got;
 
-	if (provider->ops->rent_many(provider, 1, BUFPOOL_RENT_NONBLOCK, 0, &got,
+	if (provider->ops->rent_many(provider, MIB, BUFPOOL_RENT_NONBLOCK, 0, &got,
 				     1) != 1)
 		return NULL;
 	return bufpool_adopt(pool, got.handle, got.offset);
 }
 
-/* What is kept goes with a block that is not. */
-static void return_with_kept(struct __test_metadata *_metadata,
-			     struct bufpool *pool, struct bufpool_status *status,
-			     void *block, unsigned int flags)
+/* Renters wait: whatever comes back goes to them at once. */
+TEST_F(library, nothing_is_kept_while_renters_wait)
 {
-	void *kept = bufpool_rent(pool, MIB, 0);
+	struct bufpool_status waiting = { .waiting = 1 };
+	const struct bufpool_status *status = self->pool->provider.status;
+	void *own = bufpool_rent(self->pool, MIB, 0);
+	void *other = bufpool_rent(self->pool, MIB, 0);
+	void *adopted = adopt_one(self->pool);
+	int kept = rented_of(self->pool) - 3;
 
-	ASSERT_NE(NULL, kept);
-	ASSERT_NE(NULL, block);
-	ASSERT_EQ(0, bufpool_return(pool, kept, 0));
-	set_waiting(status, 1);
-	ASSERT_EQ(0, bufpool_return(pool, block, flags));
-	EXPECT_EQ(0, rented_of(pool));
-	set_waiting(status, 0);
-}
-
-TEST_F(shortage, every_return_looks_for_waiters)
-{
-	struct bufpool *pool = self->pool;
-
-	return_with_kept(_metadata, pool, &self->status,
-			 bufpool_rent(pool, 1, 0), BUFPOOL_RETURN_CLEAR);
-	return_with_kept(_metadata, pool, &self->status,
-			 bufpool_rent(pool, 1, 0), BUFPOOL_RETURN_REVOKE);
-	return_with_kept(_metadata, pool, &self->status,
-			 bufpool_rent(pool, 2 * MIB, 0), 0);
-	return_with_kept(_metadata, pool, &self->status, adopt_one(pool), 0);
-}
-
-/* Of memory, and not again before it is short once more */
-TEST_F(shortage, pressure_is_answered_once)
-{
-	void *block = bufpool_rent(self->pool, 1, 0);
-
-	ASSERT_NE(NULL, block);
-	let_return(&self->idler, NULL);
-	self->status.pressure++;
-	ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
-	EXPECT_EQ(0, rented_of(self->pool));
-	block = bufpool_rent(self->pool, 1, 0);
-	ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
-	EXPECT_LT(0, rented_of(self->pool));
-	let_return(&self->idler, NULL);
-	self->status.pressure++;
-	ASSERT_EQ(0, bufpool_return(self->pool, bufpool_rent(self->pool, 1, 0), 0));
-	EXPECT_EQ(0, rented_of(self->pool));
+	ASSERT_NE(NULL, other);
+	ASSERT_NE(NULL, adopted);
+	self->pool->provider.status = &waiting;
+	bufpool_cache_mine->status = &waiting;
+	EXPECT_EQ(0, bufpool_return(self->pool, own, 0));
+	EXPECT_EQ(kept + 2, rented_of(self->pool));
+	EXPECT_EQ(0, return_elsewhere(self->pool, other));
+	EXPECT_EQ(kept + 1, rented_of(self->pool));
+	EXPECT_EQ(0, bufpool_return(self->pool, adopted, 0));
+	EXPECT_EQ(kept, rented_of(self->pool));
+	/* nor is more asked for than is needed */
+	EXPECT_NE(NULL, bufpool_rent(self->pool, 1, 0));
+	EXPECT_EQ(kept + 1, rented_of(self->pool));
+	self->pool->provider.status = status;
+	bufpool_cache_mine->status = status;
 }
 
 TEST_HARNESS_MAIN

@@ -57,7 +57,9 @@ TEST_F(library, a_signal_handler_is_served_or_refused)
 
 static struct middle {
 	struct bufpool *pool;
-	unsigned int there, trimmed, left;
+	struct bufpool_cache *cache;	/* of the thread that is interrupted */
+	void *block;			/* that it has rented */
+	unsigned int there, revoked, left;
 	bool early;
 } middle;
 
@@ -71,17 +73,18 @@ static void stay_in_the_middle(int signal)
 	block = bufpool_rent(middle.pool, 1, 0);
 	if (block) {
 		bufpool_return(middle.pool, block, 0);
-	} else if (errno == EDEADLK && !middle.there) {
+	} else if (errno == EDEADLK && !middle.there &&
+		   bufpool_cache_is_entered(middle.cache)) {
 		word_set(&middle.there, 1);
-		middle.early = !BECOMES(cache_is_shut());
+		middle.early = !BECOMES(cache_is_shared(middle.cache));
 		sleep_ms(20);
-		middle.early |= word_get(&middle.trimmed);
+		middle.early |= word_get(&middle.revoked);
 		word_set(&middle.left, 1);
 	}
 	errno = saved;
 }
 
-static void *trim_meanwhile(void *unused)
+static void *revoke_meanwhile(void *unused)
 {
 	sigset_t alarms;
 
@@ -91,27 +94,33 @@ static void *trim_meanwhile(void *unused)
 	pthread_sigmask(SIG_BLOCK, &alarms, NULL);
 	if (!word_reaches(&middle.there, 1))
 		return "no call was interrupted";
-	if (bufpool_trim(middle.pool, 0, NULL))
-		return "trim failed";
-	word_set(&middle.trimmed, 1);
+	if (bufpool_return(middle.pool, middle.block, BUFPOOL_RETURN_REVOKE))
+		return "return failed";
+	word_set(&middle.revoked, 1);
 	return NULL;
 }
 
-/* A trim waits until an interrupted thread has left its cache. */
-TEST_F(library, trim_waits_for_an_interrupted_call)
+/* More pairs than are made until a signal comes in the middle of one */
+#define INTERRUPTIBLE	100000000
+
+/* An interrupted call may be just about to return that block. */
+TEST_F(library, a_revoker_waits_for_an_interrupted_call)
 {
 	struct itimerval often = { { 0, 200 }, { 0, 200 } }, never = { 0 };
 	pthread_t thread;
 	void *block, *said;
+	unsigned int i;
 
 	memset(&middle, 0, sizeof(middle));
 	middle.pool = self->pool;
+	middle.block = bufpool_rent(self->pool, 1, 0);
 	block = bufpool_rent(self->pool, 1, 0);
 	ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, trim_meanwhile, NULL));
+	middle.cache = bufpool_cache_mine;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, revoke_meanwhile, NULL));
 	ASSERT_NE(SIG_ERR, signal(SIGALRM, stay_in_the_middle));
 	ASSERT_EQ(0, setitimer(ITIMER_REAL, &often, NULL));
-	while (!word_get(&middle.left)) {
+	for (i = 0; !word_get(&middle.left) && i < INTERRUPTIBLE; i++) {
 		block = bufpool_rent(self->pool, 1, 0);
 		ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
 	}
@@ -191,47 +200,9 @@ TEST(a_signal_handler_is_refused_in_stats_and_close)
 	EXPECT_EQ(0, bufpool_stats(pool, &stats));
 	EXPECT_EQ(1, refused);
 	EXPECT_EQ(0, bufpool_close(pool));
-	EXPECT_EQ(2, refused);
+	EXPECT_LE(2, refused);
 	EXPECT_EQ(0, wrong);
 	EXPECT_EQ(0, bufpool_close(other));
-}
-
-/* Fill the magazine between two barriers, and end. */
-static void *keep_and_end(void *argument)
-{
-	struct idler *idler = argument;
-	void *blocks[2];
-	intptr_t ret;
-
-	ret = bufpool_rent_many(idler->pool, idler->size, 0, blocks, 2);
-	pthread_barrier_wait(&idler->barrier);
-	pthread_barrier_wait(&idler->barrier);
-	ret -= bufpool_return_many(idler->pool, blocks, 2, 0);
-	return (void *)ret;
-}
-
-/* The depot is full, so the thread gives what it has kept to the provider. */
-TEST_F(library, a_signal_handler_is_refused_when_its_thread_ends)
-{
-	struct idler idler = { .pool = self->pool, .size = MIB };
-	void *blocks[8], *result;
-	pthread_t thread;
-
-	ASSERT_NE(SIG_ERR, signal(SIGUSR1, be_refused));
-	ASSERT_EQ(0, pthread_barrier_init(&idler.barrier, NULL, 2));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, keep_and_end, &idler));
-	pthread_barrier_wait(&idler.barrier);
-	ASSERT_EQ(8, bufpool_rent_many(self->pool, MIB, 0, blocks, 8));
-	ASSERT_EQ(8, bufpool_return_many(self->pool, blocks, 8, 0));
-	handlers_pool = self->pool;
-	interrupt(self->pool);
-	pthread_barrier_wait(&idler.barrier);
-	ASSERT_EQ(0, pthread_join(thread, &result));
-	self->pool->provider.ops = true_ops;
-	EXPECT_EQ(NULL, result);
-	EXPECT_EQ(1, refused);
-	EXPECT_EQ(0, wrong);
-	EXPECT_EQ(0, held(self->pool));
 }
 
 TEST_HARNESS_MAIN

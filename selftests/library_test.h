@@ -40,10 +40,13 @@ static inline unsigned int native(unsigned int times)
 	return private_chosen() ? times * (SANITIZED ? 5 : 20) : times;
 }
 
-/* Whether a thread that stops all caches has shut this thread's. */
-static inline bool cache_is_shut(void)
+/* Whether another thread has begun to end rentals of this cache. */
+static inline bool cache_is_shared(const struct bufpool_cache *cache)
 {
-	return !__atomic_load_n(&bufpool_cache_mine->max_kept, __ATOMIC_ACQUIRE);
+	const struct bufpool *pool = bufpool_cache_home(cache);
+
+	return __atomic_load_n(&cache->status, __ATOMIC_ACQUIRE) !=
+	       pool->provider.status;
 }
 
 /* What a touch of a block raises that is not there any more. */

@@ -92,7 +92,7 @@ static void *return_together(void *argument)
 		result = ret == 0 ? 0 : ret == -ESTALE ? 1 : 2;
 		__atomic_add_fetch(&race->results[result], 1, __ATOMIC_RELAXED);
 		pthread_barrier_wait(&race->barrier);
-		if (!race->results[0] || race->results[2])
+		if (race->results[0] != 1 || race->results[2])
 			__atomic_store_n(&race->failures, 1, __ATOMIC_RELAXED);
 	} while (!race->over);
 	return NULL;
@@ -143,36 +143,6 @@ TEST_F(library, another_thread_is_refused_what_is_no_block)
 	EXPECT_EQ(0, bufpool_return(self->pool, block, 0));
 }
 
-/* More than a thread finds kept for one size */
-#define MORE_THAN_KEPT	1000
-
-/*
- * Its renter was just returning the block, too, and had seen that it held it, when
- * another thread was faster. Both have returned it, and it is free once.
- */
-TEST_F(library, a_block_that_two_returned_is_kept_once)
-{
-	static uint64_t *blocks[MORE_THAN_KEPT];
-	void *block = bufpool_rent(self->pool, 1, 0);
-	struct bufpool_place place;
-	uint64_t i;
-
-	ASSERT_NE(NULL, block);
-	ASSERT_EQ(0, return_elsewhere(self->pool, block));
-	place = bufpool_window_place(&self->pool->window, block);
-	bufpool_rental_set(bufpool_rentals_at(&self->pool->rentals, &place),
-			   bufpool_cache_mine->held);
-	ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
-
-	for (i = 0; i < MORE_THAN_KEPT; i++) {
-		blocks[i] = bufpool_rent(self->pool, 1, 0);
-		ASSERT_NE(NULL, blocks[i]);
-		*blocks[i] = i;
-	}
-	for (i = 0; i < MORE_THAN_KEPT; i++)
-		EXPECT_EQ(i, *blocks[i]);
-}
-
 /* Returns a block that another thread rented, and says when that is done. */
 static void *revoke_elsewhere(void *argument)
 {
@@ -196,7 +166,7 @@ TEST_F(library, a_revoker_waits_for_a_thread_in_its_cache)
 	mine = bufpool_cache_mine;
 	ASSERT_TRUE(bufpool_cache_enter(mine, self->pool));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, revoke_elsewhere, &race));
-	ASSERT_TRUE(BECOMES(cache_is_shut()));
+	ASSERT_TRUE(BECOMES(cache_is_shared(mine)));
 	sleep_ms(20);
 	EXPECT_EQ(0, __atomic_load_n(&race.over, __ATOMIC_ACQUIRE));
 	bufpool_cache_leave(mine, self->pool);
@@ -204,6 +174,33 @@ TEST_F(library, a_revoker_waits_for_a_thread_in_its_cache)
 	EXPECT_EQ(1, race.over);
 	EXPECT_EQ(0, race.failures);
 	EXPECT_EQ(-ESTALE, bufpool_return(self->pool, race.block, 0));
+	EXPECT_EQ(0, held(self->pool));
+}
+
+/*
+ * A thread whose block another one has returned goes the longer way with its own, until
+ * it has been alone for a while.
+ */
+TEST_F(library, a_cache_is_shared_while_others_return_its_blocks)
+{
+	void *block = bufpool_rent(self->pool, 1, 0);
+	struct bufpool_cache *mine = bufpool_cache_mine;
+	int i;
+
+	ASSERT_NE(NULL, block);
+	EXPECT_FALSE(cache_is_shared(mine));
+	ASSERT_EQ(0, return_elsewhere(self->pool, block));
+	EXPECT_TRUE(cache_is_shared(mine));
+	for (i = 0; i < 2 * BUFPOOL_RETURNS_ALONE; i++) {
+		block = bufpool_rent(self->pool, 1, 0);
+		ASSERT_NE(NULL, block);
+		ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
+		ASSERT_EQ(-ESTALE, bufpool_return(self->pool, block, 0));
+	}
+	EXPECT_FALSE(cache_is_shared(mine));
+	block = bufpool_rent(self->pool, 1, 0);
+	ASSERT_EQ(0, return_elsewhere(self->pool, block));
+	EXPECT_EQ(-ESTALE, bufpool_return(self->pool, block, 0));
 	EXPECT_EQ(0, held(self->pool));
 }
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "call.h"
+#include "kept.h"
 
 static int find_held(struct bufpool *pool, const void *block,
 		     struct bufpool_place *place)
@@ -51,22 +52,30 @@ int bufpool_offset(struct bufpool *pool, const void *block, __u64 *offset)
 	return 0;
 }
 
-void *bufpool_adopt(struct bufpool *pool, __u64 handle, __u64 offset)
+static int adopt(struct bufpool *pool, __u64 handle, __u64 offset, void **block)
 {
 	struct bufpool_place place;
 	int ret;
 
-	ret = bufpool_pool_check(pool);
-	if (ret)
-		return bufpool_call_fail(ret);
 	ret = bufpool_window_find_offset(&pool->window, offset, &place);
 	if (ret)
-		return bufpool_call_fail(ret);
+		return ret;
 	if (bufpool_window_handle(&pool->window, &place,
 				  bufpool_handle_generation(handle)) != handle)
-		return bufpool_call_fail(-EINVAL);
-	ret = bufpool_rentals_adopt(&pool->rentals, &place, handle);
+		return -EINVAL;
+	*block = bufpool_window_address(&pool->window, &place);
+	return bufpool_rentals_adopt(&pool->rentals, &place, handle,
+				     bufpool_kept_has(pool, &place));
+}
+
+void *bufpool_adopt(struct bufpool *pool, __u64 handle, __u64 offset)
+{
+	void *block = NULL;
+	int ret;
+
+	ret = bufpool_call_begin(pool, NULL);
 	if (ret)
 		return bufpool_call_fail(ret);
-	return bufpool_window_address(&pool->window, &place);
+	ret = bufpool_call_end(adopt(pool, handle, offset, &block));
+	return ret ? bufpool_call_fail(ret) : block;
 }

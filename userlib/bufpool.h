@@ -27,8 +27,9 @@
  *
  *   Every function but bufpool_close() may be called on one pool by any number of
  *   threads at once, and any thread may return what another one rented. Of
- *   threads that return one block at the very same instant more than one may be
- *   told that it has; the block is free once all the same.
+ *   threads that return one block at the very same instant one is told that it has.
+ *   A thread that returns what another one rented waits for that one, but only while
+ *   it is in the middle of a rent or return that makes no system call.
  *
  *   A thread may end or be cancelled (deferred) at any time between two calls;
  *   what the library keeps for it goes to others. bufpool_close() may be called
@@ -46,22 +47,19 @@
  *
  *   A block that is returned without flags is kept for the next rent of its size
  *   in this process, so that most rents and returns need no system call. For
- *   each thread and size that is at most 512 KiB, or two blocks where that is
- *   more; for the whole process as much again as two threads keep; for each
- *   thread up to 512 blocks that others have returned for it; and from each
- *   thread up to 128 blocks that are on their way to others, 32 for each of them.
+ *   each thread and size that is at most 2 MiB or 128 blocks, whichever is less, or 8
+ *   blocks where that is more; for the whole process as much again as two threads keep.
  *
- *   To the kernel such blocks are rented. They go back when a thread ends (partly),
- *   by bufpool_trim(), when a rent of this process finds too little, and, at the
- *   next return of any of its threads, when another process waits or the system is
- *   short of memory: the block itself, what its thread keeps and what all threads
- *   keep, unless they have been found to keep nothing in the last 10 ms. A process
- *   that returns nothing gives nothing. A rent of another process that does not
- *   wait, as it has BUFPOOL_RENT_NONBLOCK or is over its ceiling or quota, fails
- *   though blocks are kept here.
+ *   What is kept lies in stacks that the kernel sees (struct bufpool_stack in
+ *   <linux/bufpool.h>), and the kernel takes it back: when a renter of any process
+ *   finds nothing else, at the client's ceiling and the user's quota, under memory
+ *   pressure, by TRIM, and with time. No thread has to do anything for it, nor
+ *   notices, but that its next rent may be a call. While renters wait nothing is kept.
  *
- *   Nothing is kept where membarrier(2) cannot be used; nor after a seccomp(2) filter
- *   that came later has refused it.
+ *   Nothing is kept where membarrier(2) cannot be used, where the kernel has no stacks,
+ *   or where there is no memory for one. Where a seccomp(2) filter refuses membarrier(2)
+ *   later, a thread that is the first to return what another one rented takes a tenth of
+ *   a second for it, and so does a private pool that takes blocks back.
  *
  *   With BUFPOOL_STRICT=1 in the environment nothing is kept, and every return
  *   has BUFPOOL_RETURN_REVOKE: a use after return faults on the spot.
@@ -227,12 +225,8 @@ int bufpool_return_many(struct bufpool *pool, void *const *blocks,
  * @min_size: only blocks of at least so many bytes; 0 is all
  * @trimmed: (out) bytes given in such blocks, at least; may be NULL
  *
- * What the library keeps for any thread, and what is warm, goes to the pool; of
- * what is kept, blocks of any size that are on their way from one thread to
- * another. What was kept may become warm, or go to a waiter: @trimmed is the
- * larger number of the bytes that were kept and those that were warm then. A
- * program that is going to be idle does well to call it, and so does one that
- * finds EPOLLPRI on bufpool_fd().
+ * What the library keeps for any thread, and what is warm, goes to the pool, as it does
+ * by itself when others need it.
  *
  * Return: 0, or -ECHILD, -EINVAL.
  */
@@ -243,10 +237,9 @@ int bufpool_trim(struct bufpool *pool, size_t min_size, __u64 *trimmed);
  * @pool: the pool
  * @stats: (out) all of it
  *
- * To the kernel a block that the library keeps for the next rent is rented, so
- * rents and returns that the kernel has not seen are not counted. A rent for which
- * nothing is kept asks without waiting before it waits, so it may be counted in
- * refused_again and yet succeed.
+ * To the kernel a block that the library keeps for the next rent is rented, and
+ * counted in client_kept_blocks too; rents and returns that the kernel has not seen
+ * are not counted.
  *
  * Return: 0, or -ECHILD, -EINVAL.
  */

@@ -1,23 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
-#include <linux/membarrier.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "barrier.h"
 #include "cache.h"
-#include "cancel.h"
-
-/* The status of a closed pool: its caches are shut, so this is not calm to them. */
-static const struct bufpool_status closed __attribute__((aligned(8)));
-
-static int membarrier(int command)
-{
-	return syscall(__NR_membarrier, command, 0, 0);
-}
 
 void bufpool_cache_free(struct bufpool_cache *cache)
 {
@@ -27,28 +15,10 @@ void bufpool_cache_free(struct bufpool_cache *cache)
 int bufpool_caches_init(struct bufpool_caches *caches, bool usable)
 {
 	pthread_mutex_init(&caches->lock, NULL);
-	if (!usable || membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED))
+	if (!usable || !bufpool_barriers_prepare())
 		return 0;
 	caches->all = calloc(BUFPOOL_CACHES_MAX + 1, sizeof(*caches->all));
 	return caches->all ? 0 : -ENOMEM;
-}
-
-static void shut_cache(struct bufpool_cache *cache)
-{
-	unsigned int class;
-
-	__atomic_store_n(&cache->max_kept, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&cache->calm, BUFPOOL_SHUT, __ATOMIC_RELAXED);
-	for (class = 0; class < BUFPOOL_CLASSES_MAX; class++)
-		bufpool_magazine_shut(&cache->magazines[class]);
-}
-
-static void shut_all(struct bufpool_caches *caches)
-{
-	unsigned int nr;
-
-	for (nr = 1; nr <= caches->nr; nr++)
-		shut_cache(caches->all[nr]);
 }
 
 void bufpool_caches_forget(struct bufpool_caches *caches)
@@ -58,50 +28,139 @@ void bufpool_caches_forget(struct bufpool_caches *caches)
 
 /*
  * Its thread frees the cache later. Until then another pool may get the address of
- * this one: the thread takes the cache for one of that pool then, but a shut one.
+ * this one: the thread must not take the cache for one of that pool.
  */
 static void orphan_cache(struct bufpool_cache *cache)
 {
-	cache->status = &closed;
+	__atomic_store_n(&cache->vacant, BUFPOOL_ENTERED, __ATOMIC_RELAXED);
 	__atomic_store_n(&cache->home, NULL, __ATOMIC_RELEASE);
 }
 
-void bufpool_caches_destroy(struct bufpool_caches *caches)
+/* Sets ----------------------------------------------------------------------- */
+
+/* The first stack of a set says whose it is. */
+static __u32 *owner_of(const struct bufpool_provider *provider, unsigned int set)
 {
-	struct bufpool_cache *cache;
+	return &bufpool_provider_stack(provider, set * provider->nr_classes)->owner;
+}
+
+unsigned int bufpool_caches_claim_set(struct bufpool_caches *caches)
+{
+	struct bufpool_provider *provider = caches->provider;
+	unsigned int set = caches->sets + 1;
+	__u32 none;
+
+	for (; (set + 1) * provider->nr_classes <= provider->nr_stacks; set++) {
+		if (provider->ops->open_stack(provider, set * provider->nr_classes))
+			return 0;
+		caches->sets = set;
+		none = 0;
+		if (__atomic_compare_exchange_n(owner_of(provider, set), &none,
+						getpid(), false, __ATOMIC_ACQUIRE,
+						__ATOMIC_RELAXED))
+			return set;
+	}
+	return 0;
+}
+
+static void empty_magazines(const struct bufpool_caches *caches,
+			    const struct bufpool_magazine *magazines)
+{
+	unsigned int class;
+	__u32 unit;
+
+	for (class = 0; class < caches->rentals->window->classes->count; class++)
+		while (bufpool_stack_pop(magazines[class].stack, &unit))
+			;
+}
+
+static bool are_empty(const struct bufpool_caches *caches,
+		      const struct bufpool_magazine *magazines)
+{
+	unsigned int class = 0;
+
+	while (class < caches->rentals->window->classes->count &&
+	       !bufpool_stack_count(magazines[class].stack))
+		class++;
+	return class == caches->rentals->window->classes->count;
+}
+
+/* A thief that was just taking blocks, or letting them go, is through after this. */
+static void pass_thief(const struct bufpool_caches *caches)
+{
+	struct bufpool_stats stats;
+
+	caches->provider->ops->stats(caches->provider, &stats);
+}
+
+static void leave_set(const struct bufpool_caches *caches, unsigned int set)
+{
+	__atomic_store_n(owner_of(caches->provider, set), 0, __ATOMIC_RELEASE);
+}
+
+void bufpool_caches_leave_set(const struct bufpool_caches *caches, unsigned int set,
+			      const struct bufpool_magazine *magazines)
+{
+	if (!set)
+		return;
+	do {
+		empty_magazines(caches, magazines);
+		pass_thief(caches);
+	} while (!are_empty(caches, magazines));
+	leave_set(caches, set);
+}
+
+/* The same for all caches */
+static void leave_sets(const struct bufpool_caches *caches)
+{
+	bool are_all_empty;
 	unsigned int nr;
 
-	shut_all(caches);
-	for (nr = 1; nr <= caches->nr; nr++) {
-		cache = caches->all[nr];
-		if (cache->inbox.attended)
-			orphan_cache(cache);
-		else
-			bufpool_cache_free(cache);
-	}
-	bufpool_caches_forget(caches);
+	if (!caches->nr)
+		return;
+	do {
+		are_all_empty = true;
+		for (nr = 1; nr <= caches->nr; nr++)
+			empty_magazines(caches, caches->all[nr]->magazines);
+		pass_thief(caches);
+		for (nr = 1; nr <= caches->nr; nr++)
+			are_all_empty &= are_empty(caches, caches->all[nr]->magazines);
+	} while (!are_all_empty);
+	for (nr = 1; nr <= caches->nr; nr++)
+		leave_set(caches, caches->all[nr]->set);
 }
 
-static const struct bufpool_classes *classes_of(const struct bufpool_caches *caches)
+struct bufpool_stack *bufpool_caches_stack(struct bufpool_caches *caches,
+					   unsigned int set, unsigned int class)
 {
-	return caches->rentals->window->classes;
+	struct bufpool_provider *provider = caches->provider;
+	unsigned int of = bufpool_window_class(caches->rentals->window, class)->nr;
+	unsigned int nr = set * provider->nr_classes + of;
+
+	/* The first one is open since the set was claimed. */
+	if (!set || (of && provider->ops->open_stack(provider, nr)))
+		return NULL;
+	return bufpool_provider_stack(provider, nr);
 }
+
+/* Making --------------------------------------------------------------------- */
 
 static void make_magazines(const struct bufpool_caches *caches,
 			   struct bufpool_cache *cache)
 {
-	const struct bufpool_classes *classes = classes_of(caches);
+	const struct bufpool_classes *classes = caches->rentals->window->classes;
 	unsigned int class, order;
 
 	for (class = 0; class < classes->count; class++)
 		bufpool_magazine_init(&cache->magazines[class], caches->rentals,
-				      class, cache->blocks[class]);
+				      class, BUFPOOL_CACHE_HALVES, &cache->empty);
 	for (order = 0; order < BUFPOOL_ORDERS; order++) {
 		class = classes->for_order[order];
 		if (class < classes->count)
 			cache->for_order[order] = &cache->magazines[class];
 	}
 	cache->recent = cache->magazines;
+	cache->max_kept = classes->max_pooled;
 }
 
 /* Memory for a cache; caches->lock is held. */
@@ -115,66 +174,36 @@ static struct bufpool_cache *make_cache(struct bufpool_caches *caches)
 		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (cache == MAP_FAILED)
 		return NULL;
-	if (madvise(cache, sizeof(*cache), MADV_WIPEONFORK)) {
+	cache->set = bufpool_caches_claim_set(caches);
+	if (!cache->set || madvise(cache, sizeof(*cache), MADV_WIPEONFORK)) {
 		bufpool_cache_free(cache);
 		return NULL;
 	}
 	cache->nr = caches->nr + 1;
 	cache->held = bufpool_state(BUFPOOL_HELD, cache->nr);
-	cache->calm = BUFPOOL_SHUT;
-	cache->vacant = bufpool_cache_key(caches->home);
+	cache->vacant = caches->home;
 	cache->status = caches->provider->status;
 	cache->home = caches->home;
-	pthread_mutex_init(&cache->inbox.lock, NULL);
 	make_magazines(caches, cache);
 	__atomic_store_n(&caches->all[cache->nr], cache, __ATOMIC_RELEASE);
 	caches->nr++;
 	return cache;
 }
 
-static void open_to(const struct bufpool_caches *caches,
-		    struct bufpool_cache *cache)
-{
-	const struct bufpool_classes *classes = classes_of(caches);
-	unsigned int class;
-
-	for (class = 0; class < classes->count; class++)
-		bufpool_magazine_open(&cache->magazines[class]);
-	__atomic_store_n(&cache->max_kept, classes->max_pooled,
-			 __ATOMIC_RELEASE);
-	__atomic_store_n(&cache->calm, cache->answered, __ATOMIC_RELEASE);
-}
-
-/* The status as it would be now without waiters */
-static __u64 status_answered(const struct bufpool_status *status)
-{
-	struct bufpool_status now = {
-		.pressure = __atomic_load_n(&status->pressure, __ATOMIC_RELAXED),
-	};
-	__u64 ret;
-
-	memcpy(&ret, &now, sizeof(ret));
-	return ret;
-}
-
-void bufpool_caches_answer(struct bufpool_caches *caches)
+void bufpool_caches_destroy(struct bufpool_caches *caches)
 {
 	struct bufpool_cache *cache;
 	unsigned int nr;
 
-	pthread_mutex_lock(&caches->lock);
+	leave_sets(caches);
 	for (nr = 1; nr <= caches->nr; nr++) {
 		cache = caches->all[nr];
-		cache->answered = status_answered(cache->status);
+		if (cache->attended)
+			orphan_cache(cache);
+		else
+			bufpool_cache_free(cache);
 	}
-	pthread_mutex_unlock(&caches->lock);
-}
-
-static void set_attended(struct bufpool_cache *cache, bool attended)
-{
-	pthread_mutex_lock(&cache->inbox.lock);
-	cache->inbox.attended = attended;
-	pthread_mutex_unlock(&cache->inbox.lock);
+	bufpool_caches_forget(caches);
 }
 
 struct bufpool_cache *bufpool_cache_attach(struct bufpool_caches *caches)
@@ -187,90 +216,137 @@ struct bufpool_cache *bufpool_cache_attach(struct bufpool_caches *caches)
 		caches->unused = cache->unused;
 	else
 		cache = make_cache(caches);
-	if (cache) {
-		set_attended(cache, true);
-		cache->answered = status_answered(cache->status);
-		if (!caches->stopped)
-			open_to(caches, cache);
-	}
+	if (cache)
+		cache->attended = true;
 	pthread_mutex_unlock(&caches->lock);
 	return cache;
-}
-
-void bufpool_cache_unattend(struct bufpool_cache *cache)
-{
-	set_attended(cache, false);
 }
 
 void bufpool_cache_detach(struct bufpool_caches *caches,
 			  struct bufpool_cache *cache)
 {
+	pthread_mutex_lock(&caches->lock);
+	cache->attended = false;
 	cache->unused = caches->unused;
 	caches->unused = cache;
+	pthread_mutex_unlock(&caches->lock);
 }
+
+/* Sharing -------------------------------------------------------------------- */
 
 /* So that a thread of lower priority can go on, for which sched_yield() is no help */
 #define MOMENT_NS	20000
 
-/* Many times as long as a store can stay in the store buffer of a CPU */
-#define LONG_NS		100000000
+/* The status of a cache that is shared */
+static const struct bufpool_status bound = { .waiting = 1 };
 
-static void doze(long ns)
+static bool is_shared(const struct bufpool_cache *cache)
 {
-	struct timespec left = { .tv_nsec = ns };
-	int state = bufpool_cancel_disable();
-
-	while (nanosleep(&left, &left) && errno == EINTR)
-		;
-	bufpool_cancel_restore(state);
+	return __atomic_load_n(&cache->sharings, __ATOMIC_SEQ_CST) & 1;
 }
 
-static void wait_until_left(struct bufpool_caches *caches)
+static void add_sharing(struct bufpool_cache *cache)
 {
-	unsigned int nr;
-
-	for (nr = 1; nr <= caches->nr; nr++)
-		while (!__atomic_load_n(&caches->all[nr]->vacant,
-					__ATOMIC_ACQUIRE))
-			doze(MOMENT_NS);
+	__atomic_store_n(&cache->sharings, cache->sharings + 1, __ATOMIC_SEQ_CST);
 }
 
-/*
- * Have every CPU pass a barrier. Return: false where the program has since forbidden
- * itself membarrier(2); a time stands for the barrier then, once.
- */
-static bool pass_barriers(void)
+/* Its thread sees no more that it is alone; in a moment. */
+static bool begin_sharing(struct bufpool_cache *cache)
 {
-	while (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) {
-		if (errno != ENOMEM) {
-			doze(LONG_NS);
-			return false;
-		}
-		doze(MOMENT_NS);
-	}
+	if (is_shared(cache))
+		return false;
+	__atomic_store_n(&cache->status, &bound, __ATOMIC_RELAXED);
 	return true;
 }
 
-void bufpool_caches_stop(struct bufpool_caches *caches)
+/* After a barrier: its thread may be in the middle of a return. */
+static void end_sharing(struct bufpool_cache *cache)
+{
+	if (is_shared(cache))
+		return;
+	while (__atomic_load_n(&cache->vacant, __ATOMIC_ACQUIRE) == BUFPOOL_ENTERED)
+		bufpool_doze(MOMENT_NS);
+	add_sharing(cache);
+}
+
+/* caches->lock is held. */
+static void share_locked(struct bufpool_caches *caches, const unsigned int *numbers,
+			 unsigned int count)
+{
+	bool any = false;
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		any |= begin_sharing(caches->all[numbers[i]]);
+	if (!any)
+		return;
+	bufpool_barriers_pass();
+	for (i = 0; i < count; i++)
+		end_sharing(caches->all[numbers[i]]);
+}
+
+void bufpool_caches_share(struct bufpool_caches *caches,
+			  const unsigned int *numbers, unsigned int count)
 {
 	pthread_mutex_lock(&caches->lock);
-	if (!caches->stopped++) {
-		shut_all(caches);
-		/* Without barriers the caches stay shut until the pool is closed. */
-		if (!pass_barriers())
-			caches->stopped++;
-		wait_until_left(caches);
-	}
+	share_locked(caches, numbers, count);
 	pthread_mutex_unlock(&caches->lock);
 }
 
-void bufpool_caches_start(struct bufpool_caches *caches)
+static void set_helped(struct bufpool_cache *cache)
 {
-	unsigned int nr;
+	if (!__atomic_load_n(&cache->helped, __ATOMIC_RELAXED))
+		__atomic_store_n(&cache->helped, true, __ATOMIC_RELAXED);
+}
+
+/* While its cache stays shared, or so that it is known whether it did */
+static bool claim_locked(struct bufpool_caches *caches, unsigned int owner,
+			 struct bufpool_rental *rental, __u32 from, __u32 to)
+{
+	bool ret;
 
 	pthread_mutex_lock(&caches->lock);
-	if (!--caches->stopped)
-		for (nr = 1; nr <= caches->nr; nr++)
-			open_to(caches, caches->all[nr]);
+	share_locked(caches, &owner, 1);
+	ret = bufpool_rental_change(rental, from, to);
+	pthread_mutex_unlock(&caches->lock);
+	return ret;
+}
+
+bool bufpool_caches_claim(struct bufpool_caches *caches, unsigned int self,
+			  struct bufpool_rental *rental, __u32 state)
+{
+	__u32 claimed = bufpool_state(BUFPOOL_CLAIMED, self);
+	unsigned int owner = bufpool_state_cache(state), sharings;
+	struct bufpool_cache *cache;
+
+	if (!owner || owner == self)
+		return bufpool_rental_change(rental, state, claimed);
+	cache = bufpool_cache_at(caches, owner);
+	sharings = __atomic_load_n(&cache->sharings, __ATOMIC_SEQ_CST);
+	set_helped(cache);
+	/* No two without a cache are told from each other by what they claim. */
+	if (!(sharings & 1) || !self)
+		return claim_locked(caches, owner, rental, state, claimed);
+	if (!bufpool_rental_change(rental, state, claimed))
+		return false;
+	if (__atomic_load_n(&cache->sharings, __ATOMIC_SEQ_CST) == sharings)
+		return true;
+	return claim_locked(caches, owner, rental, claimed, claimed);
+}
+
+void bufpool_cache_count_own(struct bufpool_caches *caches,
+			     struct bufpool_cache *cache)
+{
+	if (++cache->returned < BUFPOOL_RETURNS_ALONE)
+		return;
+	cache->returned = 0;
+	pthread_mutex_lock(&caches->lock);
+	if (is_shared(cache) && !__atomic_load_n(&cache->helped, __ATOMIC_RELAXED)) {
+		add_sharing(cache);
+		__atomic_store_n(&cache->status, caches->provider->status,
+				 __ATOMIC_RELAXED);
+		bufpool_barriers_pass();
+	}
+	__atomic_store_n(&cache->helped, false, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&caches->lock);
 }

@@ -1,60 +1,65 @@
 // SPDX-License-Identifier: MIT
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "depot.h"
 
-int bufpool_depot_init(struct bufpool_depot *depot,
-		       const struct bufpool_classes *classes)
+void bufpool_depot_init(struct bufpool_depot *depot)
 {
+	const struct bufpool_rentals *rentals = depot->caches->rentals;
 	unsigned int class;
 
-	depot->shelves = calloc(classes->count, sizeof(*depot->shelves));
-	if (!depot->shelves)
-		return -ENOMEM;
-	for (class = 0; class < classes->count; class++)
-		depot->shelves[class].room = BUFPOOL_DEPOT_HALVES *
-			bufpool_magazine_half(&classes->of[class]);
 	pthread_mutex_init(&depot->lock, NULL);
-	return 0;
+	for (class = 0; class < rentals->window->classes->count; class++)
+		bufpool_magazine_init(&depot->magazines[class], rentals, class,
+				      BUFPOOL_DEPOT_HALVES, &depot->empty);
+	if (depot->caches->all)
+		depot->set = bufpool_caches_claim_set(depot->caches);
 }
 
 void bufpool_depot_destroy(struct bufpool_depot *depot)
 {
-	free(depot->shelves);
+	bufpool_caches_leave_set(depot->caches, depot->set, depot->magazines);
 }
 
-static unsigned int least(unsigned int a, unsigned int b)
+/* Return: whether the magazine of a class can be used */
+static bool open_magazine(struct bufpool_depot *depot, unsigned int class)
 {
-	return a < b ? a : b;
+	struct bufpool_magazine *magazine = &depot->magazines[class];
+	struct bufpool_stack *stack;
+
+	if (magazine->stack != &depot->empty)
+		return true;
+	stack = bufpool_caches_stack(depot->caches, depot->set, class);
+	if (stack)
+		bufpool_magazine_open(magazine, stack);
+	return stack;
 }
 
 unsigned int bufpool_depot_put(struct bufpool_depot *depot, unsigned int class,
-			       void *const *blocks, unsigned int count)
+			       const __u32 *units, unsigned int count)
 {
-	struct bufpool_shelf *shelf = &depot->shelves[class];
+	unsigned int done = 0;
 
 	pthread_mutex_lock(&depot->lock);
-	count = least(count, shelf->room - shelf->count);
-	memcpy(&shelf->blocks[shelf->count], blocks, count * sizeof(*blocks));
-	__atomic_store_n(&shelf->count, shelf->count + count, __ATOMIC_RELAXED);
+	if (open_magazine(depot, class))
+		while (done < count &&
+		       bufpool_magazine_push(&depot->magazines[class],
+					     units[count - 1 - done]))
+			done++;
 	pthread_mutex_unlock(&depot->lock);
-	return count;
+	return done;
 }
 
 unsigned int bufpool_depot_get(struct bufpool_depot *depot, unsigned int class,
-			       void **blocks, unsigned int count)
+			       __u32 *units, unsigned int count)
 {
-	struct bufpool_shelf *shelf = &depot->shelves[class];
+	struct bufpool_stack *stack = bufpool_magazine_stack(&depot->magazines[class]);
+	unsigned int done = 0;
 
 	/* What is put in just now is not missed: there is more behind. */
-	if (!__atomic_load_n(&shelf->count, __ATOMIC_RELAXED))
+	if (!bufpool_stack_count(stack))
 		return 0;
 	pthread_mutex_lock(&depot->lock);
-	count = least(count, shelf->count);
-	__atomic_store_n(&shelf->count, shelf->count - count, __ATOMIC_RELAXED);
-	memcpy(blocks, &shelf->blocks[shelf->count], count * sizeof(*blocks));
+	while (done < count && bufpool_stack_pop(stack, &units[done]))
+		done++;
 	pthread_mutex_unlock(&depot->lock);
-	return count;
+	return done;
 }

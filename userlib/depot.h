@@ -8,33 +8,31 @@
 
 #include <pthread.h>
 
-#include "magazine.h"
+#include "cache.h"
 
 /* For each class, so many halves of a magazine */
 #define BUFPOOL_DEPOT_HALVES	4
 
-struct bufpool_shelf {
-	unsigned int count;		/* read without the lock, too */
-	unsigned int room;
-	void *blocks[BUFPOOL_DEPOT_HALVES * BUFPOOL_HALF_MAX];
-};
-
 struct bufpool_depot {
-	pthread_mutex_t lock;
-	struct bufpool_shelf *shelves;	/* by class */
+	pthread_mutex_t lock;		/* who has it owns the magazines */
+	struct bufpool_caches *caches;	/* constant, as is @set */
+	unsigned int set;		/* of stacks; 0: it keeps nothing */
+	struct bufpool_magazine magazines[BUFPOOL_CLASSES_MAX];
+	struct bufpool_stack empty;	/* of those that are not open */
 };
 
-/* 0 or -errno */
-int bufpool_depot_init(struct bufpool_depot *depot,
-		       const struct bufpool_classes *classes);
+/* With @caches set, and all else zero */
+void bufpool_depot_init(struct bufpool_depot *depot);
 
-/* In a child of fork(), too. */
+/* No thread uses it any more; not in a child of fork(). */
 void bufpool_depot_destroy(struct bufpool_depot *depot);
 
-/* Both: how many of @count */
+/* Put up to @count blocks in, from the last on. Return: how many */
 unsigned int bufpool_depot_put(struct bufpool_depot *depot, unsigned int class,
-			       void *const *blocks, unsigned int count);
+			       const __u32 *units, unsigned int count);
+
+/* Take up to @count blocks out, the one that was put in last first. Return: how many */
 unsigned int bufpool_depot_get(struct bufpool_depot *depot, unsigned int class,
-			       void **blocks, unsigned int count);
+			       __u32 *units, unsigned int count);
 
 #endif /* BUFPOOL_DEPOT_H */

@@ -2,46 +2,41 @@
 /*
  * The blocks that a pool keeps: how they get from one place to the next
  *
- * A kept block is in one place only: a magazine or the depot (FREE, FRESH), or an
- * outbox or inbox (SENT). Where the comment says "entered", @cache is the
- * caller's and it has entered it.
+ * A kept block is FREE or FRESH, and in one stack: of a thread's magazine, or of the
+ * depot; or a thread is just moving it. Or a thief has taken it, and what has been
+ * said of it here is over. Where the comment says "entered", @cache is the caller's and
+ * it has entered it; all else is called inside of a call (thread.h).
  */
 #ifndef BUFPOOL_KEPT_H
 #define BUFPOOL_KEPT_H
 
-#include <limits.h>
-
 #include "pool.h"
 
-/* The last of a magazine, if it has one, is the program's now. Entered. */
+/* The last of a magazine, if it has one, is the program's now. By its owner. */
 static inline bool bufpool_kept_pop(struct bufpool_cache *cache,
 				    struct bufpool_magazine *magazine,
 				    void **block)
 {
-	void **top = magazine->top;
-	size_t index;
+	__u32 unit;
 
-	if (unlikely(top == magazine->bottom))
+	if (unlikely(!bufpool_stack_pop(magazine->stack, &unit)))
 		return false;
-	magazine->top = --top;
-	*block = *top;
-	index = ((uintptr_t)*block - magazine->first) >> magazine->shift;
-	bufpool_rental_set(&magazine->rentals[index], cache->held);
+	bufpool_rental_set(&magazine->rentals[unit], cache->held);
+	*block = bufpool_magazine_block(magazine, unit);
 	return true;
 }
 
 /*
  * As pop, of the class for a size, if such blocks are kept: most often the one that
- * was rented from last. Begun to enter.
+ * was rented from last. Entered.
  */
 static inline bool bufpool_kept_rent(struct bufpool_cache *cache, size_t size,
 				     void **block)
 {
 	struct bufpool_magazine *magazine = cache->recent;
 
-	if (unlikely(size - magazine->smallest >=
-		     __atomic_load_n(&magazine->sizes, __ATOMIC_ACQUIRE))) {
-		if (size - 1 >= __atomic_load_n(&cache->max_kept, __ATOMIC_ACQUIRE))
+	if (unlikely(size - magazine->smallest >= magazine->sizes)) {
+		if (size - 1 >= cache->max_kept)
 			return false;
 		magazine = cache->for_order[bufpool_order(size)];
 		cache->recent = magazine;
@@ -49,90 +44,70 @@ static inline bool bufpool_kept_rent(struct bufpool_cache *cache, size_t size,
 	return bufpool_kept_pop(cache, magazine, block);
 }
 
-/*
- * The number of a block in a magazine's class; larger than any where it is none, or
- * no block begins there
- */
-static inline size_t bufpool_kept_index(const struct bufpool_magazine *magazine,
-					const void *block)
+/* End a rental that the thread itself began, if it is one. Entered. */
+static inline bool bufpool_kept_end(const struct bufpool_cache *cache,
+				    struct bufpool_rental *rental, bool shared)
 {
-	uintptr_t distance = (uintptr_t)block - magazine->first;
-	unsigned int shift = magazine->shift;
+	__u32 next = bufpool_state(BUFPOOL_FREE, 0);
 
-	return distance >> shift |
-	       distance << (sizeof(distance) * CHAR_BIT - shift);
+	if (shared)
+		return bufpool_rental_change(rental, cache->held, next);
+	if (unlikely(bufpool_rental_state(rental) != cache->held))
+		return false;
+	bufpool_rental_set(rental, next);
+	return true;
 }
 
 /*
- * End a rental that the thread itself began, and keep the block in a magazine, if
- * it is of that class and there is room. Entered.
+ * As end, and keep the block in a magazine, if it is of that class and there is room.
+ * @shared: whether the cache is. Entered.
  */
 static inline bool bufpool_kept_push(struct bufpool_cache *cache,
 				     struct bufpool_magazine *magazine,
-				     void *block)
+				     void *block, bool shared)
 {
-	size_t index = bufpool_kept_index(magazine, block);
-	struct bufpool_rental *rental;
-	void **top = magazine->top;
+	size_t unit = bufpool_magazine_unit(magazine, block);
+	struct bufpool_stack *stack = magazine->stack;
+	__u32 top = stack->top;
 
-	if (unlikely(index >= magazine->known))
+	if (unlikely(unit >= magazine->known || top == magazine->limit))
 		return false;
-	rental = &magazine->rentals[index];
-	if (unlikely(bufpool_rental_state(rental) != cache->held ||
-		     top == magazine->limit))
+	if (!bufpool_kept_end(cache, &magazine->rentals[unit], shared))
 		return false;
-	bufpool_rental_set(rental, bufpool_state(BUFPOOL_FREE, 0));
-	*top = block;
-	magazine->top = top + 1;
+	bufpool_stack_push(stack, top, unit);
 	return true;
 }
 
 /*
  * As push, into the magazine that was rented from last, which is where most blocks
- * go back to, if nothing stands against keeping it. Begun to enter.
- *
- * The branch spares the processor a wait for the address of the block, which it
- * would need to compute the magazine, and which it has only just read from there.
+ * go back to, if nothing stands against keeping it. Entered.
  */
 static inline bool bufpool_kept_return(struct bufpool_cache *cache, void *block)
 {
-	return likely(!bufpool_cache_is_short(cache)) &&
-	       bufpool_kept_push(cache, cache->recent, block);
+	return likely(!bufpool_cache_is_bound(cache)) &&
+	       bufpool_kept_push(cache, cache->recent, block, false);
 }
 
-/* Fill the magazine from the inbox and the depot. Entered. */
-void bufpool_kept_refill(struct bufpool *pool, struct bufpool_cache *cache,
+/* The magazine of a class, open; or NULL where none is to be had */
+struct bufpool_magazine *bufpool_kept_open(struct bufpool *pool,
+					   struct bufpool_cache *cache,
+					   unsigned int class);
+
+/* Fill the magazine, which is empty, from the depot. */
+void bufpool_kept_refill(struct bufpool *pool, struct bufpool_magazine *magazine,
 			 unsigned int class);
 
-/* Keep blocks whose state is FREE or FRESH. Entered. */
+/* Keep a block whose state is FREE or FRESH, or give it back. */
 void bufpool_kept_add(struct bufpool *pool, struct bufpool_cache *cache,
-		      void *block);
-void bufpool_kept_add_all(struct bufpool *pool, struct bufpool_cache *cache,
-			  void *const *blocks, unsigned int count);
+		      const struct bufpool_place *place);
+
+/* Whether a block is in any stack of this pool. */
+bool bufpool_kept_has(struct bufpool *pool, const struct bufpool_place *place);
 
 /*
- * Send a block that is SENT to the cache that rented it. The caller has asked
- * can_send() before; where it said no, a sweep comes first. Entered.
+ * Its thread ends: what is in the cache goes to the depot, while there is room there. The
+ * rest waits for thieves, or for the thread that gets the cache next.
  */
-bool bufpool_kept_can_send(struct bufpool *pool, struct bufpool_cache *cache,
-			   unsigned int to);
-void bufpool_kept_send(struct bufpool *pool, struct bufpool_cache *cache,
-		       unsigned int to, void *block);
-
-/* Empty the outboxes; false where a sweep has to do it. Entered. */
-bool bufpool_kept_deliver(struct bufpool *pool, struct bufpool_cache *cache);
-
-/* Give what one's own cache and the depot keep to the provider. Entered. */
-void bufpool_kept_give(struct bufpool *pool, struct bufpool_cache *cache);
-
-/*
- * Give to the provider what the pool keeps in blocks of at least @min_size
- * bytes, and whatever is on its way between threads. The caller has stopped the
- * caches. Return: the bytes in blocks of at least @min_size.
- */
-size_t bufpool_kept_sweep(struct bufpool *pool, size_t min_size);
-
-/* Its thread ends: leave nothing in the cache. caches->lock is held. */
 void bufpool_kept_abandon(struct bufpool *pool, struct bufpool_cache *cache);
 
 #endif /* BUFPOOL_KEPT_H */

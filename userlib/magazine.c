@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "magazine.h"
 
-unsigned int bufpool_magazine_half(const struct bufpool_class *class)
+static unsigned int half_of(const struct bufpool_class *class)
 {
+	size_t half;
+
 	if (!class->is_pooled)
 		return 0;
-	if (class->block_size > BUFPOOL_HALF_BYTES)
-		return 1;
-	if (class->block_size < BUFPOOL_HALF_BYTES / BUFPOOL_HALF_MAX)
-		return BUFPOOL_HALF_MAX;
-	return BUFPOOL_HALF_BYTES / class->block_size;
+	half = BUFPOOL_HALF_BYTES / class->block_size;
+	if (half < BUFPOOL_HALF_MIN)
+		return BUFPOOL_HALF_MIN;
+	return half < BUFPOOL_HALF_MAX ? half : BUFPOOL_HALF_MAX;
 }
 
 /* The smallest size that the class before it cannot serve */
@@ -20,28 +21,47 @@ static size_t smallest(const struct bufpool_window *window, unsigned int class)
 
 void bufpool_magazine_init(struct bufpool_magazine *magazine,
 			   const struct bufpool_rentals *rentals,
-			   unsigned int class, void **blocks)
+			   unsigned int class, unsigned int halves,
+			   struct bufpool_stack *empty)
 {
 	const struct bufpool_window *window = rentals->window;
 	const struct bufpool_class *of = bufpool_window_class(window, class);
 	struct bufpool_place first = { .class = class };
 
-	magazine->half = bufpool_magazine_half(of);
-	magazine->smallest = smallest(window, class);
-	magazine->bottom = blocks;
-	bufpool_magazine_clear(magazine);
-	magazine->limit = blocks + 2 * magazine->half;
-	magazine->first = (uintptr_t)bufpool_window_address(window, &first);
+	magazine->stack = empty;
 	magazine->rentals = rentals->spans[class].rentals;
+	magazine->first = (uintptr_t)bufpool_window_address(window, &first);
+	magazine->smallest = smallest(window, class);
 	magazine->shift = of->shift;
+	magazine->half = half_of(of);
+	magazine->room = halves * magazine->half;
+	if (magazine->half)
+		magazine->sizes = of->block_size - magazine->smallest + 1;
+	magazine->want = magazine->half < BUFPOOL_WANT_FIRST ?
+			 magazine->half : BUFPOOL_WANT_FIRST;
 }
 
-void bufpool_magazine_open(struct bufpool_magazine *magazine)
+void bufpool_magazine_open(struct bufpool_magazine *magazine,
+			   struct bufpool_stack *stack)
 {
-	size_t block_size = (size_t)1 << magazine->shift;
+	__u32 unit;
 
-	if (magazine->half)
-		__atomic_store_n(&magazine->sizes,
-				 block_size - magazine->smallest + 1,
-				 __ATOMIC_RELEASE);
+	/* What an owner before has left there is nobody's. */
+	while (bufpool_stack_pop(stack, &unit))
+		;
+	magazine->limit = stack->top;
+	__atomic_store_n(&magazine->stack, stack, __ATOMIC_RELEASE);
+}
+
+bool bufpool_magazine_push(struct bufpool_magazine *magazine, __u32 unit)
+{
+	struct bufpool_stack *stack = magazine->stack;
+	/* Thieves may have made room since this was looked at last. */
+	unsigned int count = bufpool_stack_count(stack);
+
+	if (count >= magazine->room)
+		return false;
+	magazine->limit = stack->top + magazine->room - count;
+	bufpool_stack_push(stack, stack->top, unit);
+	return true;
 }

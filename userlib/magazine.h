@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A magazine: the free blocks of one class that one thread keeps
+ * A magazine: the free blocks of one class that one owner keeps, in a stack
  *
- * It has two halves: a program that sits on the edge does not go to what is behind
- * on every operation.
+ * The owner is a thread, or has a lock. It has two halves: a program that sits on the
+ * edge does not go to what is behind on every operation.
  */
 #ifndef BUFPOOL_MAGAZINE_H
 #define BUFPOOL_MAGAZINE_H
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "rentals.h"
+#include "stack.h"
 
-/* Blocks that move at once between a magazine and what is behind it, at most */
+/*
+ * Blocks that move at once between a magazine and what is behind it, at most and at least,
+ * and bytes in between
+ */
 #define BUFPOOL_HALF_MAX	64
-/* and bytes in them, but for at least one block */
-#define BUFPOOL_HALF_BYTES	(256UL << 10)
+#define BUFPOOL_HALF_MIN	4
+#define BUFPOOL_HALF_BYTES	(1024UL << 10)
 
 /*
  * Blocks to ask the provider for at first, more each time. As many as have their
@@ -26,47 +31,60 @@
 #define BUFPOOL_WANT_FIRST	8
 
 struct bufpool_magazine {
-	void **top;			/* the blocks are from bottom up to here */
-	void **bottom;
-	void **limit;			/* two halves; none for what is not kept */
-	size_t smallest;		/* bytes; what is rented from this class */
-	size_t sizes;			/* so many, from there on; 0 when shut; atomic */
-	uintptr_t first;		/* address of the class's first block */
-	size_t known;			/* blocks from there on that may be kept here */
+	struct bufpool_stack *stack;	/* an empty one, until it is opened; atomic */
 	struct bufpool_rental *rentals;	/* the class's */
+	uintptr_t first;		/* address of the class's first block */
+	size_t known;			/* units from there on that may be kept here */
+	size_t smallest;		/* bytes; what is rented from this class */
+	size_t sizes;			/* so many, from there on; 0 for none */
+	__u32 limit;			/* the stack may be full when its top is there */
 	unsigned char shift;		/* log2 of the block size */
-	unsigned char half;
+	unsigned char half;		/* 0 for a class that is not kept */
 	unsigned char want;		/* to ask the provider for, when empty */
+	unsigned short room;		/* for so many blocks */
 };
 
-/* Blocks that move at once; 0 for a class that is not kept */
-unsigned int bufpool_magazine_half(const struct bufpool_class *class);
-
-/* An empty one, shut, with room for two halves at @blocks. */
+/*
+ * Closed: it has no block, and takes none. There is room for so many @halves then;
+ * @empty is a stack that is all zero.
+ */
 void bufpool_magazine_init(struct bufpool_magazine *magazine,
 			   const struct bufpool_rentals *rentals,
-			   unsigned int class, void **blocks);
+			   unsigned int class, unsigned int halves,
+			   struct bufpool_stack *empty);
 
-/* Let it serve the sizes of its class, if that is kept. */
-void bufpool_magazine_open(struct bufpool_magazine *magazine);
+/* Let it have a stack, which nobody else uses. */
+void bufpool_magazine_open(struct bufpool_magazine *magazine,
+			   struct bufpool_stack *stack);
 
-static inline void bufpool_magazine_shut(struct bufpool_magazine *magazine)
+/* Return: false where there is no room */
+bool bufpool_magazine_push(struct bufpool_magazine *magazine, __u32 unit);
+
+/* For others than the owner, too */
+static inline struct bufpool_stack *
+bufpool_magazine_stack(const struct bufpool_magazine *magazine)
 {
-	__atomic_store_n(&magazine->sizes, 0, __ATOMIC_RELAXED);
+	return __atomic_load_n(&magazine->stack, __ATOMIC_ACQUIRE);
 }
 
-static inline unsigned int
-bufpool_magazine_count(const struct bufpool_magazine *magazine)
+/*
+ * The unit that a block begins at; larger than any where that is not in the class, or is
+ * in the middle of a unit
+ */
+static inline size_t bufpool_magazine_unit(const struct bufpool_magazine *magazine,
+					   const void *block)
 {
-	return magazine->top - magazine->bottom;
+	uintptr_t distance = (uintptr_t)block - magazine->first;
+
+	/* a rotation */
+	return distance >> BUFPOOL_UNIT_SHIFT |
+	       distance << (sizeof(distance) * CHAR_BIT - BUFPOOL_UNIT_SHIFT);
 }
 
-/* Forget the blocks. */
-static inline void bufpool_magazine_clear(struct bufpool_magazine *magazine)
+static inline void *bufpool_magazine_block(const struct bufpool_magazine *magazine,
+					   size_t unit)
 {
-	magazine->top = magazine->bottom;
-	magazine->want = magazine->half < BUFPOOL_WANT_FIRST ?
-			 magazine->half : BUFPOOL_WANT_FIRST;
+	return (void *)(magazine->first + (unit << BUFPOOL_UNIT_SHIFT));
 }
 
 #endif /* BUFPOOL_MAGAZINE_H */

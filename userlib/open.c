@@ -46,24 +46,28 @@ static int map_window(struct bufpool *pool)
 }
 
 /* 0 or -errno: what is kept for the next rent, and whether anything is */
-static int init_kept(struct bufpool *pool)
+static int init_kept(struct bufpool *pool, const struct bufpool_info *info)
 {
 	const char *strict = secure_getenv("BUFPOOL_STRICT");
+	struct bufpool_caches *caches = &pool->caches;
 	bool usable;
 	int ret;
 
 	pool->is_strict = strict && strcmp(strict, "1") == 0;
-	ret = bufpool_depot_init(&pool->depot, &pool->classes);
-	if (ret)
+	caches->home = pool;
+	caches->rentals = &pool->rentals;
+	caches->provider = &pool->provider;
+	bufpool_provider_map_stacks(&pool->provider, info);
+	usable = !pool->is_strict && pool->provider.nr_stacks &&
+		 bufpool_threads_prepare();
+	ret = bufpool_caches_init(caches, usable);
+	if (ret) {
+		bufpool_provider_unmap_stacks(&pool->provider);
 		return ret;
-	pool->caches.home = pool;
-	pool->caches.rentals = &pool->rentals;
-	pool->caches.provider = &pool->provider;
-	usable = !pool->is_strict && bufpool_threads_prepare();
-	ret = bufpool_caches_init(&pool->caches, usable);
-	if (ret)
-		bufpool_depot_destroy(&pool->depot);
-	return ret;
+	}
+	pool->depot.caches = caches;
+	bufpool_depot_init(&pool->depot);
+	return 0;
 }
 
 static void unmap_provider(struct bufpool *pool)
@@ -90,7 +94,7 @@ static int set_up(struct bufpool *pool)
 	ret = map_window(pool);
 	if (ret)
 		goto destroy_mark;
-	ret = init_kept(pool);
+	ret = init_kept(pool, &info);
 	if (ret)
 		goto destroy_map;
 	return 0;
@@ -209,6 +213,7 @@ static void return_all(struct bufpool *pool)
 static void destroy_own(struct bufpool *pool)
 {
 	bufpool_threads_part(pool);
+	bufpool_provider_unmap_stacks(&pool->provider);
 	bufpool_window_destroy(&pool->window);
 	if (pool->provider.shared)
 		return_all(pool);
@@ -232,7 +237,6 @@ static void pool_destroy(struct bufpool *pool, bool is_child)
 		forget_own(pool);
 	else
 		destroy_own(pool);
-	bufpool_depot_destroy(&pool->depot);
 	pool->provider.ops->close(&pool->provider);
 	bufpool_forkmark_destroy(&pool->mark);
 	free(pool);

@@ -31,8 +31,6 @@ struct bufpool {
 	struct bufpool_depot depot;
 	struct bufpool_caches caches;
 	bool is_strict;			/* every return revokes, nothing is kept */
-	/* atomic; when the threads were last searched in vain for what they keep */
-	__s64 swept_ns __attribute__((aligned(8)));
 };
 
 /* 0, -EINVAL (NULL) or -ECHILD: what every public function asks first */

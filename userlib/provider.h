@@ -18,15 +18,6 @@
 
 struct bufpool_provider;
 
-typedef __u64 bufpool_status_word __attribute__((may_alias));
-
-/* Both fields of a status, which is aligned to 8 bytes, as one number */
-static inline __u64 bufpool_status_read(const struct bufpool_status *status)
-{
-	return __atomic_load_n((const bufpool_status_word *)status,
-			       __ATOMIC_RELAXED);
-}
-
 struct bufpool_provider_ops {
 	/* Comes first, once, and sees to provider->status. */
 	int (*info)(struct bufpool_provider *provider,
@@ -39,6 +30,16 @@ struct bufpool_provider_ops {
 	/* Replaces what was at @address. */
 	int (*map)(struct bufpool_provider *provider, void *address,
 		   size_t length, __u64 offset);
+
+	/* Let @count stacks be at @address, which is reserved. 0 or -errno */
+	int (*map_stacks)(struct bufpool_provider *provider, void *address,
+			  unsigned int count, const struct bufpool_info *info);
+
+	/*
+	 * Let a stack be used from now on; @nr is less than provider->nr_stacks.
+	 * 0, or -ENOMEM
+	 */
+	int (*open_stack)(struct bufpool_provider *provider, unsigned int nr);
 
 	/* At most BUFPOOL_MANY_MAX; see BUFPOOL_IOC_RENT_MANY. */
 	int (*rent_many)(struct bufpool_provider *provider, size_t min_size,
@@ -69,13 +70,40 @@ struct bufpool_provider_ops {
 
 struct bufpool_private;
 
+/* So many sets of stacks, one for each class, does a pool use at most. */
+#define BUFPOOL_SETS_MAX	4098
+
 struct bufpool_provider {
 	const struct bufpool_provider_ops *ops;
 	int fd;					/* or -errno: there is none */
 	bool shared;				/* close() may leave blocks rented */
-	const struct bufpool_status *status;	/* never NULL; aligned to 8 bytes */
+	const struct bufpool_status *status;	/* never NULL */
+	unsigned int nr_classes;
+	unsigned int nr_stacks;			/* stack k is of class k % nr_classes */
+	char *stacks;				/* a page each */
+	size_t page_size;
 	struct bufpool_private *private;	/* in provider_private.c */
 };
+
+/* Whether renters wait: what was kept now would be taken from here at once. */
+static inline bool bufpool_provider_is_short(const struct bufpool_provider *provider)
+{
+	return __atomic_load_n(&provider->status->waiting, __ATOMIC_RELAXED);
+}
+
+/* A stack that has been opened */
+static inline struct bufpool_stack *
+bufpool_provider_stack(const struct bufpool_provider *provider, unsigned int nr)
+{
+	return (struct bufpool_stack *)(provider->stacks + nr * provider->page_size);
+}
+
+/* Map as many stacks as there is address space for. */
+void bufpool_provider_map_stacks(struct bufpool_provider *provider,
+				 const struct bufpool_info *info);
+
+/* Not in a child of fork(), which does not have them */
+void bufpool_provider_unmap_stacks(struct bufpool_provider *provider);
 
 /* Give blocks back, whatever some of them have become meanwhile. */
 void bufpool_provider_give(struct bufpool_provider *provider,

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "provider.h"
@@ -15,7 +17,7 @@ static int call_device(struct bufpool_provider *provider, unsigned long command,
 }
 
 /* Of a kernel that does not tell */
-static const struct bufpool_status calm __attribute__((aligned(8)));
+static const struct bufpool_status calm;
 
 static void map_status(struct bufpool_provider *provider,
 		       const struct bufpool_info *info)
@@ -35,9 +37,10 @@ static int kernel_info(struct bufpool_provider *provider,
 
 	*info = (struct bufpool_info){ .size = sizeof(*info) };
 	ret = call_device(provider, BUFPOOL_IOC_INFO, info);
-	if (!ret)
-		map_status(provider, info);
-	return ret;
+	if (ret)
+		return ret;
+	map_status(provider, info);
+	return 0;
 }
 
 /* All classes of a kernel that does not describe them */
@@ -72,13 +75,46 @@ static void kernel_unmap(struct bufpool_provider *provider)
 		munmap((void *)provider->status, sysconf(_SC_PAGESIZE));
 }
 
-static int kernel_map(struct bufpool_provider *provider, void *address,
-		      size_t length, __u64 offset)
+static int map_at(struct bufpool_provider *provider, void *address, size_t length,
+		  __u64 offset)
 {
 	void *at = mmap(address, length, PROT_READ | PROT_WRITE,
 			MAP_SHARED | MAP_FIXED, provider->fd, offset);
 
 	return at == MAP_FAILED ? -errno : 0;
+}
+
+static int kernel_map_stacks(struct bufpool_provider *provider, void *address,
+			     unsigned int count, const struct bufpool_info *info)
+{
+	return map_at(provider, address, count * (size_t)info->page_size,
+		      info->stacks_offset);
+}
+
+/*
+ * Whether there is memory, by a call that reads it and changes nothing: where the
+ * program itself touched it that would be SIGBUS.
+ */
+static bool is_there(const void *page)
+{
+	int saved = errno;
+	bool ret;
+
+	syscall(__NR_rt_sigprocmask, ~0, page, NULL, _NSIG / 8);
+	ret = errno != EFAULT;
+	errno = saved;
+	return ret;
+}
+
+static int kernel_open_stack(struct bufpool_provider *provider, unsigned int nr)
+{
+	return is_there(bufpool_provider_stack(provider, nr)) ? 0 : -ENOMEM;
+}
+
+static int kernel_map(struct bufpool_provider *provider, void *address,
+		      size_t length, __u64 offset)
+{
+	return map_at(provider, address, length, offset);
 }
 
 static int kernel_rent_many(struct bufpool_provider *provider, size_t min_size,
@@ -140,6 +176,8 @@ static const struct bufpool_provider_ops kernel_ops = {
 	.info = kernel_info,
 	.describe = kernel_describe,
 	.map = kernel_map,
+	.map_stacks = kernel_map_stacks,
+	.open_stack = kernel_open_stack,
 	.rent_many = kernel_rent_many,
 	.return_many = kernel_return_many,
 	.trim = kernel_trim,

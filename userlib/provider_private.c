@@ -9,11 +9,13 @@
 
 #include "provider.h"
 #include "queue.h"
+#include "stack.h"
 #include "stock.h"
 
 struct bufpool_private {
 	struct bufpool_queue queue;	/* its lock is the pool's */
 	struct bufpool_stock stock;
+	struct bufpool_thief thief;
 };
 
 static int private_info(struct bufpool_provider *provider,
@@ -32,6 +34,8 @@ static int private_info(struct bufpool_provider *provider,
 		.limit = stock->stats.limit,
 		.slab_size = page_size,
 		.span = stock->memory.span,
+		.features = BUFPOOL_FEATURE_STACKS,
+		.nr_stacks = BUFPOOL_SETS_MAX * stock->memory.nr_classes,
 	};
 	return 0;
 }
@@ -58,20 +62,27 @@ static int private_map(struct bufpool_provider *provider, void *address,
 				  length, offset);
 }
 
-/* Take one, in its turn. */
-static int take_in_turn(struct bufpool_private *private, unsigned int class,
-			bool zero, struct bufpool_grant *grant)
+static int private_map_stacks(struct bufpool_provider *provider, void *address,
+			      unsigned int count, const struct bufpool_info *info)
 {
-	struct bufpool_stock *stock = &private->stock;
+	(void)count;
+	provider->private->thief = (struct bufpool_thief){
+		.pages = address,
+		.page_size = info->page_size,
+		.nr_classes = info->nr_classes,
+	};
+	return 0;
+}
 
-	if (bufpool_queue_is_empty(&private->queue))
-		return bufpool_stock_take(stock, class, zero, grant);
-	if (bufpool_stock_block_size(stock, class) > stock->stats.limit)
-		return -EDQUOT;
-	/* It helps no waiter, unless one is for this size. */
-	if (!bufpool_queue_has(&private->queue, class))
-		return bufpool_stock_take_warm(stock, class, zero, grant);
-	return -EAGAIN;
+static int private_open_stack(struct bufpool_provider *provider, unsigned int nr)
+{
+	struct bufpool_private *private = provider->private;
+	int ret;
+
+	pthread_mutex_lock(&private->queue.lock);
+	ret = bufpool_thief_open(&private->thief, nr);
+	pthread_mutex_unlock(&private->queue.lock);
+	return ret;
 }
 
 static void count_refusal(struct bufpool_stats *stats, int error)
@@ -90,7 +101,7 @@ static int rent_locked(struct bufpool_private *private, unsigned int class,
 	unsigned int done = 1;
 	int ret;
 
-	ret = take_in_turn(private, class, zero, grants);
+	ret = bufpool_queue_take(&private->queue, class, zero, grants);
 	if (ret == -EAGAIN && !(flags & BUFPOOL_RENT_NONBLOCK))
 		ret = bufpool_queue_wait(&private->queue, class, zero, timeout_ns,
 					 grants);
@@ -99,7 +110,7 @@ static int rent_locked(struct bufpool_private *private, unsigned int class,
 		return ret;
 	}
 	while (done < count &&
-	       !take_in_turn(private, class, zero, &grants[done]))
+	       !bufpool_queue_take(&private->queue, class, zero, &grants[done]))
 		done++;
 	return done;
 }
@@ -159,35 +170,15 @@ static int private_rent_many(struct bufpool_provider *provider, size_t min_size,
 	return ret;
 }
 
-static bool is_pooled(const struct bufpool_stock *stock,
-		      const struct bufpool_grant *grant)
-{
-	return bufpool_stock_block_size(stock, grant->class) <=
-	       BUFPOOL_STOCK_MAX_POOLED;
-}
-
 static int give_back(struct bufpool_private *private, __u64 handle,
 		     unsigned int flags)
 {
-	struct bufpool_stock *stock = &private->stock;
 	struct bufpool_grant grant;
-	int ret;
+	int ret = bufpool_stock_find(&private->stock, handle, &grant);
 
-	ret = bufpool_stock_find(stock, handle, &grant);
-	if (ret)
-		return ret;
-	bufpool_stock_end(stock, &grant);
-	if (!flags && is_pooled(stock, &grant)) {
-		if (bufpool_queue_hand_over(&private->queue, &grant))
-			return 0;
-		if (bufpool_queue_is_empty(&private->queue)) {
-			bufpool_stock_keep(stock, &grant);
-			return 0;
-		}
-	}
-	bufpool_stock_cool(stock, &grant, flags);
-	bufpool_queue_serve(&private->queue);
-	return 0;
+	if (!ret)
+		bufpool_queue_return(&private->queue, &grant, flags);
+	return ret;
 }
 
 static int private_return_many(struct bufpool_provider *provider,
@@ -218,9 +209,28 @@ static int private_trim(struct bufpool_provider *provider, __u64 min_size,
 	struct bufpool_private *private = provider->private;
 
 	pthread_mutex_lock(&private->queue.lock);
+	bufpool_queue_recall(&private->queue, min_size);
 	*trimmed = bufpool_stock_trim(&private->stock, min_size);
 	pthread_mutex_unlock(&private->queue.lock);
 	return 0;
+}
+
+/* What threads keep, about */
+static void count_kept(const struct bufpool_private *private,
+		       struct bufpool_stats *stats)
+{
+	const struct bufpool_thief *thief = &private->thief;
+	unsigned int i, nr, count;
+
+	for (i = 0; i < thief->nr_used; i++) {
+		nr = thief->used[i];
+		count = bufpool_stack_count(bufpool_thief_stack(thief, nr));
+		stats->client_kept_blocks += count;
+		stats->client_kept_bytes +=
+			count * bufpool_stock_block_size(&private->stock,
+							 nr % thief->nr_classes);
+	}
+	stats->kept = stats->client_kept_bytes;
 }
 
 /* The pool has one client, and its user no other pool. */
@@ -234,6 +244,7 @@ static int private_stats(struct bufpool_provider *provider,
 	stats->client_warm_blocks = bufpool_stock_count_warm(&private->stock);
 	stats->waiting = private->queue.status.waiting;
 	stats->waits = private->queue.waits;
+	count_kept(private, stats);
 	pthread_mutex_unlock(&private->queue.lock);
 
 	stats->size = sizeof(*stats);
@@ -257,6 +268,7 @@ static void private_close(struct bufpool_provider *provider)
 {
 	struct bufpool_private *private = provider->private;
 
+	bufpool_thief_destroy(&private->thief);
 	bufpool_stock_destroy(&private->stock);
 	/* In a child the lock is as some thread of the parent had it. */
 	free(private);
@@ -266,6 +278,8 @@ static const struct bufpool_provider_ops private_ops = {
 	.info = private_info,
 	.describe = private_describe,
 	.map = private_map,
+	.map_stacks = private_map_stacks,
+	.open_stack = private_open_stack,
 	.rent_many = private_rent_many,
 	.return_many = private_return_many,
 	.trim = private_trim,
@@ -321,7 +335,7 @@ static int set_up(struct bufpool_private *private)
 	ret = choose_limit(&limit);
 	if (ret)
 		return ret;
-	bufpool_queue_init(&private->queue, &private->stock);
+	bufpool_queue_init(&private->queue, &private->stock, &private->thief);
 	return bufpool_stock_init(&private->stock, limit);
 }
 

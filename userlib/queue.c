@@ -4,9 +4,13 @@
 
 #include "cancel.h"
 #include "queue.h"
+#include "stack.h"
 
 /* How many blocks pass the first waiter before their memory goes to it. */
 #define PATIENCE	64
+
+/* When waiters look again for what threads keep */
+#define KEPT_NS		((__s64)50 * 1000 * 1000)
 
 /* As good as no limit, and within a 32-bit time_t: 36 years. */
 #define FOREVER_NS	((__s64)1 << 60)
@@ -22,13 +26,15 @@ struct bufpool_waiter {
 	int result;			/* -EINPROGRESS until it is out of the queue */
 };
 
-void bufpool_queue_init(struct bufpool_queue *queue, struct bufpool_stock *stock)
+void bufpool_queue_init(struct bufpool_queue *queue, struct bufpool_stock *stock,
+			struct bufpool_thief *thief)
 {
 	TAILQ_INIT(&queue->waiters);
 	pthread_mutex_init(&queue->lock, NULL);
 	pthread_condattr_init(&queue->monotonic);
 	pthread_condattr_setclock(&queue->monotonic, CLOCK_MONOTONIC);
 	queue->stock = stock;
+	queue->thief = thief;
 }
 
 static void add_waiting(struct bufpool_queue *queue, int more)
@@ -60,7 +66,8 @@ static void waiter_serve(struct bufpool_queue *queue, struct bufpool_waiter *wai
 	pthread_cond_signal(&waiter->served);
 }
 
-void bufpool_queue_serve(struct bufpool_queue *queue)
+/* There is room that was not there before: serve waiters while it lasts. */
+static void serve(struct bufpool_queue *queue)
 {
 	struct bufpool_waiter *first;
 	int ret;
@@ -86,13 +93,8 @@ static struct bufpool_waiter *first_for(const struct bufpool_queue *queue,
 	return NULL;
 }
 
-bool bufpool_queue_has(const struct bufpool_queue *queue, unsigned int class)
-{
-	return first_for(queue, class);
-}
-
-bool bufpool_queue_hand_over(struct bufpool_queue *queue,
-			     const struct bufpool_grant *grant)
+/* Give a block that came back to the first waiter for its size, if there is one. */
+static bool hand_over(struct bufpool_queue *queue, const struct bufpool_grant *grant)
 {
 	struct bufpool_waiter *first = TAILQ_FIRST(&queue->waiters);
 	struct bufpool_waiter *waiter = first_for(queue, grant->class);
@@ -105,6 +107,118 @@ bool bufpool_queue_hand_over(struct bufpool_queue *queue,
 	bufpool_stock_begin(queue->stock, grant, true);
 	waiter_serve(queue, waiter, 0);
 	return true;
+}
+
+static bool is_pooled(const struct bufpool_stock *stock,
+		      const struct bufpool_grant *grant)
+{
+	return bufpool_stock_block_size(stock, grant->class) <=
+	       BUFPOOL_STOCK_MAX_POOLED;
+}
+
+void bufpool_queue_return(struct bufpool_queue *queue,
+			  const struct bufpool_grant *grant, unsigned int flags)
+{
+	struct bufpool_stock *stock = queue->stock;
+
+	bufpool_stock_end(stock, grant);
+	if (!flags && is_pooled(stock, grant)) {
+		if (hand_over(queue, grant))
+			return;
+		if (bufpool_queue_is_empty(queue)) {
+			bufpool_stock_keep(stock, grant);
+			return;
+		}
+	}
+	bufpool_stock_cool(stock, grant, flags);
+	serve(queue);
+}
+
+/* Take up to @most blocks back from a stack. Return: whether there were any */
+static bool recall_from(struct bufpool_queue *queue, unsigned int nr,
+			unsigned int most)
+{
+	struct bufpool_stack *stack = bufpool_thief_stack(queue->thief, nr);
+	unsigned int class = nr % queue->thief->nr_classes, count, i;
+	size_t units = bufpool_stock_block_size(queue->stock, class) / BUFPOOL_STACK_UNIT;
+	__u32 entries[BUFPOOL_THIEF_BATCH];
+
+	count = bufpool_thief_take(stack, most, entries);
+	for (i = 0; i < count; i++) {
+		struct bufpool_grant grant = {
+			.class = class,
+			.index = entries[i] / units,
+		};
+
+		/* A program may write into its stacks what it likes. */
+		if (entries[i] % units == 0 &&
+		    bufpool_stock_is_rented(queue->stock, &grant))
+			bufpool_queue_return(queue, &grant, 0);
+	}
+	return count;
+}
+
+/*
+ * Take blocks back from the next stack that has some: half of them, so that its owner
+ * goes on. Return: false where no stack has any
+ */
+static bool recall_some(struct bufpool_queue *queue)
+{
+	struct bufpool_thief *thief = queue->thief;
+	unsigned int looks, count;
+
+	for (looks = 0; looks < thief->nr_used; looks++) {
+		unsigned int nr = thief->used[thief->next++ % thief->nr_used];
+
+		count = bufpool_stack_count(bufpool_thief_stack(thief, nr));
+		if (count && recall_from(queue, nr, (count + 1) / 2))
+			return true;
+	}
+	return false;
+}
+
+void bufpool_queue_recall(struct bufpool_queue *queue, __u64 min_size)
+{
+	struct bufpool_thief *thief = queue->thief;
+	unsigned int i, nr, left;
+
+	for (i = 0; i < thief->nr_used; i++) {
+		nr = thief->used[i];
+		if (bufpool_stock_block_size(queue->stock, nr % thief->nr_classes) <
+		    min_size)
+			continue;
+		/* its owner may push meanwhile, without an end */
+		left = BUFPOOL_STACK_MAX / BUFPOOL_THIEF_BATCH;
+		while (left-- && recall_from(queue, nr, BUFPOOL_THIEF_BATCH))
+			;
+	}
+}
+
+/* Take one that no thread keeps. */
+static int take_free(struct bufpool_queue *queue, unsigned int class, bool zero,
+		     struct bufpool_grant *grant)
+{
+	struct bufpool_stock *stock = queue->stock;
+
+	if (bufpool_queue_is_empty(queue))
+		return bufpool_stock_take(stock, class, zero, grant);
+	if (bufpool_stock_block_size(stock, class) > stock->stats.limit)
+		return -EDQUOT;
+	/* It helps no waiter, unless one is for this size. */
+	if (!first_for(queue, class))
+		return bufpool_stock_take_warm(stock, class, zero, grant);
+	return -EAGAIN;
+}
+
+int bufpool_queue_take(struct bufpool_queue *queue, unsigned int class, bool zero,
+		       struct bufpool_grant *grant)
+{
+	int ret;
+
+	do {
+		ret = take_free(queue, class, zero, grant);
+	} while (ret == -EAGAIN && recall_some(queue));
+	return ret;
 }
 
 static struct timespec deadline_after(__s64 timeout_ns)
@@ -121,19 +235,37 @@ static struct timespec deadline_after(__s64 timeout_ns)
 	return at;
 }
 
+static bool is_earlier(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec < b->tv_sec ||
+	       (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
+}
+
+/* Those of all waiters, as the first of them gets what it can use. */
+static void look_again(struct bufpool_queue *queue, struct bufpool_waiter *waiter)
+{
+	while (waiter->result == -EINPROGRESS &&
+	       waiter == TAILQ_FIRST(&queue->waiters) && recall_some(queue))
+		serve(queue);
+}
+
 static void sleep_until_served(struct bufpool_queue *queue,
 			       struct bufpool_waiter *waiter, __s64 timeout_ns)
 {
 	bool forever = !timeout_ns || timeout_ns > FOREVER_NS;
-	struct timespec deadline = deadline_after(forever ? 0 : timeout_ns);
+	struct timespec deadline = deadline_after(forever ? FOREVER_NS : timeout_ns);
+	struct timespec look = deadline_after(KEPT_NS), *next;
 	int ret = 0;
 
-	while (waiter->result == -EINPROGRESS && ret != ETIMEDOUT) {
-		if (forever)
-			pthread_cond_wait(&waiter->served, &queue->lock);
-		else
-			ret = pthread_cond_timedwait(&waiter->served,
-						     &queue->lock, &deadline);
+	while (waiter->result == -EINPROGRESS) {
+		next = is_earlier(&look, &deadline) ? &look : &deadline;
+		ret = pthread_cond_timedwait(&waiter->served, &queue->lock, next);
+		if (ret != ETIMEDOUT)
+			continue;
+		if (next == &deadline)
+			return;
+		look_again(queue, waiter);
+		look = deadline_after(KEPT_NS);
 	}
 }
 
@@ -147,6 +279,7 @@ int bufpool_queue_wait(struct bufpool_queue *queue, unsigned int class, bool zer
 	int state;
 
 	waiter_enlist(queue, &waiter);
+	look_again(queue, &waiter);
 	/* As the device; and no other thread could take it off the queue. */
 	state = bufpool_cancel_disable();
 	sleep_until_served(queue, &waiter, timeout_ns);
@@ -155,7 +288,7 @@ int bufpool_queue_wait(struct bufpool_queue *queue, unsigned int class, bool zer
 	if (waiter.result == -EINPROGRESS) {
 		waiter_leave(queue, &waiter, -ETIMEDOUT);
 		/* The next one may want less. */
-		bufpool_queue_serve(queue);
+		serve(queue);
 	}
 	pthread_cond_destroy(&waiter.served);
 	*grant = waiter.grant;

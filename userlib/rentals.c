@@ -28,7 +28,7 @@ int bufpool_rentals_init(struct bufpool_rentals *rentals,
 			 const struct bufpool_window *window)
 {
 	size_t smallest = bufpool_window_block_size(window, 0);
-	size_t entries = round_up(bufpool_window_reach(window) / smallest);
+	size_t entries = round_up(bufpool_window_reach(window) >> BUFPOOL_UNIT_SHIFT);
 	unsigned int nr_classes = window->classes->count;
 	int ret;
 
@@ -64,7 +64,8 @@ void bufpool_rentals_forget(struct bufpool_rentals *rentals)
 static bool knows_place(const struct bufpool_rentals *rentals,
 			const struct bufpool_place *place)
 {
-	return place->index < bufpool_rentals_ready(rentals, place->class);
+	return bufpool_window_unit(rentals->window, place) <
+	       bufpool_rentals_ready(rentals, place->class);
 }
 
 /* Threads may do this at once: each has seen to all that it adds. */
@@ -73,7 +74,7 @@ static int make_ready(struct bufpool_rentals *rentals,
 {
 	struct bufpool_span *span = &rentals->spans[place->class];
 	size_t ready = bufpool_rentals_ready(rentals, place->class);
-	size_t want = round_up(place->index + 1);
+	size_t want = round_up(bufpool_window_unit(rentals->window, place) + 1);
 
 	if (ready >= want)
 		return 0;
@@ -132,15 +133,15 @@ static int check_adopted(const struct bufpool_rental *known, __u32 generation)
 	/* Another handle is another rental: what is known is over. */
 	case BUFPOOL_HELD:
 		return known->generation == generation ? -EEXIST : 0;
-	case BUFPOOL_RETURNED:
-		return known->generation == generation ? -ESTALE : 0;
-	default:
+	case BUFPOOL_CLAIMED:
 		return -ESTALE;
+	default:
+		return known->generation == generation ? -ESTALE : 0;
 	}
 }
 
 int bufpool_rentals_adopt(struct bufpool_rentals *rentals,
-			  const struct bufpool_place *place, __u64 handle)
+			  const struct bufpool_place *place, __u64 handle, bool is_kept)
 {
 	struct bufpool_rental *rental = bufpool_rentals_at(rentals, place);
 	struct bufpool_rental adopted = {
@@ -152,6 +153,8 @@ int bufpool_rentals_adopt(struct bufpool_rentals *rentals,
 
 	if (!knows_place(rentals, place) && make_ready(rentals, place))
 		return -ENOMEM;
+	if (is_kept)
+		return -ESTALE;
 	__atomic_load(rental, &known, __ATOMIC_ACQUIRE);
 	do {
 		ret = check_adopted(&known, adopted.generation);
@@ -207,7 +210,7 @@ unsigned int bufpool_rentals_drain(struct bufpool_rentals *rentals,
 	unsigned int n = 0;
 
 	while (n < count && cursor->class < rentals->window->classes->count) {
-		if (cursor->index >= bufpool_rentals_ready(rentals, cursor->class)) {
+		if (!knows_place(rentals, cursor)) {
 			cursor->class++;
 			cursor->index = 0;
 			continue;

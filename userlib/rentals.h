@@ -2,14 +2,16 @@
 /*
  * Which blocks this pool holds
  *
- * A table with an entry for every block of a window. It is address space only,
+ * A table with an entry for every unit of a window; those that no block begins at are
+ * not used. It is address space only,
  * but for the beginning of each class, which becomes accessible as blocks are
  * rented: mlockall() would give memory to whatever is accessible.
  *
- * An entry is the truth about its block; the lists that blocks are kept on
- * meanwhile follow it. Its state names the owner of the block. The thread that is
- * named there may write the state by a plain store, see cache.h; all others change
- * it by compare-and-exchange, and leave the block alone where that fails.
+ * An entry is the truth about a block that the program has. What is kept is in stacks,
+ * and a thief may take it from there: then its entry stays as it is, until the block is
+ * rented again. The state names who rented the block. The thread that is named there
+ * may write the state by a plain store, see cache.h; all others change it by
+ * compare-and-exchange, and leave the block alone where that fails.
  */
 #ifndef BUFPOOL_RENTALS_H
 #define BUFPOOL_RENTALS_H
@@ -26,11 +28,11 @@ enum bufpool_kind {
 	BUFPOOL_HELD,		/* the program has it */
 	BUFPOOL_FREE,		/* kept for the next rent */
 	BUFPOOL_FRESH,		/* so too, and the program has never had it */
-	BUFPOOL_SENT,		/* returned by a thread that did not rent it */
+	BUFPOOL_CLAIMED,	/* a thread is just returning it */
 	BUFPOOL_RETURNED,	/* the provider has it back */
 };
 
-/* Above: which cache rented it, for HELD and SENT; 0 is none. */
+/* Above: which cache rented it, or claims it, for HELD and CLAIMED; 0 is none. */
 #define BUFPOOL_KIND_BITS	3
 
 /*
@@ -42,7 +44,7 @@ struct bufpool_rental {
 	__u32 state;
 } __attribute__((aligned(8)));
 
-/* The entries of one class, by the number of the block */
+/* The entries of one class, by the unit */
 struct bufpool_span {
 	struct bufpool_rental *rentals;
 	size_t ready;			/* atomic, grows: so many are accessible */
@@ -75,10 +77,11 @@ static inline struct bufpool_rental *
 bufpool_rentals_at(const struct bufpool_rentals *rentals,
 		   const struct bufpool_place *place)
 {
-	return &rentals->spans[place->class].rentals[place->index];
+	return &rentals->spans[place->class]
+		.rentals[bufpool_window_unit(rentals->window, place)];
 }
 
-/* How many blocks of a class, from the first on, have an entry. */
+/* How many units of a class, from the first on, have an entry. */
 static inline size_t
 bufpool_rentals_ready(const struct bufpool_rentals *rentals, unsigned int class)
 {
@@ -100,7 +103,7 @@ static inline bool bufpool_rental_change(struct bufpool_rental *rental,
 					 __u32 from, __u32 to)
 {
 	return __atomic_compare_exchange_n(&rental->state, &from, to, false,
-					   __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+					   __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE);
 }
 
 /* 0 or -errno; -ENOMEM where a smaller window may succeed. */
@@ -121,11 +124,12 @@ int bufpool_rentals_add(struct bufpool_rentals *rentals,
 
 /*
  * A rental that began outside this pool, and is the program's now. 0, -ENOMEM,
- * -EEXIST (rented by this handle already) or -ESTALE (returned, or the block is
- * kept, which it could not be if it had another rental)
+ * -EEXIST (rented by this handle already) or -ESTALE (returned; or, where @is_kept, the
+ * block is in a stack, which it could not be if it had another rental)
  */
 int bufpool_rentals_adopt(struct bufpool_rentals *rentals,
-			  const struct bufpool_place *place, __u64 handle);
+			  const struct bufpool_place *place, __u64 handle,
+			  bool is_kept);
 
 /* The entry of a block that is held; or NULL and in *@error -ENOENT, -ESTALE */
 struct bufpool_rental *

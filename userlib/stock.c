@@ -72,6 +72,14 @@ __u64 bufpool_stock_handle(const struct bufpool_stock *stock,
 				   block_of(stock, grant)->generation);
 }
 
+bool bufpool_stock_is_rented(const struct bufpool_stock *stock,
+			     const struct bufpool_grant *grant)
+{
+	return grant->class < stock->memory.nr_classes &&
+	       grant->index < stock->classes[grant->class].nr_blocks &&
+	       block_of(stock, grant)->is_rented;
+}
+
 int bufpool_stock_find(const struct bufpool_stock *stock, __u64 handle,
 		       struct bufpool_grant *grant)
 {

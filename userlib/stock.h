@@ -69,6 +69,10 @@ __u64 bufpool_stock_handle(const struct bufpool_stock *stock,
 int bufpool_stock_find(const struct bufpool_stock *stock, __u64 handle,
 		       struct bufpool_grant *grant);
 
+/* Whether there is such a block, and it is rented; @grant may be anything. */
+bool bufpool_stock_is_rented(const struct bufpool_stock *stock,
+			     const struct bufpool_grant *grant);
+
 /* Rent a block, wherever it may come from. 0, -EAGAIN, -EDQUOT or -ENOMEM */
 int bufpool_stock_take(struct bufpool_stock *stock, unsigned int class, bool zero,
 		       struct bufpool_grant *grant);

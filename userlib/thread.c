@@ -4,9 +4,16 @@
 #include "kept.h"
 #include "thread.h"
 
-struct bufpool_cache bufpool_cache_none;
+/* No pool is there. (In one that is erased NULL is.) */
+struct bufpool_cache bufpool_cache_none = {
+	.vacant = (struct bufpool *)&bufpool_cache_none,
+};
 
 __thread struct bufpool_cache *bufpool_cache_mine
+	__attribute__((tls_model("initial-exec"))) = &bufpool_cache_none;
+
+/* All caches of the thread, the latest used first */
+static __thread struct bufpool_cache *first
 	__attribute__((tls_model("initial-exec"))) = &bufpool_cache_none;
 
 /* The thread is in a call, and may hold locks; atomic: its signal handlers look. */
@@ -32,11 +39,13 @@ int bufpool_thread_enter(void)
 	    bufpool_cache_is_entered(bufpool_cache_mine))
 		return -EDEADLK;
 	set_inside(true);
+	bufpool_cache_mine = &bufpool_cache_none;
 	return 0;
 }
 
 void bufpool_thread_leave(void)
 {
+	bufpool_cache_mine = first;
 	set_inside(false);
 }
 
@@ -49,7 +58,7 @@ static struct bufpool_cache *next_of(const struct bufpool_cache *cache)
 /* Free the thread's caches of pools that have been closed. */
 static void reap_closed(void)
 {
-	struct bufpool_cache **at = &bufpool_cache_mine, *cache;
+	struct bufpool_cache **at = &first, *cache;
 
 	while ((cache = *at) != &bufpool_cache_none) {
 		if (bufpool_cache_home(cache)) {
@@ -61,45 +70,19 @@ static void reap_closed(void)
 	}
 }
 
-/* Blocks on their way to other threads must not stay here. */
-static void empty_outboxes(struct bufpool *pool, struct bufpool_cache *cache)
-{
-	bool done = false;
-
-	if (bufpool_cache_enter(cache, pool)) {
-		done = bufpool_kept_deliver(pool, cache);
-		bufpool_cache_leave(cache, pool);
-	}
-	if (done)
-		return;
-	bufpool_caches_stop(&pool->caches);
-	bufpool_kept_sweep(pool, 0);
-	bufpool_caches_start(&pool->caches);
-}
-
-/* The registry is held, so the pool is not closed meanwhile. */
-static void detach_cache(struct bufpool *pool, struct bufpool_cache *cache)
-{
-	struct bufpool_caches *caches = &pool->caches;
-
-	empty_outboxes(pool, cache);
-	pthread_mutex_lock(&caches->lock);
-	bufpool_cache_unattend(cache);
-	bufpool_kept_abandon(pool, cache);
-	bufpool_cache_detach(caches, cache);
-	pthread_mutex_unlock(&caches->lock);
-}
-
 static void detach_all(void)
 {
 	struct bufpool_cache *cache;
+	struct bufpool *pool;
 
 	pthread_mutex_lock(&registry);
 	reap_closed();
-	while ((cache = bufpool_cache_mine) != &bufpool_cache_none) {
-		/* First, so that no signal handler finds a cache in pieces. */
-		bufpool_cache_mine = cache->next;
-		detach_cache(bufpool_cache_home(cache), cache);
+	while ((cache = first) != &bufpool_cache_none) {
+		first = cache->next;
+		/* The registry is held, so the pool is not closed meanwhile. */
+		pool = bufpool_cache_home(cache);
+		bufpool_kept_abandon(pool, cache);
+		bufpool_cache_detach(&pool->caches, cache);
 	}
 	pthread_mutex_unlock(&registry);
 }
@@ -122,11 +105,19 @@ static void unlock_registry(void)
 	pthread_mutex_unlock(&registry);
 }
 
+/* In a child, whose caches are erased */
+static void forget_caches(void)
+{
+	first = &bufpool_cache_none;
+	bufpool_cache_mine = first;
+	unlock_registry();
+}
+
 static void prepare_registry(void)
 {
 	/* A child that finds the registry locked could never open a pool. */
 	has_key = !pthread_atfork(lock_registry, unlock_registry,
-				  unlock_registry) &&
+				  forget_caches) &&
 		  !pthread_key_create(&at_thread_end, end_thread);
 }
 
@@ -139,6 +130,8 @@ bool bufpool_threads_prepare(void)
 void bufpool_threads_part(struct bufpool *pool)
 {
 	pthread_mutex_lock(&registry);
+	/* A thread that ends puts what it keeps into the depot. */
+	bufpool_depot_destroy(&pool->depot);
 	bufpool_caches_destroy(&pool->caches);
 	reap_closed();
 	pthread_mutex_unlock(&registry);
@@ -146,15 +139,15 @@ void bufpool_threads_part(struct bufpool *pool)
 
 static struct bufpool_cache *find_cache(struct bufpool *pool)
 {
-	struct bufpool_cache **at = &bufpool_cache_mine, *cache;
+	struct bufpool_cache **at = &first, *cache;
 
 	for (; (cache = *at) != &bufpool_cache_none; at = &cache->next) {
 		if (bufpool_cache_home(cache) != pool)
 			continue;
 		/* The fast paths look at the first only. */
 		*at = cache->next;
-		cache->next = bufpool_cache_mine;
-		bufpool_cache_mine = cache;
+		cache->next = first;
+		first = cache;
 		return cache;
 	}
 	return NULL;
@@ -175,8 +168,8 @@ struct bufpool_cache *bufpool_thread_cache(struct bufpool *pool)
 		return NULL;
 	cache = bufpool_cache_attach(&pool->caches);
 	if (cache) {
-		cache->next = bufpool_cache_mine;
-		bufpool_cache_mine = cache;
+		cache->next = first;
+		first = cache;
 	}
 	return cache;
 }

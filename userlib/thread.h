@@ -11,7 +11,7 @@
 
 #include "pool.h"
 
-/* This thread's caches, the latest used first; or bufpool_cache_none */
+/* This thread's cache that it used last; or bufpool_cache_none, as inside of a call */
 extern __thread struct bufpool_cache *bufpool_cache_mine
 	__attribute__((tls_model("initial-exec")));
 
@@ -24,7 +24,7 @@ bool bufpool_threads_prepare(void);
 /* This thread's cache in a pool, or NULL where it has none and gets none. */
 struct bufpool_cache *bufpool_thread_cache(struct bufpool *pool);
 
-/* Destroy the caches of a pool, among them what threads have of it. */
+/* Destroy the depot and the caches of a pool, among them what threads have of it. */
 void bufpool_threads_part(struct bufpool *pool);
 
 /*

@@ -23,6 +23,12 @@ struct bufpool_window {
 	const struct bufpool_classes *classes;
 };
 
+/*
+ * Blocks are found by the *unit* that they begin at, counted from the class's first
+ * block on: in whatever class, it follows from the address by a constant.
+ */
+#define BUFPOOL_UNIT_SHIFT	12	/* log2 of BUFPOOL_STACK_UNIT */
+
 /* The block with this number in this class. */
 struct bufpool_place {
 	unsigned int class;
@@ -101,6 +107,23 @@ static inline int bufpool_window_find(const struct bufpool_window *window,
 	*place = bufpool_window_place(window, block);
 	return distance & (bufpool_window_block_size(window, class) - 1) ?
 	       -EINVAL : 0;
+}
+
+static inline size_t bufpool_window_unit(const struct bufpool_window *window,
+					 const struct bufpool_place *place)
+{
+	return place->index <<
+	       (bufpool_window_class(window, place->class)->shift - BUFPOOL_UNIT_SHIFT);
+}
+
+static inline struct bufpool_place
+bufpool_window_at_unit(const struct bufpool_window *window, unsigned int class,
+		       size_t unit)
+{
+	return (struct bufpool_place){
+		class, unit >> (bufpool_window_class(window, class)->shift -
+				BUFPOOL_UNIT_SHIFT)
+	};
 }
 
 static inline void *bufpool_window_address(const struct bufpool_window *window,

@@ -235,7 +235,7 @@ count_instructions() {
 	local peer name workload size threads few many pairs=6400
 	echo workload,peer,instructions >"$out/instructions.csv"
 	while read -r name workload size threads; do
-		[[ $name =~ ^(pair|burst|bulk|checks)- ]] || continue
+		[[ $name =~ ^(pair-|burst-|bulk-|random|checks-) ]] || continue
 		chosen "$name" || continue
 		compared "$name"
 		for peer in "${compared[@]}"; do
@@ -293,7 +293,7 @@ tables() {
 		section "$out/native.csv" scale "$name"
 	done < <(questions)
 	[ -e "$out/instructions.csv" ] || return 0
-	for name in pair burst bulk checks; do
+	for name in pair burst bulk random checks; do
 		grep -q "^$name" "$out/instructions.csv" || continue
 		echo "### Instructions of a pair: $name"
 		echo
@@ -303,6 +303,8 @@ tables() {
 
 mkdir -p "$programs"
 unset BUFPOOL_STRICT
+# Who is not there is left out.
+"$qemu_dir/packages.sh" bench || say "going on without what is missing"
 look_around
 build_programs
 try_peers

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A stack, which its owner uses by these, and a thief takes from at any time:
+ * <linux/bufpool.h> says how both get along.
+ */
+#ifndef BUFPOOL_STACK_H
+#define BUFPOOL_STACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <linux/bufpool.h>
+
+/*
+ * For what is on the fast paths only: there each branch that is taken costs as much
+ * as several instructions.
+ */
+#define likely(condition)	__builtin_expect(!!(condition), 1)
+#define unlikely(condition)	__builtin_expect(!!(condition), 0)
+
+static inline __u32 bufpool_stack_bottom(const struct bufpool_stack *stack)
+{
+	return __atomic_load_n(&stack->bottom, __ATOMIC_RELAXED);
+}
+
+/* How many entries there are, for anybody; while a thief takes some, about so many. */
+static inline unsigned int bufpool_stack_count(const struct bufpool_stack *stack)
+{
+	__s32 count = __atomic_load_n(&stack->top, __ATOMIC_RELAXED) -
+		      bufpool_stack_bottom(stack);
+
+	return count > 0 ? count : 0;
+}
+
+/* Where an entry is. (The compiler finds more to do where an index is computed.) */
+static inline __u32 *bufpool_stack_at(struct bufpool_stack *stack, __u32 nr)
+{
+	size_t offset = nr % BUFPOOL_STACK_ENTRIES * sizeof(*stack->entries);
+
+	return (__u32 *)((char *)stack->entries + offset);
+}
+
+/* There is room for it. @top is the stack's. */
+static inline void bufpool_stack_push(struct bufpool_stack *stack, __u32 top,
+				      __u32 entry)
+{
+	__atomic_store_n(bufpool_stack_at(stack, top), entry, __ATOMIC_RELAXED);
+	__atomic_store_n(&stack->top, top + 1, __ATOMIC_RELEASE);
+}
+
+/* Return: false where the stack is empty, or what was in it is being taken */
+static inline bool bufpool_stack_pop(struct bufpool_stack *stack, __u32 *entry)
+{
+	__u32 top = stack->top - 1;
+
+	__atomic_store_n(&stack->top, top, __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (unlikely((__s32)(top - bufpool_stack_bottom(stack)) < 0)) {
+		__atomic_store_n(&stack->top, top + 1, __ATOMIC_RELAXED);
+		return false;
+	}
+	*entry = __atomic_load_n(bufpool_stack_at(stack, top), __ATOMIC_RELAXED);
+	return true;
+}
+
+#endif /* BUFPOOL_STACK_H */
