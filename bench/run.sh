@@ -7,8 +7,6 @@
 
 out=$build/bench
 mkdir -p "$out"
-# Who is not there is left out.
-"$qemu_dir/packages.sh" bench || say "going on without what is missing"
 "$top/bench/native/run.sh" >/dev/null
 cp "$out/native.md" "$out/tables.md"
 if [ -x "$top/bench/vm/run.sh" ]; then
