@@ -31,6 +31,8 @@ static bool fdinfo_agrees(int fd, const struct bufpool_stats *stats)
 	       client_number(fd, "bytes") == stats->client_bytes &&
 	       client_number(fd, "warm-blocks") == stats->client_warm_blocks &&
 	       client_number(fd, "warm-bytes") == stats->client_warm_bytes &&
+	       client_number(fd, "kept-blocks") == stats->client_kept_blocks &&
+	       client_number(fd, "kept-bytes") == stats->client_kept_bytes &&
 	       client_number(fd, "ceiling") == stats->client_ceiling &&
 	       client_number(fd, "rents") == stats->client_rents &&
 	       client_number(fd, "returns") == stats->client_returns;
@@ -72,12 +74,12 @@ struct line {
 	int pid;
 	char comm[80];
 	unsigned int uid;
-	__u64 blocks, bytes, warm_blocks, warm_bytes, ceiling, rents, returns;
+	__u64 blocks, bytes, warm_blocks, warm_bytes, ceiling, rents, returns, kept_bytes;
 };
 
 static const char *const columns[] = {
 	"pid", "comm", "uid", "blocks", "bytes", "warm_blocks", "warm_bytes",
-	"ceiling", "rents", "returns",
+	"ceiling", "rents", "returns", "kept_bytes",
 };
 
 #define NR_COLUMNS	((int)ARRAY_SIZE(columns))
@@ -110,10 +112,10 @@ static int clients_of(pid_t pid, struct line lines[CLIENTS_MAX])
 			return -1;
 		*next = '\0';
 		if (sscanf(line,
-			   "%d %79s %u %llu %llu %llu %llu %llu %llu %llu%n",
+			   "%d %79s %u %llu %llu %llu %llu %llu %llu %llu %llu%n",
 			   &l.pid, l.comm, &l.uid, &l.blocks, &l.bytes,
 			   &l.warm_blocks, &l.warm_bytes, &l.ceiling, &l.rents,
-			   &l.returns, &end) != 10 || line[end])
+			   &l.returns, &l.kept_bytes, &end) != 11 || line[end])
 			return -1;
 		if (l.pid == pid && count < CLIENTS_MAX)
 			lines[count++] = l;

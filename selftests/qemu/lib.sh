@@ -15,7 +15,7 @@ build=$top/build
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/bufpool
 
 # those that run without the device
-library_tests="library library_classes library_fork library_threads library_kept library_shortage library_signals
+library_tests="stack_model library library_classes library_fork library_threads library_kept library_shortage library_signals
 	library_private library_maps library_stress library_unload"
 library_kinds="plain asan tsan"
 asan_flags="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
