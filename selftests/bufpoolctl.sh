@@ -379,7 +379,8 @@ says_info() {
 		*) got= ;;
 		esac
 	done
-	shows max_rent "$((size / 2))"
+	shows max_rent "$((size / 2))" || return
+	shows stacks 65536
 }
 
 # The module's version is what the kernel knows of it.

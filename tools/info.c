@@ -16,6 +16,7 @@ struct info {
 	__u64 slab_size;
 	__u64 max_pooled;
 	__u64 max_rent;
+	__u64 stacks;
 	__u64 limit;
 	__u64 quota;
 	__u64 floor;
@@ -37,6 +38,7 @@ static const struct column columns[] = {
 	COLUMN(KIND_BYTES, slab_size),
 	COLUMN(KIND_BYTES, max_pooled),
 	COLUMN(KIND_BYTES, max_rent),
+	COLUMN(KIND_COUNT, stacks),
 	COLUMN(KIND_BYTES, limit),
 	COLUMN(KIND_BYTES, quota),
 	COLUMN(KIND_BYTES, floor),
@@ -71,6 +73,7 @@ static void fill_device(struct info *info)
 	info->slab_size = from.slab_size;
 	info->max_pooled = from.max_pooled;
 	info->max_rent = from.max_rent;
+	info->stacks = from.nr_stacks;
 	info->limit = from.limit;
 	fill_sizes(&info->block_sizes, fd, &from);
 }
