@@ -2,6 +2,8 @@
 /*
  * Kept blocks: what a program keeps in stacks, and who gets it then.
  */
+#include <poll.h>
+
 #include "keeper.h"
 #include "line.h"
 
@@ -225,6 +227,50 @@ TEST_F(kept, waiter_gets_what_was_kept_before)
 {
 	ASSERT_TRUE(keep(self->stack, self->blocks, 0, 1));
 	EXPECT_EQ(0, in_child(wait_for_one, NULL));
+}
+
+static int poll_for_blocks(void *arg)
+{
+	struct pollfd poller = { .fd = pool_open(), .events = POLLIN };
+
+	CHECK(poller.fd >= 0);
+	CHECK(poll(&poller, 1, 0) == 0);
+	word_set(arg, 1);
+	CHECK(poll(&poller, 1, 20000) == 1);
+	CHECK(poller.revents == POLLIN);
+	return 0;
+}
+
+/* As the waiter: nothing tells that a program keeps a block. */
+TEST_F(kept, poller_is_told_of_what_is_kept_later)
+{
+	unsigned int *asleep = shared_alloc(sizeof(*asleep));
+	pid_t pid;
+
+	ASSERT_NE(NULL, asleep);
+	ASSERT_EQ(0, parameter_write("trim_ms", 3600000));
+	pid = spawn(poll_for_blocks, asleep);
+	ASSERT_LT(0, pid);
+	ASSERT_TRUE(word_reaches(asleep, 1));
+	sleep_ms(500);
+	ASSERT_TRUE(keep(self->stack, self->blocks, 0, 1));
+	EXPECT_EQ(0, reap(pid));
+}
+
+/* It says that it keeps what it does not even rent. */
+TEST_F(kept, rubbish_is_not_counted)
+{
+	struct pollfd poller = { .fd = self->other, .events = POLLIN };
+	int fd = pool_open();
+	struct bufpool_stack *stack = map_stack(fd, self->class);
+	struct bufpool_rent rented;
+
+	ASSERT_NE(MAP_FAILED, stack);
+	__atomic_store_n(&stack->top, BUFPOOL_STACK_MAX, __ATOMIC_RELEASE);
+	EXPECT_EQ(-EAGAIN, rent(self->other, BLOCK, &rented));
+	EXPECT_EQ(0, stats_of(self->other).kept);
+	EXPECT_EQ(0, poll(&poller, 1, 0));
+	close(fd);
 }
 
 /* A program that is stopped in the middle of taking a block out has that one, no more. */
