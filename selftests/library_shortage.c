@@ -96,10 +96,10 @@ TEST(a_waiter_gets_what_is_kept_later)
 	ASSERT_TRUE(BECOMES(!bufpool_stats(idler.pool, &stats) && stats.waiting));
 	status = idler.pool->provider.status;
 	idler.pool->provider.status = &none;
-	bufpool_cache_mine->status = &none;
+	bufpool_mine->status = &none;
 	EXPECT_EQ(0, bufpool_return(idler.pool, block, 0));
 	idler.pool->provider.status = status;
-	bufpool_cache_mine->status = status;
+	bufpool_mine->status = status;
 	ASSERT_EQ(0, pthread_join(waiter, &result));
 	EXPECT_EQ(block, result);
 	end(_metadata, &idler, thread);
@@ -234,7 +234,7 @@ TEST_F(library, nothing_is_kept_while_renters_wait)
 	ASSERT_NE(NULL, other);
 	ASSERT_NE(NULL, adopted);
 	self->pool->provider.status = &waiting;
-	bufpool_cache_mine->status = &waiting;
+	bufpool_mine->status = &waiting;
 	EXPECT_EQ(0, bufpool_return(self->pool, own, 0));
 	EXPECT_EQ(kept + 2, rented_of(self->pool));
 	EXPECT_EQ(0, return_elsewhere(self->pool, other));
@@ -245,7 +245,7 @@ TEST_F(library, nothing_is_kept_while_renters_wait)
 	EXPECT_NE(NULL, bufpool_rent(self->pool, 1, 0));
 	EXPECT_EQ(kept + 1, rented_of(self->pool));
 	self->pool->provider.status = status;
-	bufpool_cache_mine->status = status;
+	bufpool_mine->status = status;
 }
 
 TEST_HARNESS_MAIN

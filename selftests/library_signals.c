@@ -57,7 +57,7 @@ TEST_F(library, a_signal_handler_is_served_or_refused)
 
 static struct middle {
 	struct bufpool *pool;
-	struct bufpool_cache *cache;	/* of the thread that is interrupted */
+	struct bufpool_magazine *mine;	/* the thread's that is interrupted */
 	void *block;			/* that it has rented */
 	unsigned int there, revoked, left;
 	bool early;
@@ -74,9 +74,9 @@ static void stay_in_the_middle(int signal)
 	if (block) {
 		bufpool_return(middle.pool, block, 0);
 	} else if (errno == EDEADLK && !middle.there &&
-		   bufpool_cache_is_entered(middle.cache)) {
+		   bufpool_cache_is_entered(middle.mine)) {
 		word_set(&middle.there, 1);
-		middle.early = !BECOMES(cache_is_shared(middle.cache));
+		middle.early = !BECOMES(cache_is_shared(middle.mine->cache));
 		sleep_ms(20);
 		middle.early |= word_get(&middle.revoked);
 		word_set(&middle.left, 1);
@@ -116,7 +116,7 @@ TEST_F(library, a_revoker_waits_for_an_interrupted_call)
 	middle.block = bufpool_rent(self->pool, 1, 0);
 	block = bufpool_rent(self->pool, 1, 0);
 	ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
-	middle.cache = bufpool_cache_mine;
+	middle.mine = bufpool_mine;
 	ASSERT_EQ(0, pthread_create(&thread, NULL, revoke_meanwhile, NULL));
 	ASSERT_NE(SIG_ERR, signal(SIGALRM, stay_in_the_middle));
 	ASSERT_EQ(0, setitimer(ITIMER_REAL, &often, NULL));

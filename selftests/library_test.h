@@ -45,7 +45,7 @@ static inline bool cache_is_shared(const struct bufpool_cache *cache)
 {
 	const struct bufpool *pool = bufpool_cache_home(cache);
 
-	return __atomic_load_n(&cache->status, __ATOMIC_ACQUIRE) !=
+	return __atomic_load_n(&cache->magazines->status, __ATOMIC_ACQUIRE) !=
 	       pool->provider.status;
 }
 

@@ -158,15 +158,15 @@ static void *revoke_elsewhere(void *argument)
 TEST_F(library, a_revoker_waits_for_a_thread_in_its_cache)
 {
 	struct race race = { .pool = self->pool };
-	struct bufpool_cache *mine;
+	struct bufpool_magazine *mine;
 	pthread_t thread;
 
 	race.block = bufpool_rent(self->pool, 1, 0);
 	ASSERT_NE(NULL, race.block);
-	mine = bufpool_cache_mine;
+	mine = bufpool_mine;
 	ASSERT_TRUE(bufpool_cache_enter(mine, self->pool));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, revoke_elsewhere, &race));
-	ASSERT_TRUE(BECOMES(cache_is_shared(mine)));
+	ASSERT_TRUE(BECOMES(cache_is_shared(mine->cache)));
 	sleep_ms(20);
 	EXPECT_EQ(0, __atomic_load_n(&race.over, __ATOMIC_ACQUIRE));
 	bufpool_cache_leave(mine, self->pool);
@@ -184,7 +184,7 @@ TEST_F(library, a_revoker_waits_for_a_thread_in_its_cache)
 TEST_F(library, a_cache_is_shared_while_others_return_its_blocks)
 {
 	void *block = bufpool_rent(self->pool, 1, 0);
-	struct bufpool_cache *mine = bufpool_cache_mine;
+	struct bufpool_cache *mine = bufpool_mine->cache;
 	int i;
 
 	ASSERT_NE(NULL, block);

@@ -306,11 +306,57 @@ void *bufpool_adopt(struct bufpool *pool, __u64 handle, __u64 offset);
 int bufpool_fd(struct bufpool *pool);
 
 /**
+ * bufpool_rent_plain() - bufpool_rent() without flags
+ * @pool: the pool
+ * @min_size: bytes needed
+ *
+ * What a call of bufpool_rent() is compiled to where its flags are known to be 0.
+ *
+ * Return: as bufpool_rent().
+ */
+void *bufpool_rent_plain(struct bufpool *pool, size_t min_size);
+
+/**
+ * bufpool_return_plain() - bufpool_return() without flags
+ * @pool: the pool
+ * @block: as for bufpool_return()
+ *
+ * Return: as bufpool_return().
+ */
+int bufpool_return_plain(struct bufpool *pool, void *block);
+
+/**
  * bufpool_version() - the version of the library that is running
  *
  * Return: a constant string such as "0.1.0".
  */
 const char *bufpool_version(void);
+
+/* With BUFPOOL_NO_INLINES defined every call is compiled as it is written. */
+#if defined(__GNUC__) && defined(__OPTIMIZE__) && !defined(BUFPOOL_NO_INLINES)
+
+#define BUFPOOL_INLINE extern __inline__ __attribute__((__gnu_inline__, __always_inline__))
+
+extern void *__bufpool_rent(struct bufpool *pool, size_t min_size,
+			    unsigned int flags) __asm__("bufpool_rent");
+extern int __bufpool_return(struct bufpool *pool, void *block,
+			    unsigned int flags) __asm__("bufpool_return");
+
+BUFPOOL_INLINE void *bufpool_rent(struct bufpool *pool, size_t min_size, unsigned int flags)
+{
+	return __builtin_constant_p(flags) && !flags ?
+	       bufpool_rent_plain(pool, min_size) : __bufpool_rent(pool, min_size, flags);
+}
+
+BUFPOOL_INLINE int bufpool_return(struct bufpool *pool, void *block, unsigned int flags)
+{
+	return __builtin_constant_p(flags) && !flags ?
+	       bufpool_return_plain(pool, block) : __bufpool_return(pool, block, flags);
+}
+
+#undef BUFPOOL_INLINE
+
+#endif
 
 #ifdef __cplusplus
 }

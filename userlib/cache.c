@@ -32,7 +32,11 @@ void bufpool_caches_forget(struct bufpool_caches *caches)
  */
 static void orphan_cache(struct bufpool_cache *cache)
 {
-	__atomic_store_n(&cache->vacant, BUFPOOL_ENTERED, __ATOMIC_RELAXED);
+	unsigned int class;
+
+	for (class = 0; class < BUFPOOL_CLASSES_MAX; class++)
+		__atomic_store_n(&cache->magazines[class].vacant, BUFPOOL_ENTERED,
+				 __ATOMIC_RELAXED);
 	__atomic_store_n(&cache->home, NULL, __ATOMIC_RELEASE);
 }
 
@@ -145,6 +149,19 @@ struct bufpool_stack *bufpool_caches_stack(struct bufpool_caches *caches,
 
 /* Making --------------------------------------------------------------------- */
 
+static void make_magazine(const struct bufpool_caches *caches,
+			  struct bufpool_cache *cache, unsigned int class)
+{
+	struct bufpool_magazine *magazine = &cache->magazines[class];
+
+	bufpool_magazine_init(magazine, caches->rentals, class, BUFPOOL_CACHE_HALVES,
+			      &cache->empty);
+	magazine->vacant = caches->home;
+	magazine->status = caches->provider->status;
+	magazine->cache = cache;
+	magazine->held = bufpool_state(BUFPOOL_HELD, cache->nr);
+}
+
 static void make_magazines(const struct bufpool_caches *caches,
 			   struct bufpool_cache *cache)
 {
@@ -152,8 +169,7 @@ static void make_magazines(const struct bufpool_caches *caches,
 	unsigned int class, order;
 
 	for (class = 0; class < classes->count; class++)
-		bufpool_magazine_init(&cache->magazines[class], caches->rentals,
-				      class, BUFPOOL_CACHE_HALVES, &cache->empty);
+		make_magazine(caches, cache, class);
 	for (order = 0; order < BUFPOOL_ORDERS; order++) {
 		class = classes->for_order[order];
 		if (class < classes->count)
@@ -180,9 +196,6 @@ static struct bufpool_cache *make_cache(struct bufpool_caches *caches)
 		return NULL;
 	}
 	cache->nr = caches->nr + 1;
-	cache->held = bufpool_state(BUFPOOL_HELD, cache->nr);
-	cache->vacant = caches->home;
-	cache->status = caches->provider->status;
 	cache->home = caches->home;
 	make_magazines(caches, cache);
 	__atomic_store_n(&caches->all[cache->nr], cache, __ATOMIC_RELEASE);
@@ -250,22 +263,37 @@ static void add_sharing(struct bufpool_cache *cache)
 	__atomic_store_n(&cache->sharings, cache->sharings + 1, __ATOMIC_SEQ_CST);
 }
 
+static void set_status(const struct bufpool_caches *caches, struct bufpool_cache *cache,
+		       const struct bufpool_status *status)
+{
+	unsigned int class;
+
+	for (class = 0; class < caches->rentals->window->classes->count; class++)
+		__atomic_store_n(&cache->magazines[class].status, status,
+				 __ATOMIC_RELAXED);
+}
+
 /* Its thread sees no more that it is alone; in a moment. */
-static bool begin_sharing(struct bufpool_cache *cache)
+static bool begin_sharing(const struct bufpool_caches *caches,
+			  struct bufpool_cache *cache)
 {
 	if (is_shared(cache))
 		return false;
-	__atomic_store_n(&cache->status, &bound, __ATOMIC_RELAXED);
+	set_status(caches, cache, &bound);
 	return true;
 }
 
 /* After a barrier: its thread may be in the middle of a return. */
-static void end_sharing(struct bufpool_cache *cache)
+static void end_sharing(const struct bufpool_caches *caches, struct bufpool_cache *cache)
 {
+	unsigned int class;
+
 	if (is_shared(cache))
 		return;
-	while (__atomic_load_n(&cache->vacant, __ATOMIC_ACQUIRE) == BUFPOOL_ENTERED)
-		bufpool_doze(MOMENT_NS);
+	for (class = 0; class < caches->rentals->window->classes->count; class++)
+		while (__atomic_load_n(&cache->magazines[class].vacant,
+				       __ATOMIC_ACQUIRE) == BUFPOOL_ENTERED)
+			bufpool_doze(MOMENT_NS);
 	add_sharing(cache);
 }
 
@@ -277,12 +305,12 @@ static void share_locked(struct bufpool_caches *caches, const unsigned int *numb
 	unsigned int i;
 
 	for (i = 0; i < count; i++)
-		any |= begin_sharing(caches->all[numbers[i]]);
+		any |= begin_sharing(caches, caches->all[numbers[i]]);
 	if (!any)
 		return;
 	bufpool_barriers_pass();
 	for (i = 0; i < count; i++)
-		end_sharing(caches->all[numbers[i]]);
+		end_sharing(caches, caches->all[numbers[i]]);
 }
 
 void bufpool_caches_share(struct bufpool_caches *caches,
@@ -343,8 +371,7 @@ void bufpool_cache_count_own(struct bufpool_caches *caches,
 	pthread_mutex_lock(&caches->lock);
 	if (is_shared(cache) && !__atomic_load_n(&cache->helped, __ATOMIC_RELAXED)) {
 		add_sharing(cache);
-		__atomic_store_n(&cache->status, caches->provider->status,
-				 __ATOMIC_RELAXED);
+		set_status(caches, cache, caches->provider->status);
 		bufpool_barriers_pass();
 	}
 	__atomic_store_n(&cache->helped, false, __ATOMIC_RELAXED);

@@ -6,14 +6,16 @@
  * class. Renting takes a block out of it and returning puts one back, without a
  * call, a lock or an atomic read-modify-write. Who may do what, when:
  *
- *   - A thread has *entered* its cache while it is in one of the fast paths: vacant is
- *     ENTERED then, so that its signal handlers find the cache taken.
+ *   - A thread has *entered* its cache while it is in one of the fast paths: the vacant
+ *     of one magazine, the one that it used last, is ENTERED then, so that its signal
+ *     handlers find the cache taken.
  *   - A block's state (rentals.h) names the cache that rented it. Of a cache that is
  *     *alone* the thread ends such a rental by a plain store, entered.
  *   - All other returns change the state by compare-and-exchange. Before a thread ends
- *     a rental of another's cache, it has that one *shared*: it changes cache->status,
- *     which the plain store depends on, has every CPU pass a barrier (barrier.h) and
- *     waits until it sees the cache vacant. Whoever enters it after that sees the change.
+ *     a rental of another's cache, it has that one *shared*: it changes the status of all
+ *     its magazines, which the plain store depends on, has every CPU pass a barrier
+ *     (barrier.h) and waits until it sees each of them vacant. Whoever enters after that
+ *     sees the change.
  *     So a plain store and an exchange never meet, and each block is returned once.
  *   - A thread makes its cache alone again when it has returned many blocks, and
  *     others none, for a while. A thread that has just ended one of its rentals then
@@ -49,15 +51,11 @@ struct bufpool;
  * beginning.
  */
 struct bufpool_cache {
-	const struct bufpool *vacant;	/* its pool, or ENTERED; atomic */
-	struct bufpool_magazine *recent; /* what was rented from last */
-	const struct bufpool_status *status; /* the pool's, or as if renters waited; atomic */
-	__u32 held;			/* state of what is rented here */
-	size_t max_kept;		/* as the pool has it */
 	struct bufpool_magazine magazines[BUFPOOL_CLASSES_MAX];
-
+	size_t max_kept;		/* as the pool has it */
 	/* of the class for blocks of 1 << order bytes, up to max_kept */
 	struct bufpool_magazine *for_order[BUFPOOL_ORDERS];
+	struct bufpool_magazine *recent; /* what was rented from last */
 	struct bufpool *home;		/* atomic; NULL: the pool is closed */
 	unsigned int nr;
 	unsigned int set;		/* of stacks */
@@ -98,37 +96,38 @@ struct bufpool_caches {
 };
 
 /*
- * Enter the thread's own cache; leave() is due where it is this pool's and the thread
- * has not entered it already (which is when a signal handler asks).
+ * Enter the thread's own cache by one of its magazines; leave() is due where it is this
+ * pool's and the thread has not entered it already (which is when a signal handler asks).
  */
-static inline bool bufpool_cache_enter(struct bufpool_cache *cache,
+static inline bool bufpool_cache_enter(struct bufpool_magazine *magazine,
 				       const struct bufpool *pool)
 {
-	if (unlikely(cache->vacant != pool))
+	if (unlikely(magazine->vacant != pool))
 		return false;
-	__atomic_store_n(&cache->vacant, BUFPOOL_ENTERED, __ATOMIC_RELAXED);
+	__atomic_store_n(&magazine->vacant, BUFPOOL_ENTERED, __ATOMIC_RELAXED);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	return true;
 }
 
-static inline void bufpool_cache_leave(struct bufpool_cache *cache,
+static inline void bufpool_cache_leave(struct bufpool_magazine *magazine,
 				       const struct bufpool *pool)
 {
-	__atomic_store_n(&cache->vacant, pool, __ATOMIC_RELEASE);
+	__atomic_store_n(&magazine->vacant, pool, __ATOMIC_RELEASE);
 }
 
-/* Whether the thread is in the middle of something with its cache. */
-static inline bool bufpool_cache_is_entered(const struct bufpool_cache *cache)
+/* Whether the thread is in the middle of something that it entered by this magazine. */
+static inline bool bufpool_cache_is_entered(const struct bufpool_magazine *magazine)
 {
-	return __atomic_load_n(&cache->home, __ATOMIC_RELAXED) &&
-	       cache->vacant == BUFPOOL_ENTERED;
+	/* of a closed pool all are, and in a child of fork() all is erased */
+	return magazine->vacant == BUFPOOL_ENTERED &&
+	       __atomic_load_n(&magazine->cache->home, __ATOMIC_RELAXED);
 }
 
 /* Renters wait, or the cache is shared: its thread may not keep what it returns so. */
-static inline bool bufpool_cache_is_bound(const struct bufpool_cache *cache)
+static inline bool bufpool_cache_is_bound(const struct bufpool_magazine *magazine)
 {
 	const struct bufpool_status *status =
-		__atomic_load_n(&cache->status, __ATOMIC_RELAXED);
+		__atomic_load_n(&magazine->status, __ATOMIC_RELAXED);
 
 	return __atomic_load_n(&status->waiting, __ATOMIC_RELAXED);
 }

@@ -13,12 +13,6 @@ static unsigned int half_of(const struct bufpool_class *class)
 	return half < BUFPOOL_HALF_MAX ? half : BUFPOOL_HALF_MAX;
 }
 
-/* The smallest size that the class before it cannot serve */
-static size_t smallest(const struct bufpool_window *window, unsigned int class)
-{
-	return class ? bufpool_window_block_size(window, class - 1) + 1 : 1;
-}
-
 void bufpool_magazine_init(struct bufpool_magazine *magazine,
 			   const struct bufpool_rentals *rentals,
 			   unsigned int class, unsigned int halves,
@@ -28,15 +22,14 @@ void bufpool_magazine_init(struct bufpool_magazine *magazine,
 	const struct bufpool_class *of = bufpool_window_class(window, class);
 	struct bufpool_place first = { .class = class };
 
+	magazine->size = of->block_size;
+	magazine->limit = 1;
 	magazine->stack = empty;
 	magazine->rentals = rentals->spans[class].rentals;
 	magazine->first = (uintptr_t)bufpool_window_address(window, &first);
-	magazine->smallest = smallest(window, class);
 	magazine->shift = of->shift;
 	magazine->half = half_of(of);
 	magazine->room = halves * magazine->half;
-	if (magazine->half)
-		magazine->sizes = of->block_size - magazine->smallest + 1;
 	magazine->want = magazine->half < BUFPOOL_WANT_FIRST ?
 			 magazine->half : BUFPOOL_WANT_FIRST;
 }
@@ -49,7 +42,7 @@ void bufpool_magazine_open(struct bufpool_magazine *magazine,
 	/* What an owner before has left there is nobody's. */
 	while (bufpool_stack_pop(stack, &unit))
 		;
-	magazine->limit = stack->top;
+	magazine->limit = stack->top + 1;
 	__atomic_store_n(&magazine->stack, stack, __ATOMIC_RELEASE);
 }
 
@@ -61,7 +54,7 @@ bool bufpool_magazine_push(struct bufpool_magazine *magazine, __u32 unit)
 
 	if (count >= magazine->room)
 		return false;
-	magazine->limit = stack->top + magazine->room - count;
-	bufpool_stack_push(stack, stack->top, unit);
+	magazine->limit = stack->top + 1 + magazine->room - count;
+	bufpool_stack_push(stack, stack->top + 1, unit);
 	return true;
 }

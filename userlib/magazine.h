@@ -30,14 +30,23 @@
  */
 #define BUFPOOL_WANT_FIRST	8
 
+struct bufpool;
+struct bufpool_cache;
+struct bufpool_status;
+
+/* The fields up to @held are for those of threads only, see cache.h. */
 struct bufpool_magazine {
+	const struct bufpool *vacant;	/* its pool, or ENTERED; atomic */
+	const struct bufpool_status *status; /* the pool's, or as if renters waited; atomic */
+	struct bufpool_cache *cache;	/* whose */
+	size_t size;			/* what was asked for last; of this class */
+	__u32 held;			/* state of what is rented here */
+
+	__u32 limit;			/* the stack is full before its top is there */
 	struct bufpool_stack *stack;	/* an empty one, until it is opened; atomic */
 	struct bufpool_rental *rentals;	/* the class's */
 	uintptr_t first;		/* address of the class's first block */
 	size_t known;			/* units from there on that may be kept here */
-	size_t smallest;		/* bytes; what is rented from this class */
-	size_t sizes;			/* so many, from there on; 0 for none */
-	__u32 limit;			/* the stack may be full when its top is there */
 	unsigned char shift;		/* log2 of the block size */
 	unsigned char half;		/* 0 for a class that is not kept */
 	unsigned char want;		/* to ask the provider for, when empty */

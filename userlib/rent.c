@@ -29,7 +29,7 @@ static unsigned int rent_kept(struct bufpool *pool, struct bufpool_cache *cache,
 		return 0;
 	cache->recent = magazine;
 	while (done < count) {
-		if (bufpool_kept_pop(cache, magazine, &blocks[done])) {
+		if (bufpool_kept_pop(magazine, &blocks[done])) {
 			if (flags & BUFPOOL_RENT_ZERO)
 				memset(blocks[done], 0, (size_t)1 << magazine->shift);
 			refilled = false;
@@ -65,7 +65,7 @@ static int accept_blocks(struct bufpool *pool, struct bufpool_cache *cache,
 			 const struct bufpool_block *got, int count, void **blocks,
 			 int wanted)
 {
-	__u32 held = cache ? cache->held : bufpool_state(BUFPOOL_HELD, 0);
+	__u32 held = bufpool_state(BUFPOOL_HELD, cache ? cache->nr : 0);
 	struct bufpool_place place;
 	int i, accepted = 0;
 
@@ -146,20 +146,49 @@ rent_slowly(struct bufpool *pool, size_t min_size, unsigned int flags,
 	return ret ? bufpool_call_fail(ret) : block;
 }
 
-inline void *bufpool_rent(struct bufpool *pool, size_t min_size,
-			  unsigned int flags)
+/* Take what is kept from a magazine. Entered, and leaves. */
+static inline void *rent_own(struct bufpool *pool, size_t size,
+			     struct bufpool_magazine *magazine)
 {
-	struct bufpool_cache *cache = bufpool_cache_mine;
 	void *block;
-	bool done;
+	bool done = bufpool_kept_pop(magazine, &block);
 
-	if (!flags && bufpool_cache_enter(cache, pool)) {
-		done = bufpool_kept_rent(cache, min_size, &block);
-		bufpool_cache_leave(cache, pool);
-		if (done)
-			return block;
-	}
-	return rent_slowly(pool, min_size, flags, 0);
+	bufpool_cache_leave(magazine, pool);
+	return likely(done) ? block : rent_slowly(pool, size, 0, 0);
+}
+
+/* Not of the size that was rented last. Entered, and leaves. */
+static __attribute__((noinline)) void *
+rent_other(struct bufpool *pool, size_t size, struct bufpool_magazine *magazine)
+{
+	struct bufpool_cache *cache = magazine->cache;
+
+	bufpool_cache_leave(magazine, pool);
+	if (size - 1 >= cache->max_kept)
+		return rent_slowly(pool, size, 0, 0);
+	magazine = cache->for_order[bufpool_order(size)];
+	magazine->size = size;
+	bufpool_mine = magazine;
+	if (!bufpool_cache_enter(magazine, pool))
+		return rent_slowly(pool, size, 0, 0);
+	return rent_own(pool, size, magazine);
+}
+
+inline void *bufpool_rent_plain(struct bufpool *pool, size_t min_size)
+{
+	struct bufpool_magazine *magazine = bufpool_mine;
+
+	if (!bufpool_cache_enter(magazine, pool))
+		return rent_slowly(pool, min_size, 0, 0);
+	if (unlikely(min_size != magazine->size))
+		return rent_other(pool, min_size, magazine);
+	return rent_own(pool, min_size, magazine);
+}
+
+void *bufpool_rent(struct bufpool *pool, size_t min_size, unsigned int flags)
+{
+	return flags ? rent_slowly(pool, min_size, flags, 0) :
+		       bufpool_rent_plain(pool, min_size);
 }
 
 void *bufpool_rent_timed(struct bufpool *pool, size_t min_size,

@@ -153,30 +153,33 @@ static int give_back(struct bufpool *pool, struct bufpool_cache *cache,
 }
 
 /* Keep a block of whatever size in the thread's own cache. Entered. */
-static bool return_own(struct bufpool *pool, struct bufpool_cache *cache, void *block)
+static bool return_own(struct bufpool *pool, void *block,
+		       struct bufpool_magazine *magazine)
 {
 	uintptr_t class = bufpool_window_class_at(&pool->window, block);
-	bool shared = bufpool_cache_is_bound(cache);
+	bool shared = bufpool_cache_is_bound(magazine);
+	struct bufpool_cache *cache = magazine->cache;
 
 	if (class >= pool->classes.count ||
 	    bufpool_provider_is_short(&pool->provider) ||
 	    (shared && ++cache->returned >= BUFPOOL_RETURNS_ALONE))
 		return false;
-	return bufpool_kept_push(cache, &cache->magazines[class], block, shared);
+	return bufpool_kept_push(&cache->magazines[class], block, shared);
 }
 
 /* Return: how many were kept in the own cache, up to the first that cannot be */
 static unsigned int return_all_own(struct bufpool *pool, struct bufpool_cache *cache,
 				   void *const *blocks, unsigned int count)
 {
+	struct bufpool_magazine *magazine = cache->recent;
 	unsigned int done = 0;
 
-	if (!bufpool_cache_enter(cache, pool))
+	if (!bufpool_cache_enter(magazine, pool))
 		return 0;
-	while (done < count && (bufpool_kept_return(cache, blocks[done]) ||
-				return_own(pool, cache, blocks[done])))
+	while (done < count && (bufpool_kept_return(magazine, blocks[done]) ||
+				return_own(pool, blocks[done], magazine)))
 		done++;
-	bufpool_cache_leave(cache, pool);
+	bufpool_cache_leave(magazine, pool);
 	return done;
 }
 
@@ -195,24 +198,31 @@ return_slowly(struct bufpool *pool, void *block, unsigned int flags)
 
 /* Not of the size that was rented last. Entered, and leaves. */
 static __attribute__((noinline)) int
-return_other(struct bufpool *pool, struct bufpool_cache *cache, void *block)
+return_other(struct bufpool *pool, void *block, struct bufpool_magazine *magazine)
 {
-	bool done = return_own(pool, cache, block);
+	bool done = return_own(pool, block, magazine);
 
-	bufpool_cache_leave(cache, pool);
+	bufpool_cache_leave(magazine, pool);
 	return done ? 0 : return_slowly(pool, block, 0);
 }
 
-inline int bufpool_return(struct bufpool *pool, void *block, unsigned int flags)
+inline __attribute__((always_inline)) int
+bufpool_return_plain(struct bufpool *pool, void *block)
 {
-	struct bufpool_cache *cache = bufpool_cache_mine;
+	struct bufpool_magazine *magazine = bufpool_mine;
 
-	if (flags || !bufpool_cache_enter(cache, pool))
-		return return_slowly(pool, block, flags);
-	if (unlikely(!bufpool_kept_return(cache, block)))
-		return return_other(pool, cache, block);
-	bufpool_cache_leave(cache, pool);
+	if (!bufpool_cache_enter(magazine, pool))
+		return return_slowly(pool, block, 0);
+	if (unlikely(!bufpool_kept_return(magazine, block)))
+		return return_other(pool, block, magazine);
+	bufpool_cache_leave(magazine, pool);
 	return 0;
+}
+
+int bufpool_return(struct bufpool *pool, void *block, unsigned int flags)
+{
+	return flags ? return_slowly(pool, block, flags) :
+		       bufpool_return_plain(pool, block);
 }
 
 int bufpool_return_many(struct bufpool *pool, void *const *blocks,

@@ -18,9 +18,18 @@
 #define likely(condition)	__builtin_expect(!!(condition), 1)
 #define unlikely(condition)	__builtin_expect(!!(condition), 0)
 
+/*
+ * A relaxed atomic load of one's own making: of the compiler's it makes an instruction
+ * always, of this one an operand.
+ */
 static inline __u32 bufpool_stack_bottom(const struct bufpool_stack *stack)
 {
+#ifdef __SANITIZE_THREAD__
 	return __atomic_load_n(&stack->bottom, __ATOMIC_RELAXED);
+#else
+	__asm__ volatile("" : "=m" (*(__u32 *)&stack->bottom));
+	return stack->bottom;
+#endif
 }
 
 /* How many entries there are, for anybody; while a thief takes some, about so many. */
@@ -40,12 +49,12 @@ static inline __u32 *bufpool_stack_at(struct bufpool_stack *stack, __u32 nr)
 	return (__u32 *)((char *)stack->entries + offset);
 }
 
-/* There is room for it. @top is the stack's. */
-static inline void bufpool_stack_push(struct bufpool_stack *stack, __u32 top,
+/* There is room for it. @next is the stack's top + 1. */
+static inline void bufpool_stack_push(struct bufpool_stack *stack, __u32 next,
 				      __u32 entry)
 {
-	__atomic_store_n(bufpool_stack_at(stack, top), entry, __ATOMIC_RELAXED);
-	__atomic_store_n(&stack->top, top + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(bufpool_stack_at(stack, next - 1), entry, __ATOMIC_RELAXED);
+	__atomic_store_n(&stack->top, next, __ATOMIC_RELEASE);
 }
 
 /* Return: false where the stack is empty, or what was in it is being taken */

@@ -4,17 +4,18 @@
 #include "kept.h"
 #include "thread.h"
 
-/* No pool is there. (In one that is erased NULL is.) */
-struct bufpool_cache bufpool_cache_none = {
-	.vacant = (struct bufpool *)&bufpool_cache_none,
+/* Of no pool. (In one that is erased vacant is NULL.) */
+static struct bufpool_cache none = {
+	.magazines[0].vacant = (struct bufpool *)&none,
+	.recent = none.magazines,
 };
 
-__thread struct bufpool_cache *bufpool_cache_mine
-	__attribute__((tls_model("initial-exec"))) = &bufpool_cache_none;
+__thread struct bufpool_magazine *bufpool_mine
+	__attribute__((tls_model("initial-exec"))) = none.magazines;
 
 /* All caches of the thread, the latest used first */
 static __thread struct bufpool_cache *first
-	__attribute__((tls_model("initial-exec"))) = &bufpool_cache_none;
+	__attribute__((tls_model("initial-exec"))) = &none;
 
 /* The thread is in a call, and may hold locks; atomic: its signal handlers look. */
 static __thread bool inside __attribute__((tls_model("initial-exec")));
@@ -35,24 +36,28 @@ static void set_inside(bool value)
 
 int bufpool_thread_enter(void)
 {
-	if (__atomic_load_n(&inside, __ATOMIC_RELAXED) ||
-	    bufpool_cache_is_entered(bufpool_cache_mine))
+	struct bufpool_magazine *mine = bufpool_mine;
+
+	if (__atomic_load_n(&inside, __ATOMIC_RELAXED) || bufpool_cache_is_entered(mine))
 		return -EDEADLK;
 	set_inside(true);
-	bufpool_cache_mine = &bufpool_cache_none;
+	if (mine->cache)
+		mine->cache->recent = mine;
+	bufpool_mine = none.magazines;
 	return 0;
 }
 
 void bufpool_thread_leave(void)
 {
-	bufpool_cache_mine = first;
+	/* In a child of fork() all are erased. */
+	bufpool_mine = first->recent ? first->recent : none.magazines;
 	set_inside(false);
 }
 
 /* In a child of fork() all are erased. */
 static struct bufpool_cache *next_of(const struct bufpool_cache *cache)
 {
-	return cache->next ? cache->next : &bufpool_cache_none;
+	return cache->next ? cache->next : &none;
 }
 
 /* Free the thread's caches of pools that have been closed. */
@@ -60,7 +65,7 @@ static void reap_closed(void)
 {
 	struct bufpool_cache **at = &first, *cache;
 
-	while ((cache = *at) != &bufpool_cache_none) {
+	while ((cache = *at) != &none) {
 		if (bufpool_cache_home(cache)) {
 			at = &cache->next;
 			continue;
@@ -77,7 +82,7 @@ static void detach_all(void)
 
 	pthread_mutex_lock(&registry);
 	reap_closed();
-	while ((cache = first) != &bufpool_cache_none) {
+	while ((cache = first) != &none) {
 		first = cache->next;
 		/* The registry is held, so the pool is not closed meanwhile. */
 		pool = bufpool_cache_home(cache);
@@ -108,8 +113,8 @@ static void unlock_registry(void)
 /* In a child, whose caches are erased */
 static void forget_caches(void)
 {
-	first = &bufpool_cache_none;
-	bufpool_cache_mine = first;
+	first = &none;
+	bufpool_mine = none.magazines;
 	unlock_registry();
 }
 
@@ -141,7 +146,7 @@ static struct bufpool_cache *find_cache(struct bufpool *pool)
 {
 	struct bufpool_cache **at = &first, *cache;
 
-	for (; (cache = *at) != &bufpool_cache_none; at = &cache->next) {
+	for (; (cache = *at) != &none; at = &cache->next) {
 		if (bufpool_cache_home(cache) != pool)
 			continue;
 		/* The fast paths look at the first only. */

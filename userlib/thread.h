@@ -11,12 +11,9 @@
 
 #include "pool.h"
 
-/* This thread's cache that it used last; or bufpool_cache_none, as inside of a call */
-extern __thread struct bufpool_cache *bufpool_cache_mine
+/* What this thread rented from last; or a magazine of no pool, as inside of a call */
+extern __thread struct bufpool_magazine *bufpool_mine
 	__attribute__((tls_model("initial-exec")));
-
-/* All zero: no pool's */
-extern struct bufpool_cache bufpool_cache_none;
 
 /* Whether the end of threads will be seen, without which they can have no caches. */
 bool bufpool_threads_prepare(void);
