@@ -4,6 +4,7 @@
  */
 #include "effort.h"
 #include "inside.h"
+#include "keeper.h"
 #include "random.h"
 
 #define CLIENTS_MAX	4
@@ -181,19 +182,24 @@ TEST_F(pool, debugfs_quotes_names)
 	close(fd);
 }
 
-/* Clients that have had warm blocks come and go all the time. */
+/* Clients that have had warm blocks, and keep others, come and go all the time. */
 static int come_and_go(void *arg)
 {
 	unsigned int *stop = arg;
 
 	while (!__atomic_load_n(stop, __ATOMIC_RELAXED)) {
-		struct bufpool_rent one;
+		struct bufpool_block blocks[2];
+		struct bufpool_stack *stack;
 		int fd = pool_open();
 
 		CHECK(fd >= 0);
-		CHECK(!rent(fd, PAGE, &one));
-		CHECK(!give(fd, one.handle));
+		CHECK(rent_many(fd, PAGE, 2, blocks) == 2);
+		stack = map_stack(fd, blocks[1].handle >> 59);
+		CHECK(stack != MAP_FAILED);
+		CHECK(push(stack, entry_of(&blocks[1])));
+		CHECK(!give(fd, blocks[0].handle));
 		CHECK(!close(fd));
+		CHECK(!munmap(stack, PAGE));
 	}
 	return 0;
 }

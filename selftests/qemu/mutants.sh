@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Prove the tests: take out of the module, or of the library, one thing at a time
 # that a promise rests on, and see that a test fails. mutants/NAME.patch does it,
-# and names the tests to run in a line "Tests:", for the VM, or "Tests here:".
+# and names the tests to run in a line "Tests:", for the VM, "Tests on debug:" where
+# only that kernel's own checks can tell, or "Tests here:".
 #
 # usage: mutants.sh [NAME...]
 
@@ -23,14 +24,20 @@ changes_module_only() {
 	! grep '^+++ b/' "$qemu_dir/mutants/$1.patch" | grep -qv '^+++ b/module/'
 }
 
-# build_for_vm MUTANT TREE: its module, and the programs, new ones if it changes any
+# kernel_for MUTANT: which one it is run on
+kernel_for() {
+	[ -z "$(field 'Tests on debug' "$1")" ] || { echo debug && return; }
+	echo stock
+}
+
+# build_for_vm MUTANT TREE KERNEL: its module, and the programs, new ones if it changes any
 build_for_vm() {
 	if changes_module_only "$1"; then
 		mkdir -p "$2/build"
 		cp -al "$build/userlib" "$build/tools" "$build/selftests" "$2/build"
-		"$2/selftests/qemu/build.sh" stock
+		"$2/selftests/qemu/build.sh" "$3"
 	else
-		"$2/selftests/qemu/build.sh" user stock
+		"$2/selftests/qemu/build.sh" user "$3"
 	fi
 }
 
@@ -40,7 +47,7 @@ field() {
 }
 
 run_mutant() {
-	local tree=$mutants/$1 here
+	local tree=$mutants/$1 here kernel
 	# where a mutant makes a test hang that takes a minute at most
 	export BUFPOOL_STRESS_SECONDS=30 BUFPOOL_TIMEOUT=120 BUFPOOL_DEADLINE=400
 	here=$(field 'Tests here' "$1")
@@ -49,8 +56,9 @@ run_mutant() {
 		"$tree/selftests/qemu/build.sh" library-plain || return 0
 		TESTS=$here "$tree/selftests/qemu/library.sh" "$tree/build/log/library" plain || true
 	else
-		build_for_vm "$1" "$tree" || return 0
-		TESTS=$(field Tests "$1") "$tree/selftests/qemu/suite.sh" stock "$tree/build/log/stock" || true
+		kernel=$(kernel_for "$1")
+		build_for_vm "$1" "$tree" "$kernel" || return 0
+		TESTS=$(field 'Tests.*' "$1") "$tree/selftests/qemu/suite.sh" "$kernel" "$tree/build/log/vm" || true
 	fi
 }
 
@@ -60,9 +68,9 @@ no_proof='no end after|QEMU failed|no panic, no verdict|reported [0-9]+ times'
 # A mutant is killed when a test says that it failed, or the kernel complains; where
 # the VM hung afterwards, the console has what the test said.
 proof() {
-	awk -v no="$no_proof" '/^(stock|host) +FAIL/ && $0 !~ no { print; found = 1; exit }
+	awk -v no="$no_proof" '/^(stock|debug|host) +FAIL/ && $0 !~ no { print; found = 1; exit }
 		END { exit !found }' "$mutants/$1.out" ||
-		awk '/^not ok / { sub("\r", ""); print; exit }' "$mutants/$1/build/log/stock/console" 2>/dev/null
+		awk '/^not ok / { sub("\r", ""); print; exit }' "$mutants/$1/build/log/vm/console" 2>/dev/null
 }
 
 judge() {
