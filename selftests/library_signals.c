@@ -7,6 +7,7 @@
 
 #include <signal.h>
 #include <sys/time.h>
+#include <ucontext.h>
 
 static struct bufpool *handlers_pool;
 static unsigned int handled, refused, wrong;
@@ -130,6 +131,138 @@ TEST_F(library, a_revoker_waits_for_an_interrupted_call)
 	EXPECT_TRUE(middle.left);
 	EXPECT_FALSE(middle.early);
 }
+
+/* Signals at every instruction of a call -------------------------------------- */
+
+#ifdef __x86_64__
+
+#define SMALL	4096
+#define LARGE	(16 * SMALL)
+#define STEPS	64		/* instructions of a call */
+#define EARLY	12		/* of these, before it has begun with what it does */
+#define STRIDE	(SANITIZED ? 9 : 3)	/* that many are dear to a virtual machine */
+#define PAIRS	4		/* blocks of each size */
+
+/* Two handlers: one rents and returns, the other rents, at these instructions. */
+static struct steps {
+	struct bufpool *pool, *passing;
+	size_t passing_size, size;
+	unsigned int done, first, second;
+	void *block;
+} steps;
+
+static void step(int signal, siginfo_t *info, void *context)
+{
+	greg_t *flags = &((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL];
+	int saved = errno;
+	void *block;
+
+	(void)signal;
+	(void)info;
+	steps.done++;
+	if (steps.done == steps.second)
+		*flags &= ~0x100;
+	if (steps.done == steps.first) {
+		block = bufpool_rent(steps.passing, steps.passing_size, 0);
+		if (block)
+			bufpool_return(steps.passing, block, 0);
+	}
+	if (steps.done == steps.second)
+		steps.block = bufpool_rent(steps.pool, steps.size, 0);
+	errno = saved;
+}
+
+static void set_stepping(bool on)
+{
+	if (on)
+		__asm__ volatile("pushf; orq $0x100, (%%rsp); popf" : : : "memory", "cc");
+	else
+		__asm__ volatile("pushf; andq $~0x100, (%%rsp); popf" : : : "memory", "cc");
+}
+
+/* How many of so many blocks are there twice */
+static unsigned int count_twice(void *const *blocks, unsigned int count)
+{
+	unsigned int twice = 0, i, j;
+
+	for (i = 0; i < count; i++)
+		for (j = 0; j < i; j++)
+			twice += blocks[i] && blocks[i] == blocks[j];
+	return twice;
+}
+
+/*
+ * A call that both handlers come in the middle of: it rents a small block, or returns a
+ * large one. Then all blocks are rented. Return: how many of them were had by two
+ */
+static unsigned int step_through(bool is_return)
+{
+	void *all[6 * PAIRS + 2], *large[PAIRS], *mine = NULL;
+	unsigned int i, count = 0;
+
+	for (i = 0; i < PAIRS; i++)
+		large[i] = bufpool_rent(steps.pool, LARGE, 0);
+	for (i = 1; i < PAIRS; i++)
+		bufpool_return(steps.pool, large[i], 0);
+	bufpool_return(steps.pool, bufpool_rent(steps.pool, SMALL, 0), 0);
+	steps.done = 0;
+	steps.block = NULL;
+	set_stepping(true);
+	if (is_return)
+		bufpool_return(steps.pool, large[0], 0);
+	else
+		mine = bufpool_rent(steps.pool, SMALL, 0);
+	set_stepping(false);
+	if (!is_return)
+		all[count++] = large[0];
+	all[count++] = mine;
+	all[count++] = steps.block;
+	for (i = 0; i < 2 * PAIRS; i++) {
+		all[count++] = bufpool_rent(steps.pool, LARGE, 0);
+		all[count++] = bufpool_rent(steps.pool, SMALL, 0);
+	}
+	i = count_twice(all, count);
+	while (count)
+		if (all[--count])
+			i += !!bufpool_return(steps.pool, all[count], 0);
+	return i;
+}
+
+/*
+ * After each of the early instructions of a call comes the first handler, and after a
+ * later one the other.
+ */
+static unsigned int step_through_all(bool is_return)
+{
+	unsigned int wrong = 0;
+
+	for (steps.first = 1; steps.first < EARLY; steps.first++)
+		for (steps.second = steps.first + 1 + steps.first % STRIDE;
+		     steps.second < STEPS; steps.second += STRIDE)
+			wrong += step_through(is_return);
+	return wrong;
+}
+
+TEST_F(library, signals_at_every_instruction_are_served_or_refused)
+{
+	struct sigaction action = { .sa_sigaction = step, .sa_flags = SA_SIGINFO };
+	struct bufpool *other = bufpool_open(NULL, 0);
+
+	ASSERT_NE(NULL, other);
+	ASSERT_EQ(0, sigaction(SIGTRAP, &action, NULL));
+	bufpool_return(other, bufpool_rent(other, SMALL, 0), 0);
+	steps = (struct steps){ self->pool, self->pool, LARGE, LARGE };
+	EXPECT_EQ(0, step_through_all(true));
+	EXPECT_EQ(0, step_through_all(false));
+	steps.passing = other;
+	steps.passing_size = steps.size = SMALL;
+	EXPECT_EQ(0, step_through_all(true));
+	EXPECT_EQ(0, step_through_all(false));
+	EXPECT_EQ(0, held(self->pool));
+	EXPECT_EQ(0, bufpool_close(other));
+}
+
+#endif /* __x86_64__ */
 
 /* Operations of a pool's provider that a signal comes in the middle of */
 static const struct bufpool_provider_ops *true_ops;

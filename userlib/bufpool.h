@@ -335,7 +335,7 @@ const char *bufpool_version(void);
 /* With BUFPOOL_NO_INLINES defined every call is compiled as it is written. */
 #if defined(__GNUC__) && defined(__OPTIMIZE__) && !defined(BUFPOOL_NO_INLINES)
 
-#define BUFPOOL_INLINE extern __inline__ __attribute__((__gnu_inline__, __always_inline__))
+#define BUFPOOL_INLINE extern __inline__ __attribute__((__gnu_inline__))
 
 extern void *__bufpool_rent(struct bufpool *pool, size_t min_size,
 			    unsigned int flags) __asm__("bufpool_rent");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -35,7 +36,7 @@ static void orphan_cache(struct bufpool_cache *cache)
 	unsigned int class;
 
 	for (class = 0; class < BUFPOOL_CLASSES_MAX; class++)
-		__atomic_store_n(&cache->magazines[class].vacant, BUFPOOL_ENTERED,
+		__atomic_store_n(&cache->magazines[class].vacant, BUFPOOL_CLOSED,
 				 __ATOMIC_RELAXED);
 	__atomic_store_n(&cache->home, NULL, __ATOMIC_RELEASE);
 }
@@ -179,22 +180,40 @@ static void make_magazines(const struct bufpool_caches *caches,
 	cache->max_kept = classes->max_pooled;
 }
 
-/* Memory for a cache; caches->lock is held. */
-static struct bufpool_cache *make_cache(struct bufpool_caches *caches)
+/* Memory for a cache, all zero, or NULL */
+static struct bufpool_cache *alloc_cache(void)
+{
+	struct bufpool_cache *cache = mmap(NULL, sizeof(*cache), PROT_READ | PROT_WRITE,
+					   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (cache == MAP_FAILED)
+		return NULL;
+	if (!madvise(cache, sizeof(*cache), MADV_WIPEONFORK))
+		return cache;
+	bufpool_cache_free(cache);
+	return NULL;
+}
+
+/* A new cache, in the memory of a closed one, if there is one; caches->lock is held. */
+static struct bufpool_cache *make_cache(struct bufpool_caches *caches,
+					struct bufpool_cache *closed)
 {
 	struct bufpool_cache *cache;
+	unsigned int set;
 
 	if (caches->nr == BUFPOOL_CACHES_MAX)
 		return NULL;
-	cache = mmap(NULL, sizeof(*cache), PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (cache == MAP_FAILED)
+	set = bufpool_caches_claim_set(caches);
+	if (!set)
 		return NULL;
-	cache->set = bufpool_caches_claim_set(caches);
-	if (!cache->set || madvise(cache, sizeof(*cache), MADV_WIPEONFORK)) {
-		bufpool_cache_free(cache);
+	cache = closed ? closed : alloc_cache();
+	if (!cache) {
+		leave_set(caches, set);
 		return NULL;
 	}
+	if (closed)
+		memset(cache, 0, sizeof(*cache));
+	cache->set = set;
 	cache->nr = caches->nr + 1;
 	cache->home = caches->home;
 	make_magazines(caches, cache);
@@ -219,7 +238,8 @@ void bufpool_caches_destroy(struct bufpool_caches *caches)
 	bufpool_caches_forget(caches);
 }
 
-struct bufpool_cache *bufpool_cache_attach(struct bufpool_caches *caches)
+struct bufpool_cache *bufpool_cache_attach(struct bufpool_caches *caches,
+					   struct bufpool_cache *closed)
 {
 	struct bufpool_cache *cache;
 
@@ -228,7 +248,7 @@ struct bufpool_cache *bufpool_cache_attach(struct bufpool_caches *caches)
 	if (cache)
 		caches->unused = cache->unused;
 	else
-		cache = make_cache(caches);
+		cache = make_cache(caches, closed);
 	if (cache)
 		cache->attended = true;
 	pthread_mutex_unlock(&caches->lock);

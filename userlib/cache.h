@@ -6,9 +6,9 @@
  * class. Renting takes a block out of it and returning puts one back, without a
  * call, a lock or an atomic read-modify-write. Who may do what, when:
  *
- *   - A thread has *entered* its cache while it is in one of the fast paths: the vacant
- *     of one magazine, the one that it used last, is ENTERED then, so that its signal
- *     handlers find the cache taken.
+ *   - A thread has *entered* a magazine while it is in one of the fast paths with it:
+ *     vacant is ENTERED then, so that its signal handlers find it taken. Those may do
+ *     whatever they find vacant, but no call that needs more while any is taken.
  *   - A block's state (rentals.h) names the cache that rented it. Of a cache that is
  *     *alone* the thread ends such a rental by a plain store, entered.
  *   - All other returns change the state by compare-and-exchange. Before a thread ends
@@ -30,7 +30,7 @@
  * one for each class; where several programs use one client, each claims those it uses.
  *
  * Locks, outermost first: the registry of thread.c, caches->lock, depot->lock. A thread
- * that has entered its cache takes none.
+ * that has entered a magazine takes none.
  */
 #ifndef BUFPOOL_CACHE_H
 #define BUFPOOL_CACHE_H
@@ -70,8 +70,9 @@ struct bufpool_cache {
 	bool helped;			/* others have returned blocks; atomic */
 };
 
-/* No pool, nor NULL, which a caller may give for one */
+/* Neither is a pool, nor NULL, which a caller may give for one. */
 #define BUFPOOL_ENTERED	((const struct bufpool *)1)
+#define BUFPOOL_CLOSED	((const struct bufpool *)2)
 
 /* For each class, so many halves of a magazine */
 #define BUFPOOL_CACHE_HALVES	2
@@ -96,16 +97,15 @@ struct bufpool_caches {
 };
 
 /*
- * Enter the thread's own cache by one of its magazines; leave() is due where it is this
- * pool's and the thread has not entered it already (which is when a signal handler asks).
+ * Enter a magazine of the thread; leave() is due where it is this pool's and the thread
+ * has not entered it already (which is when a signal handler asks).
  */
 static inline bool bufpool_cache_enter(struct bufpool_magazine *magazine,
 				       const struct bufpool *pool)
 {
-	if (unlikely(magazine->vacant != pool))
+	if (unlikely(bufpool_peek(&magazine->vacant) != pool))
 		return false;
-	__atomic_store_n(&magazine->vacant, BUFPOOL_ENTERED, __ATOMIC_RELAXED);
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	bufpool_poke(&magazine->vacant, BUFPOOL_ENTERED);
 	return true;
 }
 
@@ -115,12 +115,9 @@ static inline void bufpool_cache_leave(struct bufpool_magazine *magazine,
 	__atomic_store_n(&magazine->vacant, pool, __ATOMIC_RELEASE);
 }
 
-/* Whether the thread is in the middle of something that it entered by this magazine. */
 static inline bool bufpool_cache_is_entered(const struct bufpool_magazine *magazine)
 {
-	/* of a closed pool all are, and in a child of fork() all is erased */
-	return magazine->vacant == BUFPOOL_ENTERED &&
-	       __atomic_load_n(&magazine->cache->home, __ATOMIC_RELAXED);
+	return __atomic_load_n(&magazine->vacant, __ATOMIC_RELAXED) == BUFPOOL_ENTERED;
 }
 
 /* Renters wait, or the cache is shared: its thread may not keep what it returns so. */
@@ -157,14 +154,18 @@ int bufpool_caches_init(struct bufpool_caches *caches, bool usable);
 void bufpool_caches_destroy(struct bufpool_caches *caches);
 void bufpool_caches_forget(struct bufpool_caches *caches);
 
-/* A cache for the caller's thread, or NULL */
-struct bufpool_cache *bufpool_cache_attach(struct bufpool_caches *caches);
+/*
+ * A cache for the caller's thread, or NULL; @closed, if one is to be made, which the
+ * thread has of a pool that has been closed, or NULL
+ */
+struct bufpool_cache *bufpool_cache_attach(struct bufpool_caches *caches,
+					   struct bufpool_cache *closed);
 
 /* Its thread ends, and another one may get it. */
 void bufpool_cache_detach(struct bufpool_caches *caches,
 			  struct bufpool_cache *cache);
 
-/* Called by its thread, once the pool is closed. */
+/* Called by its thread, at its end, once the pool is closed. */
 void bufpool_cache_free(struct bufpool_cache *cache);
 
 /* A set of stacks that nobody else uses. Return: its number, or 0 */

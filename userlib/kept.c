@@ -1,6 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "kept.h"
 
+bool bufpool_kept_push_shared(struct bufpool_magazine *magazine, void *block)
+{
+	size_t unit = bufpool_magazine_unit(magazine, block);
+	__u32 next = magazine->stack->top + 1;
+
+	if (!bufpool_kept_fits(magazine, unit, next) ||
+	    !bufpool_rental_change(&magazine->rentals[unit], magazine->held,
+				   bufpool_state(BUFPOOL_FREE, 0)))
+		return false;
+	bufpool_stack_push(magazine->stack, next, unit);
+	return true;
+}
+
 /* Give blocks of one class that are FREE or FRESH, and in no stack, to the provider. */
 static void give(struct bufpool *pool, unsigned int class, const __u32 *units,
 		 unsigned int count)

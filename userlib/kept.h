@@ -24,34 +24,36 @@ static inline bool bufpool_kept_pop(struct bufpool_magazine *magazine, void **bl
 	return true;
 }
 
+/* Whether a block can be in a magazine, and there is room. @next: the stack's top + 1 */
+static inline bool bufpool_kept_fits(const struct bufpool_magazine *magazine, size_t unit,
+				     __u32 next)
+{
+	return likely(unit < magazine->known && next != magazine->limit);
+}
+
 /*
  * End a rental that the thread itself began, if it is one, and keep the block in a
- * magazine, if it is of that class and there is room. @shared: whether the cache is.
- * Entered.
+ * magazine, if it fits. The cache is not shared. Entered.
  */
-static inline bool bufpool_kept_push(struct bufpool_magazine *magazine, void *block,
-				     bool shared)
+static inline bool bufpool_kept_push(struct bufpool_magazine *magazine, void *block)
 {
 	size_t unit = bufpool_magazine_unit(magazine, block);
 	struct bufpool_rental *rentals = magazine->rentals;
 	struct bufpool_stack *stack = magazine->stack;
-	__u32 ended = bufpool_state(BUFPOOL_FREE, 0), next = stack->top + 1;
+	__u32 next = stack->top + 1;
 
-	if (unlikely(unit >= magazine->known || next == magazine->limit))
+	if (!bufpool_kept_fits(magazine, unit, next) ||
+	    unlikely(bufpool_rental_state(&rentals[unit]) != magazine->held))
 		return false;
-	if (shared) {
-		if (!bufpool_rental_change(&rentals[unit], magazine->held, ended))
-			return false;
-	} else {
-		if (unlikely(bufpool_rental_state(&rentals[unit]) != magazine->held))
-			return false;
-		/* (No need to compute where that is: it can be an operand twice.) */
-		__asm__("" : "+r" (unit));
-		bufpool_rental_set(&rentals[unit], ended);
-	}
+	/* (No need to compute where that is: it can be an operand twice.) */
+	__asm__("" : "+r" (unit));
+	bufpool_rental_set(&rentals[unit], bufpool_state(BUFPOOL_FREE, 0));
 	bufpool_stack_push(stack, next, unit);
 	return true;
 }
+
+/* The same where the cache is shared. Entered. */
+bool bufpool_kept_push_shared(struct bufpool_magazine *magazine, void *block);
 
 /*
  * As push, into the magazine that was rented from last, which is where most blocks
@@ -60,7 +62,7 @@ static inline bool bufpool_kept_push(struct bufpool_magazine *magazine, void *bl
 static inline bool bufpool_kept_return(struct bufpool_magazine *magazine, void *block)
 {
 	return likely(!bufpool_cache_is_bound(magazine)) &&
-	       bufpool_kept_push(magazine, block, false);
+	       bufpool_kept_push(magazine, block);
 }
 
 /* The magazine of a class, open; or NULL where none is to be had */

@@ -152,34 +152,50 @@ static int give_back(struct bufpool *pool, struct bufpool_cache *cache,
 	return ret;
 }
 
-/* Keep a block of whatever size in the thread's own cache. Entered. */
-static bool return_own(struct bufpool *pool, void *block,
-		       struct bufpool_magazine *magazine)
+/* Keep a block of whatever size in the thread's own cache. Return: whether it could */
+static bool return_own(struct bufpool *pool, struct bufpool_cache *cache, void *block)
 {
 	uintptr_t class = bufpool_window_class_at(&pool->window, block);
-	bool shared = bufpool_cache_is_bound(magazine);
-	struct bufpool_cache *cache = magazine->cache;
+	struct bufpool_magazine *magazine;
+	bool done = false;
 
-	if (class >= pool->classes.count ||
-	    bufpool_provider_is_short(&pool->provider) ||
-	    (shared && ++cache->returned >= BUFPOOL_RETURNS_ALONE))
+	if (class >= pool->classes.count)
 		return false;
-	return bufpool_kept_push(&cache->magazines[class], block, shared);
+	magazine = &cache->magazines[class];
+	if (!bufpool_cache_enter(magazine, pool))
+		return false;
+	if (likely(!bufpool_cache_is_bound(magazine)))
+		done = bufpool_kept_push(magazine, block);
+	else if (!bufpool_provider_is_short(&pool->provider) &&
+		 ++cache->returned < BUFPOOL_RETURNS_ALONE)
+		done = bufpool_kept_push_shared(magazine, block);
+	bufpool_cache_leave(magazine, pool);
+	return done;
+}
+
+/* The same of several, of the size that was rented last. Return: how many it could */
+static unsigned int return_recent(struct bufpool *pool, struct bufpool_magazine *magazine,
+				  void *const *blocks, unsigned int count)
+{
+	unsigned int done = 0;
+
+	if (!bufpool_cache_enter(magazine, pool))
+		return 0;
+	while (done < count && bufpool_kept_return(magazine, blocks[done]))
+		done++;
+	bufpool_cache_leave(magazine, pool);
+	return done;
 }
 
 /* Return: how many were kept in the own cache, up to the first that cannot be */
 static unsigned int return_all_own(struct bufpool *pool, struct bufpool_cache *cache,
 				   void *const *blocks, unsigned int count)
 {
-	struct bufpool_magazine *magazine = cache->recent;
 	unsigned int done = 0;
 
-	if (!bufpool_cache_enter(magazine, pool))
-		return 0;
-	while (done < count && (bufpool_kept_return(magazine, blocks[done]) ||
-				return_own(pool, blocks[done], magazine)))
-		done++;
-	bufpool_cache_leave(magazine, pool);
+	do
+		done += return_recent(pool, cache->recent, blocks + done, count - done);
+	while (done < count && return_own(pool, cache, blocks[done]) && ++done < count);
 	return done;
 }
 
@@ -196,27 +212,26 @@ return_slowly(struct bufpool *pool, void *block, unsigned int flags)
 	return ret < 0 ? ret : 0;
 }
 
-/* Not of the size that was rented last. Entered, and leaves. */
-static __attribute__((noinline)) int
-return_other(struct bufpool *pool, void *block, struct bufpool_magazine *magazine)
+/* Not of the size that was rented last, or not to be kept at all */
+static __attribute__((noinline)) int return_other(struct bufpool *pool, void *block)
 {
-	bool done = return_own(pool, block, magazine);
+	struct bufpool_cache *cache = bufpool_mine->cache;
 
-	bufpool_cache_leave(magazine, pool);
-	return done ? 0 : return_slowly(pool, block, 0);
+	return cache && return_own(pool, cache, block) ? 0 : return_slowly(pool, block, 0);
 }
 
-inline __attribute__((always_inline)) int
-bufpool_return_plain(struct bufpool *pool, void *block)
+inline int bufpool_return_plain(struct bufpool *pool, void *block)
 {
 	struct bufpool_magazine *magazine = bufpool_mine;
+	bool done;
 
-	if (!bufpool_cache_enter(magazine, pool))
-		return return_slowly(pool, block, 0);
-	if (unlikely(!bufpool_kept_return(magazine, block)))
-		return return_other(pool, block, magazine);
-	bufpool_cache_leave(magazine, pool);
-	return 0;
+	if (bufpool_cache_enter(magazine, pool)) {
+		done = bufpool_kept_return(magazine, block);
+		bufpool_cache_leave(magazine, pool);
+		if (likely(done))
+			return 0;
+	}
+	return return_other(pool, block);
 }
 
 int bufpool_return(struct bufpool *pool, void *block, unsigned int flags)

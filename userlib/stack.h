@@ -19,17 +19,30 @@
 #define unlikely(condition)	__builtin_expect(!!(condition), 0)
 
 /*
- * A relaxed atomic load of one's own making: of the compiler's it makes an instruction
- * always, of this one an operand.
+ * A relaxed atomic load, and a store with a compiler's barrier behind it, of one's own
+ * making: of the compiler's a load makes an instruction always, of this one an operand;
+ * and it takes each of its own for much, and functions with several for too large to
+ * be inline.
  */
+#ifdef __SANITIZE_THREAD__
+#define bufpool_peek(at)	__atomic_load_n(at, __ATOMIC_RELAXED)
+#define bufpool_poke(at, value)	__atomic_store_n(at, value, __ATOMIC_RELAXED)
+#else
+#define bufpool_peek(at)				\
+({							\
+	__asm__ volatile("" : "+m" (*(at)));		\
+	*(at);						\
+})
+#define bufpool_poke(at, value)				\
+({							\
+	*(at) = (value);				\
+	__asm__ volatile("" : : : "memory");		\
+})
+#endif
+
 static inline __u32 bufpool_stack_bottom(const struct bufpool_stack *stack)
 {
-#ifdef __SANITIZE_THREAD__
-	return __atomic_load_n(&stack->bottom, __ATOMIC_RELAXED);
-#else
-	__asm__ volatile("" : "=m" (*(__u32 *)&stack->bottom));
-	return stack->bottom;
-#endif
+	return bufpool_peek((__u32 *)&stack->bottom);
 }
 
 /* How many entries there are, for anybody; while a thief takes some, about so many. */
@@ -53,7 +66,7 @@ static inline __u32 *bufpool_stack_at(struct bufpool_stack *stack, __u32 nr)
 static inline void bufpool_stack_push(struct bufpool_stack *stack, __u32 next,
 				      __u32 entry)
 {
-	__atomic_store_n(bufpool_stack_at(stack, next - 1), entry, __ATOMIC_RELAXED);
+	bufpool_poke(bufpool_stack_at(stack, next - 1), entry);
 	__atomic_store_n(&stack->top, next, __ATOMIC_RELEASE);
 }
 
@@ -62,8 +75,7 @@ static inline bool bufpool_stack_pop(struct bufpool_stack *stack, __u32 *entry)
 {
 	__u32 top = stack->top - 1;
 
-	__atomic_store_n(&stack->top, top, __ATOMIC_RELAXED);
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	bufpool_poke(&stack->top, top);
 	if (unlikely((__s32)(top - bufpool_stack_bottom(stack)) < 0)) {
 		__atomic_store_n(&stack->top, top + 1, __ATOMIC_RELAXED);
 		return false;

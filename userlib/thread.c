@@ -34,15 +34,39 @@ static void set_inside(bool value)
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
+/* In a child of fork() all are erased. */
+static struct bufpool_cache *next_of(const struct bufpool_cache *cache)
+{
+	return cache->next ? cache->next : &none;
+}
+
+/*
+ * Whether the thread has entered any magazine. That may be another than the one it used
+ * last: its signal handlers used one since.
+ */
+static bool is_in_fast_path(void)
+{
+	const struct bufpool_cache *cache;
+	unsigned int class;
+
+	for (cache = first; cache != &none; cache = next_of(cache))
+		for (class = 0; class < BUFPOOL_CLASSES_MAX; class++)
+			if (bufpool_cache_is_entered(&cache->magazines[class]))
+				return true;
+	return false;
+}
+
 int bufpool_thread_enter(void)
 {
-	struct bufpool_magazine *mine = bufpool_mine;
-
-	if (__atomic_load_n(&inside, __ATOMIC_RELAXED) || bufpool_cache_is_entered(mine))
+	if (__atomic_load_n(&inside, __ATOMIC_RELAXED))
 		return -EDEADLK;
 	set_inside(true);
-	if (mine->cache)
-		mine->cache->recent = mine;
+	if (is_in_fast_path()) {
+		set_inside(false);
+		return -EDEADLK;
+	}
+	if (bufpool_mine->cache)
+		bufpool_mine->cache->recent = bufpool_mine;
 	bufpool_mine = none.magazines;
 	return 0;
 }
@@ -54,25 +78,30 @@ void bufpool_thread_leave(void)
 	set_inside(false);
 }
 
-/* In a child of fork() all are erased. */
-static struct bufpool_cache *next_of(const struct bufpool_cache *cache)
-{
-	return cache->next ? cache->next : &none;
-}
-
-/* Free the thread's caches of pools that have been closed. */
-static void reap_closed(void)
+/*
+ * Take a cache of a pool that has been closed out of the thread's, or NULL. It is not
+ * to be freed, as long as there is a thread that a signal handler may have interrupted
+ * when it was about to enter it; but what has it used again is as good.
+ */
+static struct bufpool_cache *take_closed(void)
 {
 	struct bufpool_cache **at = &first, *cache;
 
-	while ((cache = *at) != &none) {
-		if (bufpool_cache_home(cache)) {
-			at = &cache->next;
+	for (; (cache = *at) != &none; at = &cache->next) {
+		if (bufpool_cache_home(cache))
 			continue;
-		}
 		*at = next_of(cache);
-		bufpool_cache_free(cache);
+		return cache;
 	}
+	return NULL;
+}
+
+static void free_closed(void)
+{
+	struct bufpool_cache *cache;
+
+	while ((cache = take_closed()))
+		bufpool_cache_free(cache);
 }
 
 static void detach_all(void)
@@ -81,7 +110,7 @@ static void detach_all(void)
 	struct bufpool *pool;
 
 	pthread_mutex_lock(&registry);
-	reap_closed();
+	free_closed();
 	while ((cache = first) != &none) {
 		first = cache->next;
 		/* The registry is held, so the pool is not closed meanwhile. */
@@ -138,8 +167,13 @@ void bufpool_threads_part(struct bufpool *pool)
 	/* A thread that ends puts what it keeps into the depot. */
 	bufpool_depot_destroy(&pool->depot);
 	bufpool_caches_destroy(&pool->caches);
-	reap_closed();
 	pthread_mutex_unlock(&registry);
+}
+
+static void add_cache(struct bufpool_cache *cache)
+{
+	cache->next = first;
+	first = cache;
 }
 
 static struct bufpool_cache *find_cache(struct bufpool *pool)
@@ -151,8 +185,7 @@ static struct bufpool_cache *find_cache(struct bufpool *pool)
 			continue;
 		/* The fast paths look at the first only. */
 		*at = cache->next;
-		cache->next = first;
-		first = cache;
+		add_cache(cache);
 		return cache;
 	}
 	return NULL;
@@ -160,21 +193,21 @@ static struct bufpool_cache *find_cache(struct bufpool *pool)
 
 struct bufpool_cache *bufpool_thread_cache(struct bufpool *pool)
 {
-	struct bufpool_cache *cache;
+	struct bufpool_cache *cache, *closed;
 
 	if (!pool->caches.all)
 		return NULL;
-	reap_closed();
 	cache = find_cache(pool);
 	if (cache)
 		return cache;
 	/* Without the destructor its blocks would be lost with the thread. */
 	if (pthread_setspecific(at_thread_end, &registry))
 		return NULL;
-	cache = bufpool_cache_attach(&pool->caches);
-	if (cache) {
-		cache->next = first;
-		first = cache;
-	}
+	closed = take_closed();
+	cache = bufpool_cache_attach(&pool->caches, closed);
+	if (closed && cache != closed)
+		add_cache(closed);
+	if (cache)
+		add_cache(cache);
 	return cache;
 }
