@@ -2,10 +2,10 @@
 /*
  * Kept blocks: what a program keeps in stacks, and who gets it then.
  */
-#include <poll.h>
-
 #include "keeper.h"
 #include "line.h"
+
+#include <poll.h>
 
 #undef BLOCK
 #undef LIMIT

@@ -255,7 +255,8 @@ TEST_F(library, signals_at_every_instruction_are_served_or_refused)
 	EXPECT_EQ(0, step_through_all(true));
 	EXPECT_EQ(0, step_through_all(false));
 	steps.passing = other;
-	steps.passing_size = steps.size = SMALL;
+	steps.passing_size = SMALL;
+	steps.size = SMALL;
 	EXPECT_EQ(0, step_through_all(true));
 	EXPECT_EQ(0, step_through_all(false));
 	EXPECT_EQ(0, held(self->pool));

@@ -335,26 +335,24 @@ const char *bufpool_version(void);
 /* With BUFPOOL_NO_INLINES defined every call is compiled as it is written. */
 #if defined(__GNUC__) && defined(__OPTIMIZE__) && !defined(BUFPOOL_NO_INLINES)
 
-#define BUFPOOL_INLINE extern __inline__ __attribute__((__gnu_inline__))
+void *__bufpool_rent(struct bufpool *pool, size_t min_size, unsigned int flags)
+	__asm__("bufpool_rent");
+int __bufpool_return(struct bufpool *pool, void *block, unsigned int flags)
+	__asm__("bufpool_return");
 
-extern void *__bufpool_rent(struct bufpool *pool, size_t min_size,
-			    unsigned int flags) __asm__("bufpool_rent");
-extern int __bufpool_return(struct bufpool *pool, void *block,
-			    unsigned int flags) __asm__("bufpool_return");
-
-BUFPOOL_INLINE void *bufpool_rent(struct bufpool *pool, size_t min_size, unsigned int flags)
+__attribute__((__gnu_inline__)) extern __inline__ void *
+bufpool_rent(struct bufpool *pool, size_t min_size, unsigned int flags)
 {
 	return __builtin_constant_p(flags) && !flags ?
 	       bufpool_rent_plain(pool, min_size) : __bufpool_rent(pool, min_size, flags);
 }
 
-BUFPOOL_INLINE int bufpool_return(struct bufpool *pool, void *block, unsigned int flags)
+__attribute__((__gnu_inline__)) extern __inline__ int
+bufpool_return(struct bufpool *pool, void *block, unsigned int flags)
 {
 	return __builtin_constant_p(flags) && !flags ?
 	       bufpool_return_plain(pool, block) : __bufpool_return(pool, block, flags);
 }
-
-#undef BUFPOOL_INLINE
 
 #endif
 

@@ -30,8 +30,10 @@
 #else
 #define bufpool_peek(at)				\
 ({							\
-	__asm__ volatile("" : "+m" (*(at)));		\
-	*(at);						\
+	__typeof__(at) peek_at = (at);			\
+							\
+	__asm__ volatile("" : "+m" (*peek_at));		\
+	*peek_at;					\
 })
 #define bufpool_poke(at, value)				\
 ({							\

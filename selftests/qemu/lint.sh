@@ -151,10 +151,11 @@ style_uapi() {
 	files 'uapi/*.h' | checkpatch --ignore BIT_MACRO
 }
 
-# The library's interface has the types of C, and so have its callers.
+# The library's interface has the types of C, and its oldest keywords, and so have its
+# callers.
 style_user() {
 	files 'userlib/*.[ch]' 'selftests/*.[ch]' 'examples/*.c' 'tools/*.[ch]' 'bench/*.[ch]' |
-		checkpatch --ignore PREFER_KERNEL_TYPES,PREFER_DEFINED_ATTRIBUTE_MACRO
+		checkpatch --ignore PREFER_KERNEL_TYPES,PREFER_DEFINED_ATTRIBUTE_MACRO,INLINE
 }
 
 kernel_doc() {
