@@ -131,11 +131,19 @@ int bufpool_reclaim_start(struct bufpool_pool *pool)
 	return 0;
 }
 
+/* How often wholly free slabs are given back, where a block was being zeroed meanwhile. */
+#define DROP_TRIES	8
+
 /* Give back all that is not in use: warm and kept blocks, and wholly free slabs. May sleep. */
 void bufpool_reclaim_all(struct bufpool_pool *pool)
 {
+	unsigned int tries = DROP_TRIES, puts;
+
 	bufpool_evict_all(pool);
-	bufpool_supply_drop(pool, SIZE_MAX);
+	do {
+		puts = READ_ONCE(pool->scrub_puts);
+		bufpool_supply_drop(pool, SIZE_MAX);
+	} while (bufpool_scrub_interrupt(pool, puts) && --tries);
 	bufpool_supply_flush(pool);
 }
 

@@ -14,7 +14,7 @@
 #define LOAD		16	/* blocks that are used again and again */
 #define STEADY		3	/* periods, in which they would go if they were not */
 
-/* All that is not rented goes; what the scrubber has in its hands, a bit later. */
+/* All that is not rented goes; what the pool's own work has in its hands, a bit later. */
 static bool empty_pool(int fd)
 {
 	return BECOMES(!write_text("/sys/class/misc/bufpool/trim", "1") &&
@@ -418,6 +418,23 @@ TEST_F(giveback, order_among_many_clients)
 		EXPECT_EQ(0, reap(pids[i]));
 	for (i = 0; i < CROWD; i++)
 		close(crowd[i]);
+}
+
+/* The pool zeroes free blocks by itself, and so has one in its hands again and again. */
+TEST_F(giveback, trim_takes_what_is_being_zeroed)
+{
+	__u64 left = 0;
+	int round;
+
+	ASSERT_EQ(0, parameter_write("trim_ms", 3600000));
+	for (round = 0; round < 40; round++) {
+		ASSERT_TRUE(burst(self->fd, self->blocks, MOST / 4,
+				  BUFPOOL_RETURN_REVOKE));
+		sleep_ms(round % 8);
+		ASSERT_EQ(0, write_text("/sys/class/misc/bufpool/trim", "1"));
+		left += stats_of(self->fd).pinned;
+	}
+	EXPECT_EQ(0, left);
 }
 
 /* Pressure ------------------------------------------------------------------------- */
