@@ -263,6 +263,156 @@ TEST_F(library, signals_at_every_instruction_are_served_or_refused)
 	EXPECT_EQ(0, bufpool_close(other));
 }
 
+/* That sanitizer has locks of its own, which these handlers find taken. */
+#ifndef __SANITIZE_THREAD__
+
+/* In the middle of a call for one pool: two others are closed, and another is used. */
+static struct closing {
+	struct bufpool *used[2], *next;
+	unsigned int done, at, failures;
+} closing;
+
+static struct bufpool *open_and_use(void)
+{
+	struct bufpool *pool = bufpool_open(NULL, 0);
+
+	bufpool_return(pool, bufpool_rent(pool, SMALL, 0), 0);
+	return pool;
+}
+
+static void close_in_the_middle(int signal, siginfo_t *info, void *context)
+{
+	greg_t *flags = &((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL];
+
+	(void)signal;
+	(void)info;
+	if (++closing.done != closing.at)
+		return;
+	*flags &= ~0x100;
+	closing.failures += !!bufpool_close(closing.used[0]);
+	closing.failures += !!bufpool_close(closing.used[1]);
+	bufpool_return(closing.next, bufpool_rent(closing.next, SMALL, 0), 0);
+}
+
+/* The call may have begun to look at what the thread has of the closed one. */
+TEST_F(library, a_pool_closed_in_the_middle_of_a_call_does_no_harm)
+{
+	struct sigaction action = {
+		.sa_sigaction = close_in_the_middle, .sa_flags = SA_SIGINFO
+	};
+	void *block;
+
+	ASSERT_EQ(0, sigaction(SIGTRAP, &action, NULL));
+	for (closing.at = 1; closing.at < EARLY; closing.at++) {
+		closing.done = 0;
+		closing.next = bufpool_open(NULL, 0);
+		/* Had it been unmapped, the next would lie where the first was. */
+		closing.used[0] = open_and_use();
+		closing.used[1] = open_and_use();
+		set_stepping(true);
+		block = bufpool_rent(self->pool, SMALL, 0);
+		set_stepping(false);
+		ASSERT_NE(NULL, block);
+		EXPECT_EQ(0, bufpool_return(self->pool, block, 0));
+		EXPECT_LE(closing.at, closing.done);
+		EXPECT_EQ(0, bufpool_close(closing.next));
+	}
+	EXPECT_EQ(0, closing.failures);
+	EXPECT_EQ(0, held(self->pool));
+}
+
+/* The thread that rented a block is alone with its cache again, and may return it. */
+static struct alone {
+	struct bufpool_magazine *magazine;
+	struct bufpool *pool;
+	struct bufpool_rental *rental;
+	__u32 unit, claimed;
+	bool returns, is_alone;
+} alone;
+
+static void be_alone(void)
+{
+	struct bufpool_stack *stack = alone.magazine->stack;
+
+	alone.magazine->status = alone.pool->provider.status;
+	alone.magazine->cache->sharings++;
+	alone.is_alone = true;
+	if (!alone.returns)
+		return;
+	bufpool_rental_set(alone.rental, bufpool_state(BUFPOOL_FREE, 0));
+	bufpool_stack_push(stack, stack->top + 1, alone.unit);
+}
+
+/* Once this thread has claimed the block, which the other had seen to be its own before */
+static void be_alone_once_claimed(int signal, siginfo_t *info, void *context)
+{
+	greg_t *flags = &((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL];
+
+	(void)signal;
+	(void)info;
+	if (bufpool_rental_state(alone.rental) != alone.claimed)
+		return;
+	*flags &= ~0x100;
+	be_alone();
+}
+
+/* Rents two blocks, and stays until both are returned. */
+static void *rent_two_and_stay(void *argument)
+{
+	void **blocks = argument;
+
+	blocks[0] = bufpool_rent(alone.pool, SMALL, 0);
+	blocks[1] = bufpool_rent(alone.pool, SMALL, 0);
+	alone.magazine = bufpool_mine;
+	pthread_barrier_wait(blocks[2]);
+	pthread_barrier_wait(blocks[2]);
+	return NULL;
+}
+
+/*
+ * Return a block of another thread, which is alone with its cache once this one has
+ * claimed the block. Return: what that said, or 1
+ */
+static int return_while_alone(struct bufpool *pool, bool returns)
+{
+	struct sigaction action = {
+		.sa_sigaction = be_alone_once_claimed, .sa_flags = SA_SIGINFO
+	};
+	pthread_barrier_t barrier;
+	void *blocks[3] = { [2] = &barrier };
+	pthread_t thread;
+	int ret;
+
+	alone = (struct alone){ .pool = pool, .returns = returns };
+	pthread_barrier_init(&barrier, NULL, 2);
+	if (pthread_create(&thread, NULL, rent_two_and_stay, blocks))
+		return 1;
+	pthread_barrier_wait(&barrier);
+	/* A magazine with room, and nothing that takes a call any more */
+	bufpool_return(pool, bufpool_rent(pool, SMALL, 0), 0);
+	bufpool_return(pool, blocks[0], 0);
+	alone.unit = bufpool_magazine_unit(alone.magazine, blocks[1]);
+	alone.rental = &alone.magazine->rentals[alone.unit];
+	alone.claimed = bufpool_state(BUFPOOL_CLAIMED, bufpool_mine->cache->nr);
+	sigaction(SIGTRAP, &action, NULL);
+	set_stepping(true);
+	ret = bufpool_return(pool, blocks[1], 0);
+	set_stepping(false);
+	pthread_barrier_wait(&barrier);
+	pthread_join(thread, NULL);
+	return alone.is_alone ? ret : 1;
+}
+
+/* Between two looks at whether the cache is shared */
+TEST_F(library, a_claim_is_good_only_while_the_renter_is_not_alone)
+{
+	EXPECT_EQ(-ESTALE, return_while_alone(self->pool, true));
+	EXPECT_EQ(0, held(self->pool));
+	EXPECT_EQ(0, return_while_alone(self->pool, false));
+	EXPECT_EQ(0, held(self->pool));
+}
+
+#endif /* __SANITIZE_THREAD__ */
 #endif /* __x86_64__ */
 
 /* Operations of a pool's provider that a signal comes in the middle of */

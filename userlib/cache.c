@@ -169,6 +169,7 @@ static void make_magazines(const struct bufpool_caches *caches,
 	const struct bufpool_classes *classes = caches->rentals->window->classes;
 	unsigned int class, order;
 
+	cache->nr_classes = classes->count;
 	for (class = 0; class < classes->count; class++)
 		make_magazine(caches, cache, class);
 	for (order = 0; order < BUFPOOL_ORDERS; order++) {
@@ -347,39 +348,51 @@ static void set_helped(struct bufpool_cache *cache)
 		__atomic_store_n(&cache->helped, true, __ATOMIC_RELAXED);
 }
 
-/* While its cache stays shared, or so that it is known whether it did */
-static bool claim_locked(struct bufpool_caches *caches, unsigned int owner,
-			 struct bufpool_rental *rental, __u32 from, __u32 to)
+bool bufpool_caches_claim_entered(const struct bufpool_caches *caches,
+				  unsigned int self, struct bufpool_rental *rental,
+				  __u32 state)
 {
-	bool ret;
+	unsigned int owner = bufpool_state_cache(state), sharings;
+	__u32 claimed = bufpool_state(BUFPOOL_CLAIMED, self);
+	struct bufpool_cache *cache;
 
-	pthread_mutex_lock(&caches->lock);
-	share_locked(caches, &owner, 1);
-	ret = bufpool_rental_change(rental, from, to);
-	pthread_mutex_unlock(&caches->lock);
-	return ret;
+	if (!owner)
+		return false;
+	if (owner == self)
+		return bufpool_rental_change(rental, state, claimed);
+	cache = bufpool_cache_at(caches, owner);
+	sharings = __atomic_load_n(&cache->sharings, __ATOMIC_SEQ_CST);
+	if (!(sharings & 1))
+		return false;
+	set_helped(cache);
+	if (!bufpool_rental_change(rental, state, claimed))
+		return false;
+	if (__atomic_load_n(&cache->sharings, __ATOMIC_SEQ_CST) == sharings)
+		return true;
+	/* Its thread may just end the rental by a plain store: then this fails. */
+	bufpool_rental_change(rental, claimed, state);
+	return false;
 }
 
 bool bufpool_caches_claim(struct bufpool_caches *caches, unsigned int self,
 			  struct bufpool_rental *rental, __u32 state)
 {
 	__u32 claimed = bufpool_state(BUFPOOL_CLAIMED, self);
-	unsigned int owner = bufpool_state_cache(state), sharings;
-	struct bufpool_cache *cache;
+	unsigned int owner = bufpool_state_cache(state);
+	bool ret;
 
 	if (!owner || owner == self)
 		return bufpool_rental_change(rental, state, claimed);
-	cache = bufpool_cache_at(caches, owner);
-	sharings = __atomic_load_n(&cache->sharings, __ATOMIC_SEQ_CST);
-	set_helped(cache);
 	/* No two without a cache are told from each other by what they claim. */
-	if (!(sharings & 1) || !self)
-		return claim_locked(caches, owner, rental, state, claimed);
-	if (!bufpool_rental_change(rental, state, claimed))
-		return false;
-	if (__atomic_load_n(&cache->sharings, __ATOMIC_SEQ_CST) == sharings)
+	if (self && bufpool_caches_claim_entered(caches, self, rental, state))
 		return true;
-	return claim_locked(caches, owner, rental, claimed, claimed);
+	/* While the lock is held its cache stays shared. */
+	pthread_mutex_lock(&caches->lock);
+	share_locked(caches, &owner, 1);
+	set_helped(bufpool_cache_at(caches, owner));
+	ret = bufpool_rental_change(rental, state, claimed);
+	pthread_mutex_unlock(&caches->lock);
+	return ret;
 }
 
 void bufpool_cache_count_own(struct bufpool_caches *caches,

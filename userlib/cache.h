@@ -18,8 +18,8 @@
  *     sees the change.
  *     So a plain store and an exchange never meet, and each block is returned once.
  *   - A thread makes its cache alone again when it has returned many blocks, and
- *     others none, for a while. A thread that has just ended one of its rentals then
- *     sees that @sharings has changed, and has it shared again to know how that went:
+ *     others none, for a while. A thread that has just claimed one of its rentals then
+ *     sees that @sharings has changed, takes that back, and has it shared again:
  *     @sharings and the state are written on one side and read on the other, with a
  *     full barrier in between on both.
  *
@@ -58,6 +58,7 @@ struct bufpool_cache {
 	struct bufpool_magazine *recent; /* what was rented from last */
 	struct bufpool *home;		/* atomic; NULL: the pool is closed */
 	unsigned int nr;
+	unsigned int nr_classes;
 	unsigned int set;		/* of stacks */
 	unsigned int returned;		/* by its thread, while shared */
 	bool attended;			/* a thread has this cache */
@@ -118,6 +119,18 @@ static inline void bufpool_cache_leave(struct bufpool_magazine *magazine,
 static inline bool bufpool_cache_is_entered(const struct bufpool_magazine *magazine)
 {
 	return __atomic_load_n(&magazine->vacant, __ATOMIC_RELAXED) == BUFPOOL_ENTERED;
+}
+
+/* Whether any magazine is. Each slow call asks: no other value has this bit. */
+static inline bool bufpool_cache_is_any_entered(struct bufpool_cache *cache)
+{
+	struct bufpool_magazine *magazine = cache->magazines;
+	struct bufpool_magazine *end = magazine + cache->nr_classes;
+	uintptr_t bits = 0;
+
+	for (; magazine < end; magazine++)
+		bits |= (uintptr_t)bufpool_peek(&magazine->vacant);
+	return bits & (uintptr_t)BUFPOOL_ENTERED;
 }
 
 /* Renters wait, or the cache is shared: its thread may not keep what it returns so. */
@@ -190,6 +203,14 @@ void bufpool_caches_share(struct bufpool_caches *caches,
  */
 bool bufpool_caches_claim(struct bufpool_caches *caches, unsigned int self,
 			  struct bufpool_rental *rental, __u32 state);
+
+/*
+ * The same without waiting, for a thread that has a cache and may have entered it.
+ * Return: false where it was another, or where claim() has to find out
+ */
+bool bufpool_caches_claim_entered(const struct bufpool_caches *caches,
+				  unsigned int self, struct bufpool_rental *rental,
+				  __u32 state);
 
 /* A thread has returned a block of its own cache, though that is shared. */
 void bufpool_cache_count_own(struct bufpool_caches *caches,

@@ -1,15 +1,27 @@
 // SPDX-License-Identifier: MIT
 #include "kept.h"
 
-bool bufpool_kept_push_shared(struct bufpool_magazine *magazine, void *block)
+__attribute__((noinline)) bool
+bufpool_kept_push_claimed(const struct bufpool_caches *caches,
+			  struct bufpool_magazine *magazine, void *block)
 {
 	size_t unit = bufpool_magazine_unit(magazine, block);
-	__u32 next = magazine->stack->top + 1;
+	__u32 next = magazine->stack->top + 1, state;
+	struct bufpool_cache *cache = magazine->cache;
+	struct bufpool_rental *rental;
 
-	if (!bufpool_kept_fits(magazine, unit, next) ||
-	    !bufpool_rental_change(&magazine->rentals[unit], magazine->held,
-				   bufpool_state(BUFPOOL_FREE, 0)))
+	if (!bufpool_kept_fits(magazine, unit, next))
 		return false;
+	rental = &magazine->rentals[unit];
+	state = bufpool_rental_state(rental);
+	if (bufpool_state_kind(state) != BUFPOOL_HELD)
+		return false;
+	/* In time a call is to look whether the cache can be the thread's alone again. */
+	if (state == magazine->held && ++cache->returned >= BUFPOOL_RETURNS_ALONE)
+		return false;
+	if (!bufpool_caches_claim_entered(caches, cache->nr, rental, state))
+		return false;
+	bufpool_rental_set(rental, bufpool_state(BUFPOOL_FREE, 0));
 	bufpool_stack_push(magazine->stack, next, unit);
 	return true;
 }

@@ -52,8 +52,12 @@ static inline bool bufpool_kept_push(struct bufpool_magazine *magazine, void *bl
 	return true;
 }
 
-/* The same where the cache is shared. Entered. */
-bool bufpool_kept_push_shared(struct bufpool_magazine *magazine, void *block);
+/*
+ * The same of what the cache rented though it is shared, or of what another one rented.
+ * Return: false also where that takes a call. Entered.
+ */
+bool bufpool_kept_push_claimed(const struct bufpool_caches *caches,
+			       struct bufpool_magazine *magazine, void *block);
 
 /*
  * As push, into the magazine that was rented from last, which is where most blocks

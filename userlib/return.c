@@ -157,18 +157,16 @@ static bool return_own(struct bufpool *pool, struct bufpool_cache *cache, void *
 {
 	uintptr_t class = bufpool_window_class_at(&pool->window, block);
 	struct bufpool_magazine *magazine;
-	bool done = false;
+	bool done;
 
 	if (class >= pool->classes.count)
 		return false;
 	magazine = &cache->magazines[class];
 	if (!bufpool_cache_enter(magazine, pool))
 		return false;
-	if (likely(!bufpool_cache_is_bound(magazine)))
-		done = bufpool_kept_push(magazine, block);
-	else if (!bufpool_provider_is_short(&pool->provider) &&
-		 ++cache->returned < BUFPOOL_RETURNS_ALONE)
-		done = bufpool_kept_push_shared(magazine, block);
+	done = bufpool_kept_return(magazine, block);
+	if (unlikely(!done) && !bufpool_provider_is_short(&pool->provider))
+		done = bufpool_kept_push_claimed(&pool->caches, magazine, block);
 	bufpool_cache_leave(magazine, pool);
 	return done;
 }

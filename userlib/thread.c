@@ -46,13 +46,11 @@ static struct bufpool_cache *next_of(const struct bufpool_cache *cache)
  */
 static bool is_in_fast_path(void)
 {
-	const struct bufpool_cache *cache;
-	unsigned int class;
+	struct bufpool_cache *cache;
 
 	for (cache = first; cache != &none; cache = next_of(cache))
-		for (class = 0; class < BUFPOOL_CLASSES_MAX; class++)
-			if (bufpool_cache_is_entered(&cache->magazines[class]))
-				return true;
+		if (bufpool_cache_is_any_entered(cache))
+			return true;
 	return false;
 }
 
