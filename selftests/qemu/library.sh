@@ -41,13 +41,28 @@ say_result() {
 steady=()
 ! setarch -R true 2>/dev/null || steady=(setarch -R)
 
+# Whatever a test has left: one that was ended may have had children that go on.
+end_session() {
+	local session=$1 file line fields
+	for file in /proc/[0-9]*/stat; do
+		read -r line 2>/dev/null <"$file" || continue
+		read -ra fields <<<"${line##*) }"
+		if [ "${fields[3]}" = "$session" ]; then
+			kill -KILL "$(basename "${file%/stat}")" || true
+		fi
+	done
+}
+
 run_kind() {
-	local kind=$1 name status began
+	local kind=$1 name status began session
 	for name in ${TESTS:-$library_tests}; do
 		status=0
 		began=$(date +%s%N)
-		LD_LIBRARY_PATH=$build/userlib-$kind timeout -k 5 "${BUFPOOL_TIMEOUT:-300}" "${steady[@]}" "$build/library/$kind/$name" \
-			>"$logs/$kind-$name" 2>&1 || status=$?
+		LD_LIBRARY_PATH=$build/userlib-$kind setsid timeout -k 5 "${BUFPOOL_TIMEOUT:-300}" "${steady[@]}" "$build/library/$kind/$name" \
+			>"$logs/$kind-$name" 2>&1 &
+		session=$!
+		wait $session || status=$?
+		end_session $session
 		say_result "$kind" "$name" $status $((($(date +%s%N) - began) / 100000000))
 	done
 }
