@@ -166,6 +166,25 @@ void bufpool_kept_destroy_all(struct bufpool_client *client)
 	xa_destroy(&client->kept);
 }
 
+/* The entry that was looked at longest ago, in whichever list of its stack it is. */
+static struct bufpool_kept *next_kept(struct bufpool_keepers *keepers, size_t member)
+{
+	struct bufpool_kept *kept = NULL;
+	struct list_head *entry;
+
+	if (list_empty(&keepers->list))
+		return NULL;
+	spin_lock(&keepers->lock);
+	if (!list_empty(&keepers->list)) {
+		entry = keepers->list.next;
+		list_move_tail(entry, &keepers->list);
+		kept = (void *)entry - member;
+		kref_get(&kept->client->ref);
+	}
+	spin_unlock(&keepers->lock);
+	return kept;
+}
+
 /**
  * bufpool_kept_next_of_class - the stack that was looked at longest ago
  * @class: which
@@ -174,37 +193,13 @@ void bufpool_kept_destroy_all(struct bufpool_client *client)
  */
 struct bufpool_kept *bufpool_kept_next_of_class(struct bufpool_class *class)
 {
-	struct bufpool_keepers *keepers = &class->kept;
-	struct bufpool_kept *kept;
-
-	if (list_empty(&keepers->list))
-		return NULL;
-	spin_lock(&keepers->lock);
-	kept = list_first_entry_or_null(&keepers->list, struct bufpool_kept, by_class);
-	if (kept) {
-		list_move_tail(&kept->by_class, &keepers->list);
-		kref_get(&kept->client->ref);
-	}
-	spin_unlock(&keepers->lock);
-	return kept;
+	return next_kept(&class->kept, offsetof(struct bufpool_kept, by_class));
 }
 
 /* The same of a user's stacks. */
 struct bufpool_kept *bufpool_kept_next_of_user(struct bufpool_user *user)
 {
-	struct bufpool_keepers *keepers = &user->kept;
-	struct bufpool_kept *kept;
-
-	if (list_empty(&keepers->list))
-		return NULL;
-	spin_lock(&keepers->lock);
-	kept = list_first_entry_or_null(&keepers->list, struct bufpool_kept, by_user);
-	if (kept) {
-		list_move_tail(&kept->by_user, &keepers->list);
-		kref_get(&kept->client->ref);
-	}
-	spin_unlock(&keepers->lock);
-	return kept;
+	return next_kept(&user->kept, offsetof(struct bufpool_kept, by_user));
 }
 
 /* Blocks that are in a stack just now, as it says. */
