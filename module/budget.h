@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Budgets: what the pool, a user and a client may hold. One shape for all three.
+ * Budgets: what the pool, an account and a client may hold. One shape for all three.
  */
 #ifndef _BUFPOOL_BUDGET_H
 #define _BUFPOOL_BUDGET_H

@@ -22,7 +22,7 @@
  *   pool->scrub_lock			the block that is being zeroed
  *     class->lock			the free lists of a class, and its waiters
  *
- * and on their own, for a few steps: pool->clients_lock, the lock of pool->users,
+ * and on their own, for a few steps: pool->clients_lock, the lock of pool->accounts,
  * pool->poll_lock and that of class->slabs.
  *
  * All but the first two are spinlocks, so the task that has one gets its processor.
@@ -38,6 +38,7 @@
 #error "bufpool needs a 64-bit kernel: its window is larger than 4 GiB"
 #endif
 
+#include "account.h"
 #include "backing.h"
 #include "budget.h"
 #include "chardev.h"
@@ -62,7 +63,6 @@
 #include "supply.h"
 #include "sysfs.h"
 #include "take.h"
-#include "user.h"
 #include "wait.h"
 #include "waitq.h"
 #include "warm.h"

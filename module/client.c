@@ -25,8 +25,8 @@ struct bufpool_client *bufpool_client_create(struct bufpool_pool *pool,
 	if (!client)
 		return NULL;
 	client->pool = pool;
-	client->user = bufpool_user_get(pool);
-	if (!client->user) {
+	client->account = bufpool_account_get(pool);
+	if (!client->account) {
 		kfree(client);
 		return NULL;
 	}
@@ -80,7 +80,7 @@ static void client_free(struct kref *ref)
 	bufpool_warm_destroy(client);
 	bufpool_kept_destroy_all(client);
 	bufpool_place_drop_all(client);
-	bufpool_user_put(client->pool, client->user);
+	bufpool_account_put(client->pool, client->account);
 	kfree_rcu(client, rcu);
 }
 
@@ -134,8 +134,8 @@ void bufpool_client_stats(struct bufpool_client *client,
 	stats->client_refused_quota = client->refused[BUFPOOL_REFUSED_QUOTA];
 	stats->client_refused_memory = client->refused[BUFPOOL_REFUSED_MEMORY];
 	stats->client_timeouts = client->refused[BUFPOOL_REFUSED_TIMEOUT];
-	stats->user_held = bufpool_budget_used(&client->user->held);
-	stats->user_quota = bufpool_user_quota(client);
+	stats->user_held = bufpool_budget_used(&client->account->held);
+	stats->user_quota = bufpool_client_quota(client);
 	spin_unlock(&client->lock);
 
 	/* the largest that can be counted is none */

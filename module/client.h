@@ -7,15 +7,15 @@
 #include <linux/sched.h>
 #include <linux/wait.h>
 #include <linux/xarray.h>
+#include "account.h"
 #include "pool.h"
-#include "user.h"
 
 struct bufpool_warm;
 
 /**
  * struct bufpool_client - one open file description
  * @pool: where it rents; constant
- * @user: whose quota counts; constant
+ * @account: whose quota counts; constant
  * @exempt: from the quota; constant
  * @pid: the process that opened it, as seen by init; constant
  * @comm: the name of that process; constant
@@ -52,7 +52,7 @@ struct bufpool_warm;
  */
 struct bufpool_client {
 	struct bufpool_pool *pool;
-	struct bufpool_user *user;
+	struct bufpool_account *account;
 	bool exempt;
 	pid_t pid;
 	char comm[TASK_COMM_LEN];
@@ -85,9 +85,9 @@ struct bufpool_client {
 	u64 returns;
 };
 
-/* Bytes that a client's user may hold. */
+/* Bytes that a client's account may hold. */
 static inline unsigned long
-bufpool_user_quota(const struct bufpool_client *client)
+bufpool_client_quota(const struct bufpool_client *client)
 {
 	if (client->exempt)
 		return LONG_MAX;
@@ -101,11 +101,11 @@ bufpool_client_ceiling(const struct bufpool_client *client)
 	return min_t(u64, READ_ONCE(client->ceiling), LONG_MAX);
 }
 
-/* A client holds so much less, and so does its user. */
+/* A client holds so much less, and so does its account. */
 static inline void bufpool_client_uncharge(struct bufpool_client *client,
 					   size_t bytes)
 {
-	bufpool_budget_uncharge(&client->user->held, bytes);
+	bufpool_budget_uncharge(&client->account->held, bytes);
 	bufpool_budget_uncharge(&client->held, bytes);
 }
 

@@ -62,7 +62,7 @@ static void show_client(struct seq_file *m, struct bufpool_client *client)
 	seq_printf(m, "%8d", client->pid);
 	show_comm(m, client->comm);
 	seq_printf(m, " %10u %8llu %12llu %11llu %12llu %20llu %12llu %12llu %12ld\n",
-		   from_kuid_munged(seq_user_ns(m), client->user->uid),
+		   from_kuid_munged(seq_user_ns(m), client->account->uid),
 		   stats.client_blocks, stats.client_bytes,
 		   stats.client_warm_blocks, stats.client_warm_bytes,
 		   stats.client_ceiling, stats.client_rents,

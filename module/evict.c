@@ -78,17 +78,17 @@ static struct bufpool_blk *evict_try(struct bufpool_warm *warm)
 	return blk;
 }
 
-/* The stack that an entry of an order of classes, or of users, is part of. */
+/* The stack that an entry of an order of classes, or of accounts, is part of. */
 static struct bufpool_warm *evict_stack(struct bufpool_lru_entry *entry,
-					bool by_user)
+					bool by_account)
 {
-	if (by_user)
-		return container_of(entry, struct bufpool_warm, by_user);
+	if (by_account)
+		return container_of(entry, struct bufpool_warm, by_account);
 	return container_of(entry, struct bufpool_warm, by_class);
 }
 
 /* The first stack in an order, with a reference to its client, or NULL. */
-static struct bufpool_warm *evict_first(struct bufpool_lru *lru, bool by_user)
+static struct bufpool_warm *evict_first(struct bufpool_lru *lru, bool by_account)
 {
 	struct bufpool_lru_entry *entry;
 	struct bufpool_warm *warm = NULL;
@@ -96,7 +96,7 @@ static struct bufpool_warm *evict_first(struct bufpool_lru *lru, bool by_user)
 	spin_lock(&lru->lock);
 	entry = bufpool_lru_first(lru);
 	if (entry) {
-		warm = evict_stack(entry, by_user);
+		warm = evict_stack(entry, by_account);
 		kref_get(&warm->client->ref);
 	}
 	spin_unlock(&lru->lock);
@@ -204,20 +204,20 @@ struct bufpool_blk *bufpool_evict_steal(struct bufpool_pool *pool,
 	       evict_steal_kept(pool, class, false);
 }
 
-/* The same, from the clients of a user only, of any size. */
-struct bufpool_blk *bufpool_evict_steal_from_user(struct bufpool_user *user)
+/* The same, from the clients of an account only, of any size. */
+struct bufpool_blk *bufpool_evict_steal_from_account(struct bufpool_account *account)
 {
 	struct bufpool_blk *blk = NULL;
 	unsigned int tries;
 
 	for (tries = 0; !blk && tries < EVICT_TRIES; tries++) {
-		struct bufpool_warm *warm = evict_first(&user->lru, true);
+		struct bufpool_warm *warm = evict_first(&account->lru, true);
 
 		if (!warm)
 			break;
 		blk = evict_steal_from(warm);
 	}
-	return blk ?: bufpool_take_steal_from_user(user);
+	return blk ?: bufpool_take_steal_from_account(account);
 }
 
 /* A stack's bottom block is taken by its own client, which waits for its faults. */

@@ -8,11 +8,11 @@ struct bufpool_blk;
 struct bufpool_class;
 struct bufpool_client;
 struct bufpool_pool;
-struct bufpool_user;
+struct bufpool_account;
 
 struct bufpool_blk *bufpool_evict_steal(struct bufpool_pool *pool,
 					struct bufpool_class *class);
-struct bufpool_blk *bufpool_evict_steal_from_user(struct bufpool_user *user);
+struct bufpool_blk *bufpool_evict_steal_from_account(struct bufpool_account *account);
 size_t bufpool_evict_own(struct bufpool_client *client);
 u64 bufpool_evict_trim(struct bufpool_client *client, u64 min_size);
 void bufpool_evict_all(struct bufpool_pool *pool);

@@ -6,7 +6,7 @@
  *
  * A stack is a page that its program writes as it likes, without telling anyone. So
  * what is in it is known only by a look, and nothing there is relied upon: not how much
- * it is, nor what. The stacks of a class, and those of a user, are in a ring: each look
+ * it is, nor what. The stacks of a class, and those of an account, are in a ring: each look
  * goes on where the last one stopped.
  *
  * A stack is made by the first touch, charged to the task that touches it, and is there
@@ -86,7 +86,7 @@ static struct bufpool_kept *kept_make(struct bufpool_client *client, unsigned lo
 		return xa_is_err(old) ? NULL : old;
 	}
 	kept_link(&kept->class->kept, &kept->by_class);
-	kept_link(&client->user->kept, &kept->by_user);
+	kept_link(&client->account->kept, &kept->by_account);
 	atomic_inc(&client->pool->nr_kept);
 	return kept;
 }
@@ -130,7 +130,7 @@ static void kept_count(struct bufpool_kept *kept, int nr)
 	if (!more)
 		return;
 	atomic_long_add(more, &kept->class->kept.seen);
-	atomic_long_add(more, &kept->client->user->kept.seen);
+	atomic_long_add(more, &kept->client->account->kept.seen);
 	atomic_long_add(more, &kept->client->kept_seen);
 }
 
@@ -144,7 +144,7 @@ void bufpool_kept_unlink_all(struct bufpool_client *client)
 		return;
 	xa_for_each(&client->kept, nr, kept) {
 		kept_unlink(&kept->class->kept, &kept->by_class);
-		kept_unlink(&client->user->kept, &kept->by_user);
+		kept_unlink(&client->account->kept, &kept->by_account);
 		atomic_dec(&client->pool->nr_kept);
 		cond_resched();
 	}
@@ -196,10 +196,10 @@ struct bufpool_kept *bufpool_kept_next_of_class(struct bufpool_class *class)
 	return next_kept(&class->kept, offsetof(struct bufpool_kept, by_class));
 }
 
-/* The same of a user's stacks. */
-struct bufpool_kept *bufpool_kept_next_of_user(struct bufpool_user *user)
+/* The same of an account's stacks. */
+struct bufpool_kept *bufpool_kept_next_of_account(struct bufpool_account *account)
 {
-	return next_kept(&user->kept, offsetof(struct bufpool_kept, by_user));
+	return next_kept(&account->kept, offsetof(struct bufpool_kept, by_account));
 }
 
 /* Blocks that are in a stack just now, as it says. */

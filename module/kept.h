@@ -13,7 +13,7 @@ struct bufpool_client;
 struct bufpool_pool;
 struct bufpool_stack;
 struct bufpool_stats;
-struct bufpool_user;
+struct bufpool_account;
 struct page;
 
 /**
@@ -37,7 +37,7 @@ struct bufpool_keepers {
  * @nr: the number of the stack
  * @stack: what the program writes: nothing in there is to be trusted
  * @by_class: in class->kept, until the client goes
- * @by_user: in the user's, likewise
+ * @by_account: in the account's, likewise
  * @seen: blocks that were in it at the last look; xchg
  * @seen_top: its top then; no lock, as for the rest
  * @since: when the top was found to have moved, in jiffies
@@ -48,7 +48,7 @@ struct bufpool_kept {
 	u32 nr;
 	struct bufpool_stack *stack;
 	struct list_head by_class;
-	struct list_head by_user;
+	struct list_head by_account;
 	int seen;
 	u32 seen_top;
 	unsigned long since;
@@ -65,7 +65,7 @@ struct page *bufpool_kept_page(struct bufpool_client *client, unsigned long nr);
 void bufpool_kept_unlink_all(struct bufpool_client *client);
 void bufpool_kept_destroy_all(struct bufpool_client *client);
 struct bufpool_kept *bufpool_kept_next_of_class(struct bufpool_class *class);
-struct bufpool_kept *bufpool_kept_next_of_user(struct bufpool_user *user);
+struct bufpool_kept *bufpool_kept_next_of_account(struct bufpool_account *account);
 unsigned int bufpool_kept_look(struct bufpool_kept *kept);
 void bufpool_kept_stats(struct bufpool_client *client, struct bufpool_stats *stats);
 u64 bufpool_kept_of_client(struct bufpool_client *client, u64 *blocks);

@@ -107,7 +107,7 @@ static void pool_free(struct bufpool_pool *pool)
 		pool_check_balance(pool);
 	free_percpu(pool->counters);
 	bufpool_status_destroy(pool->status);
-	xa_destroy(&pool->users);
+	xa_destroy(&pool->accounts);
 	kfree(pool);
 }
 
@@ -143,7 +143,7 @@ struct bufpool_pool *bufpool_pool_create(const char *name,
 	spin_lock_init(&pool->scrub_lock);
 	spin_lock_init(&pool->drain_lock);
 	INIT_LIST_HEAD(&pool->clients);
-	xa_init(&pool->users);
+	xa_init(&pool->accounts);
 	err = -ENOMEM;
 	pool->counters = alloc_percpu(struct bufpool_counters);
 	pool->status = bufpool_status_create();

@@ -77,7 +77,7 @@ struct bufpool_config {
  * @clients_lock: guards writes of @clients and @nr_clients
  * @clients: open clients; read under RCU
  * @nr_clients: how many
- * @users: struct bufpool_user by user id; its own lock
+ * @accounts: struct bufpool_account by user id; its own lock
  * @shrinker: see reclaim.c, as for the rest up to @pressed
  * @wq: for the works that follow
  * @trim: periodic
@@ -109,7 +109,7 @@ struct bufpool_pool {
 	spinlock_t clients_lock;	/* adding and removing clients */
 	struct list_head clients;
 	unsigned int nr_clients;
-	struct xarray users;
+	struct xarray accounts;
 	struct bufpool_shrinker shrinker;
 	struct workqueue_struct *wq;
 	struct delayed_work trim;

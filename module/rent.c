@@ -57,8 +57,8 @@ static bool rent_charge_rest(const struct bufpool_request *request,
 	if (!bufpool_budget_charge(&client->held, more,
 				   bufpool_client_ceiling(client)))
 		return false;
-	if (bufpool_budget_charge(&client->user->held, more,
-				  bufpool_user_quota(client)))
+	if (bufpool_budget_charge(&client->account->held, more,
+				  bufpool_client_quota(client)))
 		return true;
 	bufpool_budget_uncharge(&client->held, more);
 	return false;

@@ -7,7 +7,7 @@
  * Returning begins with claiming: from then on the call owns the blocks, and of
  * several returns of one block exactly one succeeds.
  *
- * What a client holds, rented and warm, is charged to it and to its user when a
+ * What a client holds, rented and warm, is charged to it and to its account when a
  * block comes in, and uncharged when it leaves; renting a warm block changes neither.
  */
 #include <linux/sched/signal.h>
@@ -47,24 +47,24 @@ static bool rental_evict_for_ceiling(struct bufpool_client *client, size_t size)
 	return bufpool_evict_own(client);
 }
 
-/* Evict a block of the user's, unless all that it does not use would not do. */
+/* Evict a block of the account's, unless all that it does not use would not do. */
 static bool rental_evict_for_quota(struct bufpool_client *client, size_t size)
 {
-	struct bufpool_user *user = client->user;
-	u64 held = bufpool_budget_used(&user->held);
+	struct bufpool_account *account = client->account;
+	u64 held = bufpool_budget_used(&account->held);
 	struct bufpool_blk *blk = NULL;
 	u64 unused;
 
-	bufpool_take_look_at_user(user);
-	unused = bufpool_user_warm(user) + bufpool_kept_seen(&user->kept);
-	if (held + size <= bufpool_user_quota(client) + unused)
-		blk = bufpool_evict_steal_from_user(user);
+	bufpool_take_look_at_account(account);
+	unused = bufpool_account_warm(account) + bufpool_kept_seen(&account->kept);
+	if (held + size <= bufpool_client_quota(client) + unused)
+		blk = bufpool_evict_steal_from_account(account);
 	if (blk)
 		bufpool_supply_put(blk);
 	return blk;
 }
 
-/* Charge a client and its user; their warm blocks make room if they have to. */
+/* Charge a client and its account; their warm blocks make room if they have to. */
 static int rental_charge(struct bufpool_request *request, size_t size)
 {
 	struct bufpool_client *client = request->client;
@@ -74,8 +74,8 @@ static int rental_charge(struct bufpool_request *request, size_t size)
 		if (!bufpool_rent_may_steal(request) ||
 		    !rental_evict_for_ceiling(client, size))
 			return -EDQUOT;
-	while (!bufpool_budget_charge(&client->user->held, size,
-				      bufpool_user_quota(client)))
+	while (!bufpool_budget_charge(&client->account->held, size,
+				      bufpool_client_quota(client)))
 		if (!bufpool_rent_may_steal(request) ||
 		    !rental_evict_for_quota(client, size)) {
 			bufpool_budget_uncharge(&client->held, size);

@@ -236,14 +236,14 @@ struct bufpool_blk *bufpool_take_steal(struct bufpool_class *class, bool idle)
 	return blk;
 }
 
-/* The same, from the clients of a user only, of any size. */
-struct bufpool_blk *bufpool_take_steal_from_user(struct bufpool_user *user)
+/* The same, from the clients of an account only, of any size. */
+struct bufpool_blk *bufpool_take_steal_from_account(struct bufpool_account *account)
 {
 	struct bufpool_blk *blk = NULL;
 	struct bufpool_kept *kept;
 	unsigned int looks = TAKE_LOOKS;
 
-	while (!blk && looks-- && (kept = bufpool_kept_next_of_user(user)))
+	while (!blk && looks-- && (kept = bufpool_kept_next_of_account(account)))
 		blk = take_try(kept, false);
 	return blk;
 }
@@ -348,13 +348,13 @@ void bufpool_take_look(struct bufpool_pool *pool)
 		take_look_at_class(&pool->classes[i]);
 }
 
-/* The same of a user. */
-void bufpool_take_look_at_user(struct bufpool_user *user)
+/* The same of an account. */
+void bufpool_take_look_at_account(struct bufpool_account *account)
 {
 	unsigned int looks = TAKE_LOOKS;
 	struct bufpool_kept *kept;
 
-	while (looks-- && (kept = bufpool_kept_next_of_user(user))) {
+	while (looks-- && (kept = bufpool_kept_next_of_account(account))) {
 		bufpool_kept_look(kept);
 		bufpool_client_put(kept->client);
 	}

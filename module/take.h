@@ -8,13 +8,13 @@ struct bufpool_blk;
 struct bufpool_class;
 struct bufpool_client;
 struct bufpool_pool;
-struct bufpool_user;
+struct bufpool_account;
 
 struct bufpool_blk *bufpool_take_steal(struct bufpool_class *class, bool idle);
-struct bufpool_blk *bufpool_take_steal_from_user(struct bufpool_user *user);
+struct bufpool_blk *bufpool_take_steal_from_account(struct bufpool_account *account);
 size_t bufpool_take_own(struct bufpool_client *client, u64 min_size, size_t bytes);
 size_t bufpool_take_age(struct bufpool_class *class, unsigned long since, size_t bytes);
 void bufpool_take_look(struct bufpool_pool *pool);
-void bufpool_take_look_at_user(struct bufpool_user *user);
+void bufpool_take_look_at_account(struct bufpool_account *account);
 
 #endif /* _BUFPOOL_TAKE_H */

@@ -8,7 +8,7 @@
  * evict.c.
  *
  * Each client has a stack of warm blocks for each class, in the order of use, the
- * longest unused at the bottom. The stacks of a class, and those of a user, are
+ * longest unused at the bottom. The stacks of a class, and those of an account, are
  * in an order by their bottom block, see lru.h: a thief finds the longest unused
  * block at once, and a client that rents and returns pays nothing for that. A stack
  * stays in the order when it becomes empty, until a thief finds it so.
@@ -26,7 +26,7 @@ void bufpool_warm_link(struct bufpool_warm *warm)
 	unsigned long since = bufpool_warm_since(bufpool_warm_bottom(warm));
 
 	bufpool_lru_add(&warm->class->warm, &warm->by_class, since);
-	bufpool_lru_add(&warm->client->user->lru, &warm->by_user, since);
+	bufpool_lru_add(&warm->client->account->lru, &warm->by_account, since);
 	warm->is_linked = true;
 }
 
@@ -36,7 +36,7 @@ void bufpool_warm_unlink(struct bufpool_warm *warm)
 	if (!warm->is_linked)
 		return;
 	bufpool_lru_remove(&warm->class->warm, &warm->by_class);
-	bufpool_lru_remove(&warm->client->user->lru, &warm->by_user);
+	bufpool_lru_remove(&warm->client->account->lru, &warm->by_account);
 	warm->is_linked = false;
 }
 
@@ -47,7 +47,7 @@ void bufpool_warm_update(struct bufpool_warm *warm, unsigned long since)
 	if (!warm->is_linked)
 		return;
 	bufpool_lru_update(&warm->class->warm, &warm->by_class, since);
-	bufpool_lru_update(&warm->client->user->lru, &warm->by_user, since);
+	bufpool_lru_update(&warm->client->account->lru, &warm->by_account, since);
 }
 
 /* How many blocks of a class a client may keep warm, as it is configured now. */
@@ -185,8 +185,8 @@ static bool warm_is_within_bounds(struct bufpool_client *client)
 {
 	return bufpool_budget_used(&client->held) <=
 	       bufpool_client_ceiling(client) &&
-	       bufpool_budget_used(&client->user->held) <=
-	       bufpool_user_quota(client);
+	       bufpool_budget_used(&client->account->held) <=
+	       bufpool_client_quota(client);
 }
 
 /**

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef _BUFPOOL_USER_H
-#define _BUFPOOL_USER_H
+#ifndef _BUFPOOL_ACCOUNT_H
+#define _BUFPOOL_ACCOUNT_H
 
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
@@ -12,19 +12,19 @@
 struct bufpool_pool;
 
 /**
- * struct bufpool_user - one user id, and its quota
+ * struct bufpool_account - one user id, and its quota
  * @uid: the user id; constant
- * @clients: how many were opened under it; lock of pool->users
+ * @clients: how many were opened under it; lock of pool->accounts
  * @held: what they hold, rented and warm
  * @warm: bytes of that in warm blocks; each CPU has its own part
  * @lru: struct bufpool_warm of its clients
  * @kept: struct bufpool_kept of its clients
  * @rcu: for freeing, since clients are looked through under RCU
  *
- * What counts is what a user keeps from others: blocks that are rented, and
+ * What counts is what an account keeps from others: blocks that are rented, and
  * blocks that are warm. So a rental of a warm block changes nothing here.
  */
-struct bufpool_user {
+struct bufpool_account {
 	kuid_t uid;
 	unsigned int clients;
 	struct bufpool_budget held;
@@ -34,8 +34,8 @@ struct bufpool_user {
 	struct rcu_head rcu;
 };
 
-struct bufpool_user *bufpool_user_get(struct bufpool_pool *pool);
-void bufpool_user_put(struct bufpool_pool *pool, struct bufpool_user *user);
-u64 bufpool_user_warm(const struct bufpool_user *user);
+struct bufpool_account *bufpool_account_get(struct bufpool_pool *pool);
+void bufpool_account_put(struct bufpool_pool *pool, struct bufpool_account *account);
+u64 bufpool_account_warm(const struct bufpool_account *account);
 
-#endif /* _BUFPOOL_USER_H */
+#endif /* _BUFPOOL_ACCOUNT_H */
