@@ -1,13 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An account: all clients that were opened under one user id.
+ * An account: whom bytes are charged to, and all clients of theirs.
+ *
+ * That is the user id which a client is opened under; or, in a user namespace, the
+ * owner of the outermost namespace below the initial one, whatever the user id there.
+ * So a user who is given subordinate ids, or nests namespaces, does not get more
+ * than one account. What is constant is constant for a client, too: what its task
+ * becomes afterwards, or which task it is handed to, changes nothing.
  *
  * Accounts are found by their number in pool->accounts, whose lock is held for a few
- * steps only.
+ * steps only. An account is there as long as it has a reference, and only under
+ * that lock does it lose the last one: so what is found can be had.
  */
 #include <linux/cred.h>
 #include <linux/slab.h>
+#include <linux/user_namespace.h>
 #include "bufpool.h"
+
+static kuid_t account_uid_of_current(void)
+{
+	const struct user_namespace *ns = current_user_ns();
+
+	if (ns == &init_user_ns)
+		return current_euid();
+	while (ns->parent != &init_user_ns)
+		ns = ns->parent;
+	return ns->owner;
+}
 
 static void account_free(struct bufpool_account *account)
 {
@@ -22,6 +41,7 @@ static struct bufpool_account *account_create(kuid_t uid)
 	if (!account)
 		return NULL;
 	account->uid = uid;
+	refcount_set(&account->ref, 1);
 	account->held.bound = BUFPOOL_BOUND_QUOTA;
 	bufpool_lru_init(&account->lru);
 	bufpool_keepers_init(&account->kept);
@@ -40,23 +60,22 @@ static struct bufpool_account *account_find(struct bufpool_pool *pool, kuid_t ui
 	xa_lock(&pool->accounts);
 	account = xa_load(&pool->accounts, __kuid_val(uid));
 	if (account)
-		account->clients++;
+		refcount_inc(&account->ref);
 	xa_unlock(&pool->accounts);
 	return account;
 }
 
-/* Publish an account with one client, or get the one that was published meanwhile. */
+/* Publish a new account, or get the one that was published meanwhile. */
 static struct bufpool_account *account_publish(struct bufpool_pool *pool,
 					       struct bufpool_account *account)
 {
 	struct bufpool_account *old;
 
-	account->clients = 1;
 	xa_lock(&pool->accounts);
 	old = __xa_cmpxchg(&pool->accounts, __kuid_val(account->uid), NULL, account,
 			   GFP_KERNEL_ACCOUNT);
 	if (old && !xa_is_err(old))
-		old->clients++;
+		refcount_inc(&old->ref);
 	xa_unlock(&pool->accounts);
 	if (!old)
 		return account;
@@ -65,7 +84,7 @@ static struct bufpool_account *account_publish(struct bufpool_pool *pool,
 }
 
 /**
- * bufpool_account_get - the account that the current task acts as, for a new client
+ * bufpool_account_get - the account that the current task is charged to
  * @pool: where
  *
  * May sleep.
@@ -74,25 +93,28 @@ static struct bufpool_account *account_publish(struct bufpool_pool *pool,
  */
 struct bufpool_account *bufpool_account_get(struct bufpool_pool *pool)
 {
-	struct bufpool_account *account = account_find(pool, current_euid());
+	kuid_t uid = account_uid_of_current();
+	struct bufpool_account *account = account_find(pool, uid);
 
 	if (account)
 		return account;
-	account = account_create(current_euid());
+	account = account_create(uid);
 	return account ? account_publish(pool, account) : NULL;
 }
 
 /**
- * bufpool_account_put - undo bufpool_account_get()
+ * bufpool_account_put - give a reference back
  * @pool: where
- * @account: whose client is gone, and has given everything back
+ * @account: nothing is charged to it any more on behalf of what had the reference
  */
 void bufpool_account_put(struct bufpool_pool *pool, struct bufpool_account *account)
 {
 	bool last;
 
+	if (refcount_dec_not_one(&account->ref))
+		return;
 	xa_lock(&pool->accounts);
-	last = !--account->clients;
+	last = refcount_dec_and_test(&account->ref);
 	if (last)
 		__xa_erase(&pool->accounts, __kuid_val(account->uid));
 	xa_unlock(&pool->accounts);

@@ -4,6 +4,7 @@
 
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
+#include <linux/refcount.h>
 #include <linux/uidgid.h>
 #include "budget.h"
 #include "kept.h"
@@ -12,10 +13,10 @@
 struct bufpool_pool;
 
 /**
- * struct bufpool_account - one user id, and its quota
- * @uid: the user id; constant
- * @clients: how many were opened under it; lock of pool->accounts
- * @held: what they hold, rented and warm
+ * struct bufpool_account - whom bytes are charged to, and its quota
+ * @uid: the user id that it is found by, see account.c; constant
+ * @ref: held by each client
+ * @held: bytes that its clients hold, rented and warm
  * @warm: bytes of that in warm blocks; each CPU has its own part
  * @lru: struct bufpool_warm of its clients
  * @kept: struct bufpool_kept of its clients
@@ -26,7 +27,7 @@ struct bufpool_pool;
  */
 struct bufpool_account {
 	kuid_t uid;
-	unsigned int clients;
+	refcount_t ref;
 	struct bufpool_budget held;
 	s64 __percpu *warm;
 	struct bufpool_lru lru;
