@@ -31,7 +31,12 @@ static kuid_t account_uid_of_current(void)
 static void account_free(struct bufpool_account *account)
 {
 	free_percpu(account->warm);
-	kfree_rcu(account, rcu);
+	kfree(account);
+}
+
+static void account_free_rcu(struct rcu_head *rcu)
+{
+	account_free(container_of(rcu, struct bufpool_account, rcu));
 }
 
 static struct bufpool_account *account_create(kuid_t uid)
@@ -42,6 +47,8 @@ static struct bufpool_account *account_create(kuid_t uid)
 		return NULL;
 	account->uid = uid;
 	refcount_set(&account->ref, 1);
+	account->clients.bound = BUFPOOL_BOUND_CLIENTS;
+	account->waiters.bound = BUFPOOL_BOUND_WAITERS;
 	account->held.bound = BUFPOOL_BOUND_QUOTA;
 	bufpool_lru_init(&account->lru);
 	bufpool_keepers_init(&account->kept);
@@ -121,8 +128,23 @@ void bufpool_account_put(struct bufpool_pool *pool, struct bufpool_account *acco
 	if (!last)
 		return;
 	WARN_ON_ONCE(bufpool_budget_used(&account->held));
+	WARN_ON_ONCE(bufpool_budget_used(&account->clients));
+	WARN_ON_ONCE(bufpool_budget_used(&account->waiters));
 	WARN_ON_ONCE(bufpool_account_warm(account));
-	account_free(account);
+	call_rcu(&account->rcu, account_free_rcu);
+}
+
+/**
+ * bufpool_account_next - look through the accounts
+ * @pool: whose
+ * @uid: (in/out) the least user id to look for; the account's
+ *
+ * Return: the account with the next user id, as long as RCU holds it, or NULL.
+ */
+struct bufpool_account *bufpool_account_next(struct bufpool_pool *pool,
+					     unsigned long *uid)
+{
+	return xa_find(&pool->accounts, uid, ULONG_MAX, XA_PRESENT);
 }
 
 /* Bytes in warm blocks of all clients of an account. */

@@ -13,14 +13,16 @@
 struct bufpool_pool;
 
 /**
- * struct bufpool_account - whom bytes are charged to, and its quota
+ * struct bufpool_account - whom bytes are charged to, and the bounds of that
  * @uid: the user id that it is found by, see account.c; constant
  * @ref: held by each client
- * @held: bytes that its clients hold, rented and warm
+ * @clients: how many are open
+ * @waiters: how many of their rents wait
+ * @held: bytes that they hold, rented and warm
  * @warm: bytes of that in warm blocks; each CPU has its own part
  * @lru: struct bufpool_warm of its clients
  * @kept: struct bufpool_kept of its clients
- * @rcu: for freeing, since clients are looked through under RCU
+ * @rcu: for freeing, since clients and accounts are looked through under RCU
  *
  * What counts is what an account keeps from others: blocks that are rented, and
  * blocks that are warm. So a rental of a warm block changes nothing here.
@@ -28,6 +30,8 @@ struct bufpool_pool;
 struct bufpool_account {
 	kuid_t uid;
 	refcount_t ref;
+	struct bufpool_budget clients;
+	struct bufpool_budget waiters;
 	struct bufpool_budget held;
 	s64 __percpu *warm;
 	struct bufpool_lru lru;
@@ -37,6 +41,8 @@ struct bufpool_account {
 
 struct bufpool_account *bufpool_account_get(struct bufpool_pool *pool);
 void bufpool_account_put(struct bufpool_pool *pool, struct bufpool_account *account);
+struct bufpool_account *bufpool_account_next(struct bufpool_pool *pool,
+					     unsigned long *uid);
 u64 bufpool_account_warm(const struct bufpool_account *account);
 
 #endif /* _BUFPOOL_ACCOUNT_H */

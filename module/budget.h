@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Budgets: what the pool, an account and a client may hold. One shape for all three.
+ * Budgets: the bytes that the pool, an account and a client may hold, and how many
+ * clients and waiters an account may have. One shape for all of them.
  */
 #ifndef _BUFPOOL_BUDGET_H
 #define _BUFPOOL_BUDGET_H
@@ -8,15 +9,17 @@
 #include <linux/atomic.h>
 #include <linux/types.h>
 
-/* What may refuse bytes. */
+/* What may refuse bytes, or one more. */
 enum bufpool_bound {
 	BUFPOOL_BOUND_POOL,
 	BUFPOOL_BOUND_QUOTA,
 	BUFPOOL_BOUND_CEILING,
+	BUFPOOL_BOUND_CLIENTS,
+	BUFPOOL_BOUND_WAITERS,
 };
 
 /**
- * struct bufpool_budget - bytes that are held, and may not be more than a bound
+ * struct bufpool_budget - what is held, and may not be more than a bound
  * @used: how many; charged before they are had, uncharged after they are gone
  * @bound: what bounds them, for the trace; constant
  *
@@ -33,8 +36,8 @@ static inline unsigned long bufpool_budget_used(const struct bufpool_budget *bud
 	return atomic_long_read(&budget->used);
 }
 
-bool bufpool_budget_charge(struct bufpool_budget *budget, size_t bytes,
+bool bufpool_budget_charge(struct bufpool_budget *budget, size_t amount,
 			   unsigned long most);
-void bufpool_budget_uncharge(struct bufpool_budget *budget, size_t bytes);
+void bufpool_budget_uncharge(struct bufpool_budget *budget, size_t amount);
 
 #endif /* _BUFPOOL_BUDGET_H */

@@ -597,8 +597,8 @@ static int chardev_open(struct inode *inode, struct file *file)
 	struct bufpool_client *client;
 
 	client = bufpool_client_create(chardev->pool, inode);
-	if (!client)
-		return -ENOMEM;
+	if (IS_ERR(client))
+		return PTR_ERR(client);
 	bufpool_poll_init(client);
 	file->private_data = client;
 	file->f_mapping = &client->mapping;

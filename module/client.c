@@ -7,6 +7,18 @@
 #include <linux/random.h>
 #include "bufpool.h"
 
+/* Count a client that is about to be, if its account may have one more. */
+static int client_charge(struct bufpool_client *client)
+{
+	struct bufpool_pool *pool = client->pool;
+
+	if (bufpool_budget_charge(&client->account->clients, 1,
+				  bufpool_client_bound(client, &pool->config.max_clients)))
+		return 0;
+	this_cpu_inc(pool->counters->refused[BUFPOOL_REFUSED_CLIENTS]);
+	return -EDQUOT;
+}
+
 /**
  * bufpool_client_create - make a client
  * @pool: where it is going to rent
@@ -14,22 +26,26 @@
  *
  * Its memory is charged to the task that opens the device. May sleep.
  *
- * Return: the client, which the caller owns, or NULL.
+ * Return: the client, which the caller owns, or ERR_PTR(): -EDQUOT where the account has
+ * as many as it may, -ENOMEM.
  */
 struct bufpool_client *bufpool_client_create(struct bufpool_pool *pool,
 					     struct inode *inode)
 {
 	struct bufpool_client *client;
+	int err = -ENOMEM;
 
 	client = kzalloc(sizeof(*client), GFP_KERNEL_ACCOUNT);
 	if (!client)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 	client->pool = pool;
+	client->exempt = ns_capable_noaudit(&init_user_ns, CAP_SYS_RESOURCE);
 	client->account = bufpool_account_get(pool);
-	if (!client->account) {
-		kfree(client);
-		return NULL;
-	}
+	if (!client->account)
+		goto free;
+	err = client_charge(client);
+	if (err)
+		goto put_account;
 	address_space_init_once(&client->mapping);
 	client->mapping.host = inode;
 	client->mapping.a_ops = &empty_aops;
@@ -43,7 +59,6 @@ struct bufpool_client *bufpool_client_create(struct bufpool_pool *pool,
 	xa_init(&client->kept);
 	INIT_LIST_HEAD(&client->places);
 	client->ceiling = U64_MAX;
-	client->exempt = ns_capable_noaudit(&init_user_ns, CAP_SYS_RESOURCE);
 	client->pid = task_tgid_nr(current);
 	get_task_comm(client->comm, current);
 	kref_init(&client->ref);
@@ -53,6 +68,12 @@ struct bufpool_client *bufpool_client_create(struct bufpool_pool *pool,
 	pool->nr_clients++;
 	spin_unlock(&pool->clients_lock);
 	return client;
+
+put_account:
+	bufpool_account_put(pool, client->account);
+free:
+	kfree(client);
+	return ERR_PTR(err);
 }
 
 /**
@@ -67,6 +88,7 @@ void bufpool_client_destroy(struct bufpool_client *client)
 	list_del_rcu(&client->node);
 	pool->nr_clients--;
 	spin_unlock(&pool->clients_lock);
+	bufpool_budget_uncharge(&client->account->clients, 1);
 	/* a thief holds a reference, and may have yet to settle */
 	bufpool_client_put(client);
 }
@@ -88,6 +110,16 @@ static void client_free(struct kref *ref)
 void bufpool_client_put(struct bufpool_client *client)
 {
 	kref_put(&client->ref, client_free);
+}
+
+/* Count a rent that is refused. */
+void bufpool_client_count_refused(struct bufpool_client *client,
+				  enum bufpool_refusal why)
+{
+	this_cpu_inc(client->pool->counters->refused[why]);
+	spin_lock(&client->lock);
+	client->refused[why]++;
+	spin_unlock(&client->lock);
 }
 
 /**
@@ -134,6 +166,7 @@ void bufpool_client_stats(struct bufpool_client *client,
 	stats->client_refused_quota = client->refused[BUFPOOL_REFUSED_QUOTA];
 	stats->client_refused_memory = client->refused[BUFPOOL_REFUSED_MEMORY];
 	stats->client_timeouts = client->refused[BUFPOOL_REFUSED_TIMEOUT];
+	stats->client_refused_waiters = client->refused[BUFPOOL_REFUSED_WAITERS];
 	stats->user_held = bufpool_budget_used(&client->account->held);
 	stats->user_quota = bufpool_client_quota(client);
 	spin_unlock(&client->lock);

@@ -15,8 +15,8 @@ struct bufpool_warm;
 /**
  * struct bufpool_client - one open file description
  * @pool: where it rents; constant
- * @account: whose quota counts; constant
- * @exempt: from the quota; constant
+ * @account: whom it is charged to; constant
+ * @exempt: from the bounds of that; constant
  * @pid: the process that opened it, as seen by init; constant
  * @comm: the name of that process; constant
  * @ref: held by the file, and by each task that evicts warm blocks
@@ -85,13 +85,19 @@ struct bufpool_client {
 	u64 returns;
 };
 
+/* What a bound of accounts, in pool->config, is for a client. */
+static inline unsigned long
+bufpool_client_bound(const struct bufpool_client *client,
+		     const unsigned long *bound)
+{
+	return client->exempt ? LONG_MAX : READ_ONCE(*bound);
+}
+
 /* Bytes that a client's account may hold. */
 static inline unsigned long
 bufpool_client_quota(const struct bufpool_client *client)
 {
-	if (client->exempt)
-		return LONG_MAX;
-	return READ_ONCE(client->pool->config.quota);
+	return bufpool_client_bound(client, &client->pool->config.quota);
 }
 
 /* Bytes that a client itself may hold. */
@@ -150,6 +156,8 @@ struct bufpool_client *bufpool_client_create(struct bufpool_pool *pool,
 					     struct inode *inode);
 void bufpool_client_destroy(struct bufpool_client *client);
 void bufpool_client_put(struct bufpool_client *client);
+void bufpool_client_count_refused(struct bufpool_client *client,
+				  enum bufpool_refusal why);
 int bufpool_client_set_ceiling(struct bufpool_client *client, u64 ceiling);
 void bufpool_client_stats(struct bufpool_client *client,
 			  struct bufpool_stats *stats);

@@ -19,12 +19,14 @@ enum bufpool_event {
 	BUFPOOL_NR_EVENTS,
 };
 
-/* Why a rent is refused. */
+/* Why a rent is refused; and the last, that a client is. */
 enum bufpool_refusal {
 	BUFPOOL_REFUSED_AGAIN,
 	BUFPOOL_REFUSED_QUOTA,
 	BUFPOOL_REFUSED_MEMORY,
 	BUFPOOL_REFUSED_TIMEOUT,
+	BUFPOOL_REFUSED_WAITERS,
+	BUFPOOL_REFUSED_CLIENTS,
 	BUFPOOL_NR_REFUSALS,
 };
 

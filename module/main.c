@@ -31,6 +31,8 @@ static struct bufpool_config config = {
 	.slab_size = DEFAULT_SLAB_SIZE,
 	.max_pooled = ULONG_MAX,
 	.quota = LONG_MAX,
+	.max_clients = 65536,
+	.max_waiters = 32768,
 	.floor = SZ_1M,
 	.warm_blocks = 64,
 	.warm_bytes = SZ_4M,
@@ -183,6 +185,12 @@ MODULE_PARM_DESC(limit, "bytes that the pool may hold (default an eighth of the 
 
 module_param_cb(quota, &bytes_ops, &config.quota, 0644);
 MODULE_PARM_DESC(quota, "bytes that the clients of one user may hold (default no quota)");
+
+module_param_cb(max_clients, &number_ops, &config.max_clients, 0644);
+MODULE_PARM_DESC(max_clients, "open descriptions of the device that one user may have (default 65536)");
+
+module_param_cb(max_waiters, &number_ops, &config.max_waiters, 0644);
+MODULE_PARM_DESC(max_waiters, "rents of one user that may wait at a time (default 32768)");
 
 module_param_cb(floor, &bytes_ops, &config.floor, 0644);
 MODULE_PARM_DESC(floor, "bytes that the pool keeps though they are not needed (default 1M)");

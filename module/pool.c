@@ -44,6 +44,8 @@ int bufpool_config_check(const struct bufpool_config *config)
 
 	return config_check_range("limit", config->limit, config->slab_size, most) ?:
 	       config_check_range("quota", config->quota, PAGE_SIZE, LONG_MAX) ?:
+	       config_check_range("max_clients", config->max_clients, 1, INT_MAX) ?:
+	       config_check_range("max_waiters", config->max_waiters, 1, INT_MAX) ?:
 	       config_check_range("floor", config->floor, 0, most) ?:
 	       config_check_range("warm_blocks", config->warm_blocks, 0, U16_MAX) ?:
 	       config_check_range("warm_bytes", config->warm_bytes, 0, most) ?:
@@ -99,7 +101,7 @@ static void pool_free(struct bufpool_pool *pool)
 
 	for (i = 0; i < BUFPOOL_MAX_CLASSES; i++)
 		bufpool_supply_drain_class(&pool->classes[i]);
-	/* tables of slabs are freed by RCU callbacks */
+	/* tables of slabs, and accounts, are freed by RCU callbacks */
 	rcu_barrier();
 	for (i = 0; i < BUFPOOL_MAX_CLASSES; i++)
 		bufpool_class_exit(&pool->classes[i]);
@@ -203,6 +205,8 @@ void bufpool_pool_configure(struct bufpool_pool *pool,
 
 	WRITE_ONCE(pool->config.limit, config->limit);
 	WRITE_ONCE(pool->config.quota, config->quota);
+	WRITE_ONCE(pool->config.max_clients, config->max_clients);
+	WRITE_ONCE(pool->config.max_waiters, config->max_waiters);
 	WRITE_ONCE(pool->config.floor, config->floor);
 	WRITE_ONCE(pool->config.warm_blocks, config->warm_blocks);
 	WRITE_ONCE(pool->config.warm_bytes, config->warm_bytes);
@@ -271,6 +275,8 @@ void bufpool_pool_stats(struct bufpool_pool *pool, struct bufpool_stats *stats)
 	stats->refused_quota = sum.refused[BUFPOOL_REFUSED_QUOTA];
 	stats->refused_memory = sum.refused[BUFPOOL_REFUSED_MEMORY];
 	stats->timeouts = sum.refused[BUFPOOL_REFUSED_TIMEOUT];
+	stats->refused_waiters = sum.refused[BUFPOOL_REFUSED_WAITERS];
+	stats->refused_clients = sum.refused[BUFPOOL_REFUSED_CLIENTS];
 	pool_snapshot(pool, stats);
 	stats->kept = min(bufpool_kept_of_pool(pool), stats->in_use);
 	stats->limit = READ_ONCE(pool->config.limit);

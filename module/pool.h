@@ -36,7 +36,9 @@ enum bufpool_poll_kind {
  * @max_pooled: bytes in the largest block that is kept; a power of two, or
  *	ULONG_MAX for the largest that can be rented
  * @limit: bytes that the pool may hold
- * @quota: bytes that one user's clients may hold
+ * @quota: bytes that one account's clients may hold
+ * @max_clients: how many clients one account may have
+ * @max_waiters: how many rents of one account may wait
  * @floor: bytes that the pool keeps when they are not needed
  * @warm_blocks: blocks of a class that a client keeps warm at most
  * @warm_bytes: bytes of a class that a client keeps warm at most
@@ -50,6 +52,8 @@ struct bufpool_config {
 	unsigned long max_pooled;
 	unsigned long limit;
 	unsigned long quota;
+	unsigned long max_clients;
+	unsigned long max_waiters;
 	unsigned long floor;
 	unsigned long warm_blocks;
 	unsigned long warm_bytes;

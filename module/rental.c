@@ -199,10 +199,7 @@ static void rental_count_refused(struct bufpool_client *client, int err)
 		why = BUFPOOL_REFUSED_TIMEOUT;
 	else
 		return;
-	this_cpu_inc(client->pool->counters->refused[why]);
-	spin_lock(&client->lock);
-	client->refused[why]++;
-	spin_unlock(&client->lock);
+	bufpool_client_count_refused(client, why);
 }
 
 static void rental_zero_warm(struct bufpool_blk **blks, unsigned int nr)

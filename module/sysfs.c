@@ -67,6 +67,8 @@ POOL_ATTR(refused_again);
 POOL_ATTR(refused_quota);
 POOL_ATTR(refused_memory);
 POOL_ATTR(timeouts);
+POOL_ATTR(refused_waiters);
+POOL_ATTR(refused_clients);
 
 /* STATS has the caller's, which may be exempt. */
 static ssize_t quota_show(struct device *dev, struct device_attribute *attr,
@@ -115,6 +117,8 @@ static struct attribute *pool_attrs[] = {
 	&pool_attr_refused_quota.attr.attr,
 	&pool_attr_refused_memory.attr.attr,
 	&pool_attr_timeouts.attr.attr,
+	&pool_attr_refused_waiters.attr.attr,
+	&pool_attr_refused_clients.attr.attr,
 	NULL
 };
 

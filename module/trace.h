@@ -25,12 +25,16 @@
 TRACE_DEFINE_ENUM(BUFPOOL_BOUND_POOL);
 TRACE_DEFINE_ENUM(BUFPOOL_BOUND_QUOTA);
 TRACE_DEFINE_ENUM(BUFPOOL_BOUND_CEILING);
+TRACE_DEFINE_ENUM(BUFPOOL_BOUND_CLIENTS);
+TRACE_DEFINE_ENUM(BUFPOOL_BOUND_WAITERS);
 
 #define bufpool_trace_bound(bound)				\
 	__print_symbolic(bound,					\
 			 { BUFPOOL_BOUND_POOL, "pool" },	\
 			 { BUFPOOL_BOUND_QUOTA, "quota" },	\
-			 { BUFPOOL_BOUND_CEILING, "ceiling" })
+			 { BUFPOOL_BOUND_CEILING, "ceiling" },	\
+			 { BUFPOOL_BOUND_CLIENTS, "clients" },	\
+			 { BUFPOOL_BOUND_WAITERS, "waiters" })
 
 /* A rental of a client begins or ends. */
 DECLARE_EVENT_CLASS(bufpool_rental,
@@ -164,7 +168,7 @@ TRACE_EVENT(bufpool_wait_end,
 	    TP_printk("block_size=%llu result=%d waited_ns=%lld",
 		      __entry->block_size, __entry->result, __entry->waited_ns));
 
-/* A bound refused bytes; whether room is made for them is yet to be seen. */
+/* A bound refused bytes, or one more; whether room is made for them is yet to be seen. */
 TRACE_EVENT(bufpool_limit_hit,
 	    TP_PROTO(enum bufpool_bound bound, u64 wanted, u64 held, u64 most),
 	    TP_ARGS(bound, wanted, held, most),

@@ -27,6 +27,10 @@
  *
  * A signal ends the wait, but not the place in line: see place.c. The sleep is
  * freezable, so suspending the machine does not even do that.
+ *
+ * An account has so many waiters at most, and those that are away do not count: one
+ * that comes back is refused as a newcomer is. Else an account could have any number,
+ * by interrupting them.
  */
 #include <linux/freezer.h>
 #include <linux/hrtimer.h>
@@ -95,11 +99,24 @@ static void wait_start_draining(struct bufpool_class *class,
 	spin_unlock(&pool->drain_lock);
 }
 
+/* Count a waiter that is about to be. Return: whether its account may have one more. */
+static bool wait_charge(struct bufpool_client *client)
+{
+	const struct bufpool_pool *pool = client->pool;
+
+	if (bufpool_budget_charge(&client->account->waiters, 1,
+				  bufpool_client_bound(client, &pool->config.max_waiters)))
+		return true;
+	bufpool_client_count_refused(client, BUFPOOL_REFUSED_WAITERS);
+	return false;
+}
+
 /* Return: what was handed over up to the end, or NULL. */
 static struct bufpool_blk *wait_end(struct bufpool_class *class,
 				    struct bufpool_waiter *waiter)
 {
 	bufpool_waitq_delist(class, waiter);
+	bufpool_budget_uncharge(&waiter->request->client->account->waiters, 1);
 	wait_stop_draining(class->pool, waiter);
 	/*
 	 * Only the first waiters of a class are told to try again. One that leaves
@@ -294,6 +311,8 @@ struct bufpool_blk *bufpool_wait(struct bufpool_request *request)
 	struct bufpool_blk *blk;
 	int err = 0;
 
+	if (!wait_charge(request->client))
+		return ERR_PTR(-EDQUOT);
 	deadline = wait_begin(request, &waiter);
 	while (!err && !READ_ONCE(waiter.blk)) {
 		if (xchg(&waiter.retry, 0))

@@ -34,7 +34,8 @@ static inline int write_text(const char *path, const char *text)
 
 /* Those that may change while the pool is in use. */
 static const char *const parameters[] = {
-	"limit", "quota", "floor", "warm_blocks", "warm_bytes", "trim_ms",
+	"limit", "quota", "max_clients", "max_waiters", "floor", "warm_blocks",
+	"warm_bytes", "trim_ms",
 };
 
 static inline __u64 parameter_read(const char *name)

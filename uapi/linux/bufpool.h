@@ -11,6 +11,14 @@
  *   descriptors made by dup(2), fork(2) or SCM_RIGHTS are the same client, another
  *   open(2) is another one.
  *
+ *   What a client holds is charged to an *account*, which is that of the user who opens
+ *   the device: the effective user id then, in the initial user namespace. In another
+ *   one it is the owner of the outermost user namespace below the initial one, so all
+ *   ids that were given to a user for namespaces, and all namespaces in namespaces,
+ *   share one account. It does not change afterwards: not by setuid(2), nor when the
+ *   descriptor is passed to another user, whose rents are charged to who opened it.
+ *   "The user" is the account, here and everywhere.
+ *
  *   Every block has exactly one owner: the *free list* of its class, or one
  *   client. Only its owner can reach its memory. A block that its client has
  *   returned may stay with it for a while, *warm*: mapped, with its old bytes.
@@ -59,6 +67,8 @@
  *   A restarted call keeps its place in line and the time that is left of its
  *   timeout; so does a call that a program repeats with the same structure after
  *   EINTR, see @wait_id.
+ *   While a wait is interrupted it is none: where as many others of the user wait as may,
+ *   when it comes back, that is EDQUOT, and its place is lost.
  *   Older programs, whose structures have no @wait_id, lose their place, and get
  *   EINTR instead of a restart if they gave a timeout.
  *
@@ -90,12 +100,16 @@
  *   EAGAIN     nothing is free now, and waiting was not wanted
  *   ETIMEDOUT  waited as long as was asked
  *   EINTR      a signal handler without SA_RESTART interrupted the wait
- *   EDQUOT     over the client's ceiling or the user's quota, or a slab larger
- *              than the whole pool's limit, where waiting cannot help
+ *   EDQUOT     over a bound: the client's ceiling or the user's quota, or a slab larger
+ *              than the whole pool's limit, where waiting cannot help; or it would
+ *              have to wait, and as many rents of this user do as may (max_waiters)
  *   ENOMEM     the kernel has no memory, although the limits would allow it
  *   EPERM      needs a capability
  *
  *   A call that fails has changed nothing.
+ *
+ *   open(2) fails with EDQUOT where the user has as many clients as it may (max_clients),
+ *   and with ENOMEM.
  */
 #ifndef _UAPI_LINUX_BUFPOOL_H
 #define _UAPI_LINUX_BUFPOOL_H
@@ -455,6 +469,10 @@ struct bufpool_limit {
  * @client_kept_blocks: (out) of client_blocks, those that are in the client's stacks
  * @client_kept_bytes: (out) bytes in them
  * @kept: (out) of in_use, bytes in all stacks, as the kernel has seen them last
+ * @refused_waiters: (out) of refused_quota, rents that would have waited, while as many
+ *	of the user's did as may (max_waiters)
+ * @refused_clients: (out) opens refused with EDQUOT (max_clients)
+ * @client_refused_waiters: (out) of refused_waiters, this client's
  *
  * All but the client's are for the whole pool.
  *
@@ -498,6 +516,9 @@ struct bufpool_stats {
 	__u64 client_kept_blocks;
 	__u64 client_kept_bytes;
 	__u64 kept;
+	__u64 refused_waiters;
+	__u64 refused_clients;
+	__u64 client_refused_waiters;
 };
 
 /**
