@@ -572,13 +572,14 @@ static int chardev_mmap(struct file *file, struct vm_area_struct *vma)
 	return bufpool_map(file->private_data, vma);
 }
 
-/* For /proc/PID/fdinfo: what STATS says of the client. */
+/* For /proc/PID/fdinfo: what STATS says of the client, and whom it is charged to. */
 static void chardev_show_fdinfo(struct seq_file *m, struct file *file)
 {
+	struct bufpool_client *client = file->private_data;
 	struct bufpool_stats stats;
 
-	bufpool_client_stats(file->private_data, &stats);
-	bufpool_kept_stats(file->private_data, &stats);
+	bufpool_client_stats(client, &stats);
+	bufpool_kept_stats(client, &stats);
 	seq_printf(m, "bufpool-blocks:\t%llu\n", stats.client_blocks);
 	seq_printf(m, "bufpool-bytes:\t%llu\n", stats.client_bytes);
 	seq_printf(m, "bufpool-warm-blocks:\t%llu\n", stats.client_warm_blocks);
@@ -588,6 +589,8 @@ static void chardev_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "bufpool-ceiling:\t%llu\n", stats.client_ceiling);
 	seq_printf(m, "bufpool-rents:\t%llu\n", stats.client_rents);
 	seq_printf(m, "bufpool-returns:\t%llu\n", stats.client_returns);
+	seq_printf(m, "bufpool-account:\t%u\n",
+		   from_kuid_munged(seq_user_ns(m), client->account->uid));
 }
 
 static int chardev_open(struct inode *inode, struct file *file)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /sys/kernel/debug/bufpool: what each client holds, for administrators.
+ * /sys/kernel/debug/bufpool: what each client and each account holds, for administrators.
  *
  * An open file holds a reference to the module, and a read holds off the removal
- * of the file. So no reader looks at a pool that is being destroyed. The clients are
- * read under RCU: opening the device waits for no reader.
+ * of the file. So no reader looks at a pool that is being destroyed. Clients and accounts
+ * are read under RCU: opening the device waits for no reader.
  */
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
@@ -89,6 +89,74 @@ static const struct seq_operations clients_sops = {
 
 DEFINE_SEQ_ATTRIBUTE(clients);
 
+/* Position 0 is the header, and N the first account from user id N - 1 on. */
+static void *accounts_find(struct bufpool_pool *pool, loff_t *pos)
+{
+	unsigned long uid = *pos - 1;
+	struct bufpool_account *account;
+
+	if (!*pos)
+		return SEQ_START_TOKEN;
+	account = bufpool_account_next(pool, &uid);
+	if (account)
+		*pos = uid + 1;
+	return account;
+}
+
+static void *accounts_start(struct seq_file *m, loff_t *pos)
+	__acquires(RCU)
+{
+	rcu_read_lock();
+	return accounts_find(m->private, pos);
+}
+
+static void *accounts_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	++*pos;
+	return accounts_find(m->private, pos);
+}
+
+static void accounts_stop(struct seq_file *m, void *v)
+	__releases(RCU)
+{
+	rcu_read_unlock();
+}
+
+static void show_account(struct seq_file *m, struct bufpool_account *account)
+{
+	struct bufpool_pool *pool = m->private;
+	u64 held = bufpool_budget_used(&account->held);
+	u64 warm = min(bufpool_account_warm(account), held);
+	u64 kept = min_t(u64, bufpool_kept_seen(&account->kept), held - warm);
+	unsigned long quota = READ_ONCE(pool->config.quota);
+
+	seq_printf(m, "%10u %8lu %8lu %12llu %12llu %12llu %20llu\n",
+		   from_kuid_munged(seq_user_ns(m), account->uid),
+		   bufpool_budget_used(&account->clients),
+		   bufpool_budget_used(&account->waiters), held - warm, warm,
+		   kept, quota == LONG_MAX ? U64_MAX : quota);
+}
+
+static int accounts_show(struct seq_file *m, void *v)
+{
+	if (v == SEQ_START_TOKEN)
+		seq_printf(m, "%10s %8s %8s %12s %12s %12s %20s\n", "uid",
+			   "clients", "waiters", "bytes", "warm_bytes",
+			   "kept_bytes", "quota");
+	else
+		show_account(m, v);
+	return 0;
+}
+
+static const struct seq_operations accounts_sops = {
+	.start = accounts_start,
+	.next = accounts_next,
+	.stop = accounts_stop,
+	.show = accounts_show,
+};
+
+DEFINE_SEQ_ATTRIBUTE(accounts);
+
 /**
  * bufpool_debugfs_create - show a pool in debugfs
  * @pool: the pool; the caller owns it, and keeps it longer than this
@@ -101,6 +169,7 @@ struct dentry *bufpool_debugfs_create(struct bufpool_pool *pool)
 	struct dentry *dir = debugfs_create_dir(pool->name, NULL);
 
 	debugfs_create_file("clients", 0400, dir, pool, &clients_fops);
+	debugfs_create_file("accounts", 0400, dir, pool, &accounts_fops);
 	return dir;
 }
 
