@@ -9,23 +9,6 @@
 
 #define CLIENTS_MAX	4
 
-/* The number after "bufpool-NAME:", which is there once; or NOT_A_NUMBER. */
-static __u64 client_number(int fd, const char *name)
-{
-	char path[64], text[4096], key[64], *found, *end;
-	__u64 number;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	if (file_read(path, text, sizeof(text)) < 0)
-		return NOT_A_NUMBER;
-	snprintf(key, sizeof(key), "\nbufpool-%s:\t", name);
-	found = strstr(text, key);
-	if (!found || strstr(found + 1, key))
-		return NOT_A_NUMBER;
-	number = strtoull(found + strlen(key), &end, 10);
-	return *end == '\n' ? number : NOT_A_NUMBER;
-}
-
 static bool fdinfo_agrees(int fd, const struct bufpool_stats *stats)
 {
 	return client_number(fd, "blocks") == stats->client_blocks &&
@@ -36,7 +19,8 @@ static bool fdinfo_agrees(int fd, const struct bufpool_stats *stats)
 	       client_number(fd, "kept-bytes") == stats->client_kept_bytes &&
 	       client_number(fd, "ceiling") == stats->client_ceiling &&
 	       client_number(fd, "rents") == stats->client_rents &&
-	       client_number(fd, "returns") == stats->client_returns;
+	       client_number(fd, "returns") == stats->client_returns &&
+	       client_number(fd, "account") == geteuid();
 }
 
 TEST_F(pool, fdinfo_agrees_with_stats)

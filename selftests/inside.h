@@ -81,6 +81,23 @@ static inline __u64 fresh_class(const struct bufpool_info *info)
 	return 0;
 }
 
+/* The number after "bufpool-NAME:", which is there once; or NOT_A_NUMBER. */
+static inline __u64 client_number(int fd, const char *name)
+{
+	char path[64], text[4096], key[64], *found, *end;
+	__u64 number;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	if (file_read(path, text, sizeof(text)) < 0)
+		return NOT_A_NUMBER;
+	snprintf(key, sizeof(key), "\nbufpool-%s:\t", name);
+	found = strstr(text, key);
+	if (!found || strstr(found + 1, key))
+		return NOT_A_NUMBER;
+	number = strtoull(found + strlen(key), &end, 10);
+	return *end == '\n' ? number : NOT_A_NUMBER;
+}
+
 /* sysfs --------------------------------------------------------------------- */
 
 static const struct {
@@ -101,6 +118,8 @@ static const struct {
 	{ "scrubs", offsetof(struct bufpool_stats, scrubs) },
 	{ "slabs_created", offsetof(struct bufpool_stats, slabs_created) },
 	{ "slabs_destroyed", offsetof(struct bufpool_stats, slabs_destroyed) },
+	{ "refused_waiters", offsetof(struct bufpool_stats, refused_waiters) },
+	{ "refused_clients", offsetof(struct bufpool_stats, refused_clients) },
 };
 
 #define NR_NUMBERS	ARRAY_SIZE(numbers)

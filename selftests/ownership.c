@@ -3,8 +3,7 @@
  * Ownership: which client may return which block, and that no two own the same.
  */
 #include "bufpool_test.h"
-
-#include <sys/socket.h>
+#include "message.h"
 
 FIXTURE(owners)
 {
@@ -250,43 +249,6 @@ TEST_F(owners, reopened_is_another_client)
 	EXPECT_EQ(-ENOENT, give(again, self->rent.handle));
 	close(again);
 	EXPECT_TRUE(unchanged(self->one, &self->before));
-}
-
-static bool send_descriptor(int socket, int fd)
-{
-	char control[CMSG_SPACE(sizeof(fd))] = "";
-	struct iovec iov = { .iov_base = (char *)"", .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(fd));
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
-	return sendmsg(socket, &msg, 0) == 1;
-}
-
-static int receive_descriptor(int socket)
-{
-	int fd;
-	char byte, control[CMSG_SPACE(sizeof(fd))];
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-
-	if (recvmsg(socket, &msg, 0) != 1 || !CMSG_FIRSTHDR(&msg))
-		return -1;
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
-	return fd;
 }
 
 struct sent {

@@ -2,7 +2,7 @@
 /*
  * A user's quota: what it counts, which users it binds, and what gives way to it.
  */
-#include "bufpool_test.h"
+#include "tenant.h"
 
 #define LIMIT	(4 * MIB)
 #define BLOCK	(64 * KIB)
@@ -27,39 +27,6 @@ FIXTURE_TEARDOWN(quota)
 {
 	close(self->fd);
 	parameters_restore();
-}
-
-struct tenant {
-	uid_t uid;
-	__u32 capabilities;
-	int (*body)(void);
-};
-
-static int live_as(void *arg)
-{
-	const struct tenant *tenant = arg;
-
-	CHECK(become(tenant->uid, tenant->capabilities));
-	return tenant->body();
-}
-
-static int as_user(uid_t uid, int (*body)(void))
-{
-	struct tenant tenant = {
-		.uid = uid,
-		.capabilities = ONLY_OPEN,
-		.body = body,
-	};
-
-	return in_child(live_as, &tenant);
-}
-
-static int open_or_fail(void)
-{
-	int fd = pool_open();
-
-	CHECK(fd >= 0);
-	return fd;
 }
 
 static int find_no_quota(void)
