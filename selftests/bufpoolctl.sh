@@ -521,6 +521,7 @@ exports_all() {
 		case $name in
 		dev | uevent | trim) continue ;;
 		quota) name=user_quota ;;
+		refused_clients | refused_waiters) ;;
 		refused_*) name="refused_rents_total{reason=\"${name#refused_}\"}" ;;
 		timeouts) name='refused_rents_total{reason="timeout"}' ;;
 		esac
@@ -778,8 +779,8 @@ sums_by_user() {
 	roots=$((57 * page))
 	bufpoolctl --tab top -U >"$work/list"
 	same "the sums" "$(cat "$work/list")" "$(printf '%s\n' \
-		'uid clients blocks bytes warm_blocks warm_bytes kept_bytes held rents returns user' \
-		"65534 1 2 $theirs 0 0 0 $theirs 2 0 nobody" "0 2 12 $roots 0 0 0 $roots 12 0 root" | tr ' ' '\t')" || return
+		'uid clients waiters blocks bytes warm_blocks warm_bytes kept_bytes held quota rents returns user' \
+		"65534 1 0 2 $theirs 0 0 0 $theirs none 2 0 nobody" "0 2 0 12 $roots 0 0 0 $roots none 12 0 root" | tr ' ' '\t')" || return
 	column user --by-user -o clients
 	same "users by clients" "$got" "root nobody" || return
 	column user -U -o user -r
@@ -787,7 +788,7 @@ sums_by_user() {
 	column blocks -U -p "$first"
 	same "the sum of one" "$got" 3 || return
 	ctl 0 --json top -U && is_json "$work/out" && has "$work/out" '{"users":[{"uid":65534,"clients":1,' || return
-	ctl 0 top -b -U -n 1 && has "$work/out" 'held   rents returns user'
+	ctl 0 top -b -U -n 1 && has "$work/out" 'held   quota   rents returns user'
 }
 
 # People can choose the names of their processes.
@@ -870,7 +871,7 @@ obeys_keys() {
 	has "$work/screen" "by held; keys: " || return
 	shows_after s "by pid; keys" && shows_after s "by uid; keys" && shows_after S "by pid; keys" || return
 	shows_after r "by pid, reversed; keys" && shows_after r "by pid; keys" || return
-	shows_after U "by held; keys" && has "$work/screen" "held   rents" || return
+	shows_after U "by held; keys" && has "$work/screen" "kept    held" || return
 	shows_after SS "by warm_bytes; keys" && shows_after U "by held; keys" || return
 	# keys that are no characters are no commands
 	for sequence in '\033OS' '\033[s' '\033[1;2S'; do

@@ -16,7 +16,7 @@ _bufpoolctl_options() {
 _bufpoolctl_values() {
 	case $1:$2 in
 	*:-s | *:--size) echo "4K 64K 1M" ;;
-	top:-o | top:--sort) echo "held pid uid blocks bytes warm_blocks warm_bytes kept_bytes ceiling rents returns comm clients user" ;;
+	top:-o | top:--sort) echo "held pid uid blocks bytes warm_blocks warm_bytes kept_bytes ceiling rents returns comm clients waiters quota user" ;;
 	top:-u | top:--user) compgen -u ;;
 	*:-[dnftwp] | *:--pid | *:--delay | *:--count | *:--fd | *:--time | *:--wait) ;;
 	:* | help:*) echo "help info stat classes top rent limit quota trim" ;;

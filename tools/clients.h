@@ -4,6 +4,7 @@
 #define BUFPOOLCTL_CLIENTS_H
 
 #include "column.h"
+#include "table.h"
 
 struct client {
 	__u64 pid;
@@ -16,7 +17,7 @@ struct client {
 	__u64 ceiling;
 	__u64 rents;
 	__u64 returns;
-	char comm[64];
+	char comm[TABLE_TEXT];
 	__u64 held;	/* rented and warm */
 };
 

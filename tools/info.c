@@ -19,6 +19,8 @@ struct info {
 	__u64 stacks;
 	__u64 limit;
 	__u64 quota;
+	__u64 max_clients;
+	__u64 max_waiters;
 	__u64 floor;
 	__u64 warm_blocks;
 	__u64 warm_bytes;
@@ -41,6 +43,8 @@ static const struct column columns[] = {
 	COLUMN(KIND_COUNT, stacks),
 	COLUMN(KIND_BYTES, limit),
 	COLUMN(KIND_BYTES, quota),
+	COLUMN(KIND_COUNT, max_clients),
+	COLUMN(KIND_COUNT, max_waiters),
 	COLUMN(KIND_BYTES, floor),
 	COLUMN(KIND_COUNT, warm_blocks),
 	COLUMN(KIND_BYTES, warm_bytes),
@@ -81,6 +85,8 @@ static void fill_device(struct info *info)
 static void fill_parameters(struct info *info)
 {
 	info->quota = quota_read();
+	info->max_clients = parameter_read("max_clients");
+	info->max_waiters = parameter_read("max_waiters");
 	info->floor = parameter_read("floor");
 	info->warm_blocks = parameter_read("warm_blocks");
 	info->warm_bytes = parameter_read("warm_bytes");

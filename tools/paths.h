@@ -7,5 +7,6 @@
 #define MODULE_PATH	"/sys/module/bufpool"
 #define CLASS_PATH	"/sys/class/misc/bufpool"
 #define CLIENTS_PATH	"/sys/kernel/debug/bufpool/clients"
+#define ACCOUNTS_PATH	"/sys/kernel/debug/bufpool/accounts"
 
 #endif

@@ -55,6 +55,10 @@ static const struct metric counters[] = {
 	       "Slabs taken from the system."),
 	METRIC(bufpool_stats, slabs_destroyed, "slabs_destroyed_total",
 	       "Slabs given back to the system."),
+	METRIC(bufpool_stats, refused_waiters, "refused_waiters_total",
+	       "Rents that failed for a quota, which was that of waiters of a user."),
+	METRIC(bufpool_stats, refused_clients, "refused_clients_total",
+	       "Opens of the device that failed, for too many of their user."),
 };
 
 static const struct metric class_gauges[] = {

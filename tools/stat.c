@@ -38,6 +38,8 @@ static const struct column once_columns[] = {
 	MEMBER(KIND_COUNT, refused_quota),
 	MEMBER(KIND_COUNT, refused_memory),
 	MEMBER(KIND_COUNT, timeouts),
+	MEMBER(KIND_COUNT, refused_waiters),
+	MEMBER(KIND_COUNT, refused_clients),
 	MEMBER(KIND_BYTES, user_held),
 	MEMBER(KIND_BYTES, user_quota),
 };

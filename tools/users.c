@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "fail.h"
+#include "paths.h"
+#include "table.h"
 #include "users.h"
 
 #define COLUMN(_kind, _name, _label)	\
@@ -12,12 +14,14 @@
 const struct column user_columns[USER_COLUMNS] = {
 	COLUMN(KIND_ID, uid, "uid"),
 	COLUMN(KIND_COUNT, clients, "clients"),
+	COLUMN(KIND_COUNT, waiters, "waiters"),
 	COLUMN(KIND_COUNT, blocks, "blocks"),
 	COLUMN(KIND_BYTES, bytes, "bytes"),
 	COLUMN(KIND_COUNT, warm_blocks, "warm"),
 	COLUMN(KIND_BYTES, warm_bytes, "bytes"),
 	COLUMN(KIND_BYTES, kept_bytes, "kept"),
 	COLUMN(KIND_BYTES, held, "held"),
+	COLUMN(KIND_BYTES, quota, "quota"),
 	COLUMN(KIND_COUNT, rents, "rents"),
 	COLUMN(KIND_COUNT, returns, "returns"),
 	COLUMN(KIND_TEXT, user, "user"),
@@ -35,6 +39,7 @@ static void begin(struct user *user, __u64 uid)
 		snprintf(user->user, sizeof(user->user), "%llu", uid);
 }
 
+/* NULL where there is none */
 static struct user *find(struct users *users, __u64 uid)
 {
 	size_t i;
@@ -42,8 +47,18 @@ static struct user *find(struct users *users, __u64 uid)
 	for (i = 0; i < users->count; i++)
 		if (users->list[i].uid == uid)
 			return &users->list[i];
-	begin(&users->list[users->count++], uid);
-	return &users->list[i];
+	return NULL;
+}
+
+static struct user *find_or_begin(struct users *users, __u64 uid)
+{
+	struct user *user = find(users, uid);
+
+	if (!user) {
+		user = &users->list[users->count++];
+		begin(user, uid);
+	}
+	return user;
 }
 
 static void add(struct user *user, const struct client *client)
@@ -59,6 +74,31 @@ static void add(struct user *user, const struct client *client)
 	user->returns += client->returns;
 }
 
+/* Of users who are not shown nothing is. */
+static void take_account(void *to, const void *row)
+{
+	const struct user *account = row;
+	struct user *user = find(to, account->uid);
+
+	if (!user)
+		return;
+	user->waiters = account->waiters;
+	user->quota = account->quota;
+}
+
+static void read_accounts(struct users *users)
+{
+	const struct table table = {
+		.path = ACCOUNTS_PATH,
+		.columns = user_columns,
+		.count = USER_COLUMNS,
+		.size = sizeof(struct user),
+	};
+	struct user row;
+
+	table_read(&table, &row, take_account, users);
+}
+
 void users_sum(struct users *users, const struct clients *clients)
 {
 	size_t i;
@@ -68,7 +108,9 @@ void users_sum(struct users *users, const struct clients *clients)
 	if (!users->list)
 		fail_memory();
 	for (i = 0; i < clients->count; i++)
-		add(find(users, clients->list[i].uid), &clients->list[i]);
+		add(find_or_begin(users, clients->list[i].uid),
+		    &clients->list[i]);
+	read_accounts(users);
 }
 
 void users_free(struct users *users)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The users of the pool: what the clients of each hold together. */
+/*
+ * The users of the pool, by the account that their clients are charged to: what the
+ * clients of each hold together, and what the module says of the account.
+ */
 #ifndef BUFPOOLCTL_USERS_H
 #define BUFPOOLCTL_USERS_H
 
@@ -9,18 +12,20 @@
 struct user {
 	__u64 uid;
 	__u64 clients;
+	__u64 waiters;	/* the account's, as is the quota */
 	__u64 blocks;
 	__u64 bytes;
 	__u64 warm_blocks;
 	__u64 warm_bytes;
 	__u64 kept_bytes;
 	__u64 held;	/* rented and warm, which is what a quota counts */
+	__u64 quota;
 	__u64 rents;
 	__u64 returns;
 	char user[64];
 };
 
-#define USER_COLUMNS	11
+#define USER_COLUMNS	13
 
 extern const struct column user_columns[USER_COLUMNS];
 
