@@ -36,8 +36,33 @@ static inline unsigned long bufpool_budget_used(const struct bufpool_budget *bud
 	return atomic_long_read(&budget->used);
 }
 
-bool bufpool_budget_charge(struct bufpool_budget *budget, size_t amount,
+bool bufpool_budget_refuse(struct bufpool_budget *budget, size_t amount, long used,
 			   unsigned long most);
-void bufpool_budget_uncharge(struct bufpool_budget *budget, size_t amount);
+
+/**
+ * bufpool_budget_charge - count what is about to be had
+ * @budget: where
+ * @amount: how many bytes, or how many of what is counted
+ * @most: how many may be held in all
+ *
+ * Return: whether they are within that; if not, nothing is counted.
+ */
+static inline bool bufpool_budget_charge(struct bufpool_budget *budget, size_t amount,
+					 unsigned long most)
+{
+	long used = atomic_long_read(&budget->used);
+
+	do {
+		if (amount > most || used > (long)(most - amount))
+			return bufpool_budget_refuse(budget, amount, used, most);
+	} while (!atomic_long_try_cmpxchg(&budget->used, &used, used + amount));
+	return true;
+}
+
+/* Undo bufpool_budget_charge(). */
+static inline void bufpool_budget_uncharge(struct bufpool_budget *budget, size_t amount)
+{
+	atomic_long_sub(amount, &budget->used);
+}
 
 #endif /* _BUFPOOL_BUDGET_H */

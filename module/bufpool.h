@@ -21,9 +21,10 @@
  *   pool->drain_lock			for which waiter slabs are drained
  *   pool->scrub_lock			the block that is being zeroed
  *     class->lock			the free lists of a class, and its waiters
+ *	 the lock of pool->accounts
  *
- * and on their own, for a few steps: pool->clients_lock, the lock of pool->accounts,
- * pool->poll_lock and that of class->slabs.
+ * and on their own, for a few steps: pool->clients_lock, pool->poll_lock and the lock of
+ * class->slabs.
  *
  * All but the first two are spinlocks, so the task that has one gets its processor.
  * mmap_lock is held by the callers of map.c only. For i_mmap_rwsem a task waits
@@ -48,6 +49,7 @@
 #include "debugfs.h"
 #include "evict.h"
 #include "handle.h"
+#include "holding.h"
 #include "kept.h"
 #include "lru.h"
 #include "map.h"

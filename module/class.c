@@ -2,8 +2,9 @@
 /*
  * A class: all blocks of one size and backing, and the lists of those that are free.
  *
- * Blocks are taken from slabs that are in use already before slabs that are
- * wholly free, so that the latter stay so and can be given back.
+ * An account takes blocks from its own slabs, see holding.c, and then from slabs that are
+ * wholly free, which become its own. So as many as can be stay wholly free, and can be
+ * given back.
  */
 #include <linux/log2.h>
 #include "bufpool.h"
@@ -33,15 +34,13 @@ int bufpool_class_init(struct bufpool_class *class, struct bufpool_pool *pool,
 	class->small_until = jiffies;
 	xa_init_flags(&class->slabs, XA_FLAGS_ALLOC);
 	bufpool_lru_init(&class->warm);
-	bufpool_keepers_init(&class->kept);
+	bufpool_keepers_init(&class->kept, offsetof(struct bufpool_kept, by_class));
 	spin_lock_init(&class->lock);
-	INIT_LIST_HEAD(&class->partial);
 	INIT_LIST_HEAD(&class->idle);
-	INIT_LIST_HEAD(&class->full);
+	INIT_LIST_HEAD(&class->scrubbed);
 	INIT_LIST_HEAD(&class->draining);
 	INIT_LIST_HEAD(&class->dirty);
-	class->waiters[0] = RB_ROOT_CACHED;
-	class->waiters[1] = RB_ROOT_CACHED;
+	class->waiting = RB_ROOT_CACHED;
 
 	snprintf(name, sizeof(name), "%s-%zuk-table", pool->name,
 		 block_size >> 10);
@@ -72,30 +71,64 @@ static void class_set_idle(struct bufpool_class *class,
 			   struct bufpool_slab *slab, bool idle)
 {
 	lockdep_assert_held(&class->lock);
-	if (slab->idle != idle) {
-		class->nr_idle += idle ? 1 : -1;
-		class->idle_bytes += idle ? bufpool_slab_bytes(slab) :
-					    -bufpool_slab_bytes(slab);
-	}
+	if (slab->idle == idle)
+		return;
+	class->nr_idle += idle ? 1 : -1;
+	class->idle_bytes += idle ? slab->bytes : -slab->bytes;
 	slab->idle = idle;
 	class->least_idle = min(class->least_idle, class->idle_bytes);
+}
+
+/* Let a slab belong to an account, which has been charged for it. */
+static void class_give(struct bufpool_class *class, struct bufpool_slab *slab,
+		       struct bufpool_account *account)
+{
+	lockdep_assert_held(&class->lock);
+	slab->holding = &account->holdings[class->nr];
+	class->unowned_bytes -= slab->bytes;
+}
+
+/* A slab of which no block is out belongs to nobody, and nobody is charged for it. */
+static void class_disown(struct bufpool_class *class, struct bufpool_slab *slab)
+{
+	struct bufpool_holding *holding = slab->holding;
+	size_t bytes = slab->bytes;
+
+	lockdep_assert_held(&class->lock);
+	if (!holding)
+		return;
+	slab->holding = NULL;
+	class->unowned_bytes += bytes;
+	bufpool_account_uncharge(holding->account, bytes);
+}
+
+/* A slab is about to be moved from the list that it is on. */
+static inline void class_leave_list(struct bufpool_slab *slab)
+{
+	if (slab->holding)
+		bufpool_holding_leave(slab->holding, slab);
 }
 
 /* Put a slab where its number of free blocks says. */
 void bufpool_class_sort_slab(struct bufpool_class *class,
 			     struct bufpool_slab *slab)
 {
-	class_set_idle(class, slab, slab->nr_free == slab->nr_blks);
+	bool idle = slab->nr_free == slab->nr_blks;
+
+	class_leave_list(slab);
+	if (idle)
+		class_disown(class, slab);
+	class_set_idle(class, slab, idle);
 	if (slab->draining)
 		list_move(&slab->node, &class->draining);
-	else if (slab->idle && bufpool_slab_is_small(slab))
+	else if (idle && bufpool_slab_is_small(slab))
 		list_move_tail(&slab->node, &class->idle);
-	else if (slab->idle)
+	else if (idle)
 		list_move(&slab->node, &class->idle);
-	else if (slab->nr_free)
-		list_move(&slab->node, &class->partial);
+	else if (slab->holding)
+		bufpool_holding_move(slab->holding, slab);
 	else
-		list_move(&slab->node, &class->full);
+		list_move(&slab->node, &class->scrubbed);
 }
 
 /* A block was popped from a slab. */
@@ -103,18 +136,98 @@ static void class_count_out(struct bufpool_class *class,
 			    struct bufpool_slab *slab)
 {
 	class->nr_out++;
-	if (!slab->nr_free || slab->nr_free == slab->nr_blks - 1)
+	if (slab->holding)
+		slab->holding->nr_out++;
+	if (is_power_of_2(slab->nr_free + 1))
 		bufpool_class_sort_slab(class, slab);
+}
+
+/**
+ * bufpool_class_add - let a new slab be an account's
+ * @class: whose; its lock is held
+ * @slab: all its blocks are out, and the account has been charged for it
+ * @account: which
+ *
+ * It is on no list yet: bufpool_class_put_rest() is due.
+ */
+void bufpool_class_add(struct bufpool_class *class, struct bufpool_slab *slab,
+		       struct bufpool_account *account)
+{
+	class->nr_slabs++;
+	class->nr_blks += slab->nr_blks;
+	class->nr_out += slab->nr_blks;
+	class->unowned_bytes += slab->bytes;
+	class_give(class, slab, account);
+	slab->holding->nr_out += slab->nr_blks;
+}
+
+/* Make the blocks of a new slab free from one on; those before are out. */
+void bufpool_class_put_rest(struct bufpool_class *class, struct bufpool_slab *slab,
+			    unsigned int first)
+{
+	unsigned int nr = slab->nr_blks;
+
+	class->nr_out -= nr - first;
+	slab->holding->nr_out -= nr - first;
+	/* the last is popped first, and low offsets are to go out first */
+	while (nr-- > first)
+		bufpool_slab_push(slab, &slab->blks[nr]);
+	bufpool_class_sort_slab(class, slab);
+}
+
+/* Let a slab that is nobody's be an account's. Return: whether its quota admits it. */
+static __always_inline bool class_claim(struct bufpool_class *class,
+					struct bufpool_slab *slab,
+					struct bufpool_account *account,
+					unsigned long quota)
+{
+	if (!bufpool_account_charge(account, slab->bytes, quota))
+		return false;
+	class_give(class, slab, account);
+	/* an idle one is moved with the block that goes out; of others the scrubber has one */
+	if (!slab->idle) {
+		slab->holding->nr_out += slab->nr_blks - slab->nr_free;
+		bufpool_holding_move(slab->holding, slab);
+	}
+	return true;
+}
+
+/*
+ * A slab with a free block that becomes the account's, or NULL. Where the quota does
+ * not admit a whole one, a small one may do.
+ */
+static struct bufpool_slab *class_claim_any(struct bufpool_class *class,
+					    struct bufpool_account *account,
+					    unsigned long quota)
+{
+	struct list_head *slabs = list_empty(&class->idle) ? &class->scrubbed :
+							     &class->idle;
+	struct bufpool_slab *slab;
+
+	if (list_empty(slabs))
+		return NULL;
+	slab = list_first_entry(slabs, struct bufpool_slab, node);
+	if (slab->nr_free && class_claim(class, slab, account, quota))
+		return slab;
+	slab = list_last_entry(slabs, struct bufpool_slab, node);
+	if (slab->nr_free && bufpool_slab_is_small(slab) &&
+	    class_claim(class, slab, account, quota))
+		return slab;
+	return NULL;
 }
 
 /**
  * bufpool_class_take - take a free block
  * @class: whose; its lock is held
+ * @account: for which account
+ * @quota: bytes that it may hold
  *
- * Return: the block, which the caller owns, maybe dirty; or NULL if none is free
- * or the pool is over its limit.
+ * Return: the block, which the caller owns, maybe dirty; or NULL if none is free for
+ * that account, or the pool is over its limit.
  */
-struct bufpool_blk *bufpool_class_take(struct bufpool_class *class)
+struct bufpool_blk *bufpool_class_take(struct bufpool_class *class,
+				       struct bufpool_account *account,
+				       unsigned long quota)
 {
 	struct bufpool_slab *slab;
 	struct bufpool_blk *blk;
@@ -122,16 +235,27 @@ struct bufpool_blk *bufpool_class_take(struct bufpool_class *class)
 	lockdep_assert_held(&class->lock);
 	if (bufpool_pool_missing(class->pool, 0))
 		return NULL;
-	slab = list_first_entry_or_null(&class->partial, struct bufpool_slab,
-					node);
-	if (!slab)
-		slab = list_first_entry_or_null(&class->idle,
-						struct bufpool_slab, node);
+	slab = bufpool_holding_fullest(&account->holdings[class->nr]) ?:
+	       class_claim_any(class, account, quota);
 	if (!slab)
 		return NULL;
 	blk = bufpool_slab_pop(slab);
 	class_count_out(class, slab);
 	return blk;
+}
+
+/* bufpool_class_take() for a newcomer: no waiter is about to have it; only of its @own slabs. */
+struct bufpool_blk *bufpool_class_take_new(struct bufpool_class *class,
+					   struct bufpool_account *account,
+					   unsigned long quota, bool own)
+{
+	const struct bufpool_holding *holding = &account->holdings[class->nr];
+
+	/* what comes back to the account is for its waiters, and slabs are for all */
+	if (holding->nr_waiting ||
+	    (!holding->filled && (own || bufpool_class_has_waiters(class))))
+		return NULL;
+	return bufpool_class_take(class, account, quota);
 }
 
 /**
@@ -159,14 +283,23 @@ struct bufpool_blk *bufpool_class_take_dirty(struct bufpool_class *class)
 	return blk;
 }
 
-/* Whether a rent would find a free block here. */
-bool bufpool_class_has_free(struct bufpool_class *class)
+static bool class_has_free_for(struct bufpool_class *class,
+			       const struct bufpool_holding *holding)
+{
+	return !holding->nr_waiting &&
+	       (holding->filled || (!bufpool_class_has_waiters(class) &&
+				    !list_empty(&class->idle)));
+}
+
+/* Whether a rent of an account would find a free block here; NULL is of any account. */
+bool bufpool_class_has_free(struct bufpool_class *class,
+			    const struct bufpool_account *account)
 {
 	bool ret;
 
 	spin_lock(&class->lock);
-	ret = !bufpool_class_has_waiters(class) &&
-	      (!list_empty(&class->partial) || !list_empty(&class->idle));
+	ret = account ? class_has_free_for(class, &account->holdings[class->nr]) :
+			class->nr_out != class->nr_blks;
 	spin_unlock(&class->lock);
 	return ret;
 }
@@ -175,7 +308,12 @@ bool bufpool_class_has_free(struct bufpool_class *class)
 static void class_unlink(struct bufpool_class *class, struct bufpool_slab *slab)
 {
 	lockdep_assert_held(&class->lock);
+	class_leave_list(slab);
 	list_del_init(&slab->node);
+	class_disown(class, slab);
+	class->unowned_bytes -= slab->bytes;
+	if (slab->draining)
+		class->draining_bytes -= slab->bytes;
 	list_del_init(&slab->dirty_node);
 	class_set_idle(class, slab, false);
 	class->nr_slabs--;
@@ -196,10 +334,13 @@ struct bufpool_slab *bufpool_class_unlink_idle(struct bufpool_class *class)
 	return slab;
 }
 
+/* Whether a wholly free slab is kept: also for a waiter, which gets it next. */
 static bool class_wants(struct bufpool_slab *slab)
 {
-	return slab->class->pooled && !slab->draining &&
-	       !bufpool_pool_missing(slab->class->pool, 0);
+	const struct bufpool_class *class = slab->class;
+
+	return (class->pooled || bufpool_class_has_waiters(class)) && !slab->draining &&
+	       !bufpool_pool_missing(class->pool, 0);
 }
 
 /* Make a block free. Return: its slab, if that is to be given back. */
@@ -212,10 +353,12 @@ struct bufpool_slab *bufpool_class_put_free(struct bufpool_class *class,
 	lockdep_assert_held(&class->lock);
 	bufpool_slab_push(slab, blk);
 	class->nr_out--;
+	if (slab->holding)
+		slab->holding->nr_out--;
 	unwanted = slab->nr_free == slab->nr_blks && !class_wants(slab);
 	if (unwanted)
 		class_unlink(class, slab);
-	else if (slab->nr_free == 1 || slab->nr_free == slab->nr_blks)
+	else if (is_power_of_2(slab->nr_free))
 		bufpool_class_sort_slab(class, slab);
 	return unwanted ? slab : NULL;
 }
@@ -247,15 +390,18 @@ static void class_drain_list(struct bufpool_class *class,
 		if (!*bytes)
 			break;
 		slab->draining = true;
+		class->draining_bytes += slab->bytes;
 		bufpool_class_sort_slab(class, slab);
-		*bytes -= min(*bytes, bufpool_slab_bytes(slab));
+		*bytes -= min(*bytes, slab->bytes);
 	}
 }
 
 /**
  * bufpool_class_start_draining - reuse no more blocks of some slabs
  * @class: whose
+ * @account: whose they are
  * @bytes: of slabs of so many bytes
+ * @fullest: those first that have the most blocks out, not the fewest
  *
  * When all its blocks are free such a slab goes to the system. That makes room
  * for a waiter for a larger size, which many small rents would keep waiting
@@ -263,11 +409,19 @@ static void class_drain_list(struct bufpool_class *class,
  *
  * Return: how many bytes are missing still.
  */
-size_t bufpool_class_start_draining(struct bufpool_class *class, size_t bytes)
+size_t bufpool_class_start_draining(struct bufpool_class *class,
+				    struct bufpool_account *account, size_t bytes,
+				    bool fullest)
 {
+	struct bufpool_holding *holding = &account->holdings[class->nr];
+	unsigned int nr;
+
 	spin_lock(&class->lock);
-	class_drain_list(class, &class->partial, &bytes);
-	class_drain_list(class, &class->full, &bytes);
+	if (fullest)
+		class_drain_list(class, &holding->full, &bytes);
+	for (nr = BUFPOOL_FULLNESS; nr--;)
+		class_drain_list(class, &holding->partial[nr], &bytes);
+	class_drain_list(class, &holding->full, &bytes);
 	spin_unlock(&class->lock);
 	return bytes;
 }
@@ -280,6 +434,7 @@ void bufpool_class_stop_draining(struct bufpool_class *class)
 	spin_lock(&class->lock);
 	list_for_each_entry_safe(slab, next, &class->draining, node) {
 		slab->draining = false;
+		class->draining_bytes -= slab->bytes;
 		bufpool_class_sort_slab(class, slab);
 	}
 	spin_unlock(&class->lock);

@@ -31,21 +31,22 @@ struct bufpool_pool;
  * @warm: struct bufpool_warm of this class, of all clients
  * @kept: struct bufpool_kept of this class, of all clients
  * @lock: guards all that follows
- * @partial: slabs with free blocks and blocks in use
- * @idle: slabs with free blocks only; small ones last
- * @full: slabs without a free block
+ * @idle: slabs with free blocks only, which are nobody's; small ones last
+ * @scrubbed: slabs that are nobody's, with a block that is being zeroed
  * @draining: slabs whose blocks are not to be used again
  * @dirty: slabs with free blocks that are not zero
- * @waiters: see waitq.h; while there are any, no block is free, but in draining
- *	slabs or over the limit
+ * @waiting: struct bufpool_holding with waiters, by their turn
  * @nr_slabs: how many there are
  * @nr_idle: how many of them are idle
  * @idle_bytes: bytes in these
+ * @unowned_bytes: bytes in slabs that are nobody's, idle or scrubbed
+ * @draining_bytes: bytes in slabs that are draining
  * @least_idle: the fewest idle bytes since bufpool_class_spare()
  * @nr_blks: how many blocks there are
  * @nr_out: of these, blocks that are not free
  * @nr_scrubbing: of these, blocks that are being zeroed in the background
- * @nr_waiting: tasks in @waiters
+ * @nr_waiting: tasks that wait, see waitq.h
+ * @nr_in_line: accounts that they are of
  */
 struct bufpool_class {
 	struct bufpool_pool *pool;
@@ -65,20 +66,22 @@ struct bufpool_class {
 	struct bufpool_lru warm;
 	struct bufpool_keepers kept;
 	spinlock_t lock ____cacheline_aligned;
-	struct list_head partial;
 	struct list_head idle;
-	struct list_head full;
+	struct list_head scrubbed;
 	struct list_head draining;
 	struct list_head dirty;
-	struct rb_root_cached waiters[2];
+	struct rb_root_cached waiting;
 	unsigned long nr_slabs;
 	unsigned long nr_idle;
 	unsigned long idle_bytes;
+	unsigned long unowned_bytes;
+	unsigned long draining_bytes;
 	unsigned long least_idle;
 	unsigned long nr_blks;
 	unsigned long nr_out;
 	unsigned long nr_scrubbing;
 	unsigned long nr_waiting;
+	unsigned int nr_in_line;
 };
 
 /**
@@ -111,11 +114,6 @@ static inline size_t bufpool_class_least_slab(const struct bufpool_class *class)
 static inline bool bufpool_slab_is_small(const struct bufpool_slab *slab)
 {
 	return slab->nr_blks != slab->class->per_slab;
-}
-
-static inline size_t bufpool_slab_bytes(const struct bufpool_slab *slab)
-{
-	return (size_t)slab->nr_blks << slab->class->shift;
 }
 
 static inline struct bufpool_class *bufpool_blk_class(struct bufpool_blk *blk)
@@ -180,16 +178,28 @@ static inline bool bufpool_class_has_waiters(const struct bufpool_class *class)
 int bufpool_class_init(struct bufpool_class *class, struct bufpool_pool *pool,
 		       unsigned int nr);
 void bufpool_class_exit(struct bufpool_class *class);
-struct bufpool_blk *bufpool_class_take(struct bufpool_class *class);
+struct bufpool_blk *bufpool_class_take(struct bufpool_class *class,
+				       struct bufpool_account *account,
+				       unsigned long quota);
 struct bufpool_blk *bufpool_class_take_dirty(struct bufpool_class *class);
-bool bufpool_class_has_free(struct bufpool_class *class);
+struct bufpool_blk *bufpool_class_take_new(struct bufpool_class *class,
+					   struct bufpool_account *account,
+					   unsigned long quota, bool own);
+bool bufpool_class_has_free(struct bufpool_class *class,
+			    const struct bufpool_account *account);
+void bufpool_class_add(struct bufpool_class *class, struct bufpool_slab *slab,
+		       struct bufpool_account *account);
+void bufpool_class_put_rest(struct bufpool_class *class, struct bufpool_slab *slab,
+			    unsigned int first);
 struct bufpool_slab *bufpool_class_put_free(struct bufpool_class *class,
 					    struct bufpool_blk *blk);
 void bufpool_class_sort_slab(struct bufpool_class *class,
 			     struct bufpool_slab *slab);
 struct bufpool_slab *bufpool_class_unlink_idle(struct bufpool_class *class);
 unsigned long bufpool_class_spare(struct bufpool_class *class);
-size_t bufpool_class_start_draining(struct bufpool_class *class, size_t bytes);
+size_t bufpool_class_start_draining(struct bufpool_class *class,
+				    struct bufpool_account *account, size_t bytes,
+				    bool fullest);
 void bufpool_class_stop_draining(struct bufpool_class *class);
 void bufpool_class_stats(struct bufpool_class *class,
 			 struct bufpool_class_stats *stats);

@@ -70,7 +70,7 @@ struct bufpool_client *bufpool_client_create(struct bufpool_pool *pool,
 	return client;
 
 put_account:
-	bufpool_account_put(pool, client->account);
+	bufpool_account_put(client->account);
 free:
 	kfree(client);
 	return ERR_PTR(err);
@@ -102,7 +102,7 @@ static void client_free(struct kref *ref)
 	bufpool_warm_destroy(client);
 	bufpool_kept_destroy_all(client);
 	bufpool_place_drop_all(client);
-	bufpool_account_put(client->pool, client->account);
+	bufpool_account_put(client->account);
 	kfree_rcu(client, rcu);
 }
 
@@ -167,7 +167,7 @@ void bufpool_client_stats(struct bufpool_client *client,
 	stats->client_refused_memory = client->refused[BUFPOOL_REFUSED_MEMORY];
 	stats->client_timeouts = client->refused[BUFPOOL_REFUSED_TIMEOUT];
 	stats->client_refused_waiters = client->refused[BUFPOOL_REFUSED_WAITERS];
-	stats->user_held = bufpool_budget_used(&client->account->held);
+	stats->user_held = bufpool_budget_used(&client->account->pinned);
 	stats->user_quota = bufpool_client_quota(client);
 	spin_unlock(&client->lock);
 

@@ -107,12 +107,11 @@ bufpool_client_ceiling(const struct bufpool_client *client)
 	return min_t(u64, READ_ONCE(client->ceiling), LONG_MAX);
 }
 
-/* A client holds so much less, and so does its account. */
-static inline void bufpool_client_uncharge(struct bufpool_client *client,
-					   size_t bytes)
+/* What a client's account has of a class */
+static inline struct bufpool_holding *
+bufpool_client_holding(struct bufpool_client *client, const struct bufpool_class *class)
 {
-	bufpool_budget_uncharge(&client->account->held, bytes);
-	bufpool_budget_uncharge(&client->held, bytes);
+	return &client->account->holdings[class->nr];
 }
 
 /* So many rentals have ended, of so many bytes. */

@@ -125,24 +125,25 @@ static void accounts_stop(struct seq_file *m, void *v)
 static void show_account(struct seq_file *m, struct bufpool_account *account)
 {
 	struct bufpool_pool *pool = m->private;
-	u64 held = bufpool_budget_used(&account->held);
-	u64 warm = min(bufpool_account_warm(account), held);
-	u64 kept = min_t(u64, bufpool_kept_seen(&account->kept), held - warm);
+	u64 pinned = bufpool_budget_used(&account->pinned);
+	u64 out = min(bufpool_account_out(account), pinned);
+	u64 warm = min(bufpool_account_warm(account), out);
+	u64 kept = min(bufpool_account_kept(account), out - warm);
 	unsigned long quota = READ_ONCE(pool->config.quota);
 
-	seq_printf(m, "%10u %8lu %8lu %12llu %12llu %12llu %20llu\n",
+	seq_printf(m, "%10u %8lu %8lu %12llu %12llu %12llu %12llu %20llu\n",
 		   from_kuid_munged(seq_user_ns(m), account->uid),
 		   bufpool_budget_used(&account->clients),
-		   bufpool_budget_used(&account->waiters), held - warm, warm,
-		   kept, quota == LONG_MAX ? U64_MAX : quota);
+		   bufpool_budget_used(&account->waiters), out - warm, warm,
+		   kept, pinned, quota == LONG_MAX ? U64_MAX : quota);
 }
 
 static int accounts_show(struct seq_file *m, void *v)
 {
 	if (v == SEQ_START_TOKEN)
-		seq_printf(m, "%10s %8s %8s %12s %12s %12s %20s\n", "uid",
+		seq_printf(m, "%10s %8s %8s %12s %12s %12s %12s %20s\n", "uid",
 			   "clients", "waiters", "bytes", "warm_bytes",
-			   "kept_bytes", "quota");
+			   "kept_bytes", "pinned", "quota");
 	else
 		show_account(m, v);
 	return 0;

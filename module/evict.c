@@ -52,7 +52,7 @@ static void evict_blk(struct bufpool_client *client, struct bufpool_blk *blk)
 {
 	bufpool_map_unmap(client, blk);
 	bufpool_blk_update_dirty(blk);
-	bufpool_client_uncharge(client, bufpool_blk_size(blk));
+	bufpool_budget_uncharge(&client->held, bufpool_blk_size(blk));
 }
 
 /*
@@ -78,17 +78,17 @@ static struct bufpool_blk *evict_try(struct bufpool_warm *warm)
 	return blk;
 }
 
-/* The stack that an entry of an order of classes, or of accounts, is part of. */
+/* The stack that an entry of an order of classes, or of holdings, is part of. */
 static struct bufpool_warm *evict_stack(struct bufpool_lru_entry *entry,
-					bool by_account)
+					bool by_holding)
 {
-	if (by_account)
-		return container_of(entry, struct bufpool_warm, by_account);
+	if (by_holding)
+		return container_of(entry, struct bufpool_warm, by_holding);
 	return container_of(entry, struct bufpool_warm, by_class);
 }
 
 /* The first stack in an order, with a reference to its client, or NULL. */
-static struct bufpool_warm *evict_first(struct bufpool_lru *lru, bool by_account)
+static struct bufpool_warm *evict_first(struct bufpool_lru *lru, bool by_holding)
 {
 	struct bufpool_lru_entry *entry;
 	struct bufpool_warm *warm = NULL;
@@ -96,48 +96,49 @@ static struct bufpool_warm *evict_first(struct bufpool_lru *lru, bool by_account
 	spin_lock(&lru->lock);
 	entry = bufpool_lru_first(lru);
 	if (entry) {
-		warm = evict_stack(entry, by_account);
+		warm = evict_stack(entry, by_holding);
 		kref_get(&warm->client->ref);
 	}
 	spin_unlock(&lru->lock);
 	return warm;
 }
 
-/* Whether a class has a stack, and since when that is unused. */
-static bool evict_oldest_of_class(struct bufpool_class *class,
-				  unsigned long *since)
+/* Whether an order has a stack, and since when that is unused. */
+static bool evict_oldest_of(struct bufpool_lru *lru, unsigned long *since)
 {
 	struct bufpool_lru_entry *entry;
 
-	spin_lock(&class->warm.lock);
-	entry = bufpool_lru_first(&class->warm);
+	spin_lock(&lru->lock);
+	entry = bufpool_lru_first(lru);
 	if (entry)
 		*since = entry->since;
-	spin_unlock(&class->warm.lock);
+	spin_unlock(&lru->lock);
 	return entry;
 }
 
-/* The class that has the longest unused stack of all, or NULL. */
-static struct bufpool_class *evict_oldest_class(struct bufpool_pool *pool)
+/* The order that has the longest unused stack, of a pool or an account, or NULL. */
+static struct bufpool_lru *evict_oldest(struct bufpool_pool *pool,
+					struct bufpool_account *account)
 {
-	struct bufpool_class *oldest = NULL;
+	struct bufpool_lru *oldest = NULL;
 	unsigned long since, earliest = 0;
 	unsigned int nr;
 
 	for (nr = 0; nr < pool->nr_classes; nr++) {
-		struct bufpool_class *class = &pool->classes[nr];
+		struct bufpool_lru *lru = account ? &account->holdings[nr].warm :
+						    &pool->classes[nr].warm;
 
-		if (!evict_oldest_of_class(class, &since) ||
+		if (bufpool_lru_is_empty(lru) || !evict_oldest_of(lru, &since) ||
 		    (oldest && !time_before(since, earliest)))
 			continue;
-		oldest = class;
+		oldest = lru;
 		earliest = since;
 	}
 	return oldest;
 }
 
 /* Evict from a stack that was found, and let go of its client. */
-static struct bufpool_blk *evict_steal_from(struct bufpool_warm *warm)
+static struct bufpool_blk *evict_steal_stack(struct bufpool_warm *warm)
 {
 	struct bufpool_client *client = warm->client;
 	struct bufpool_blk *blk = evict_try(warm);
@@ -150,74 +151,106 @@ static struct bufpool_blk *evict_steal_from(struct bufpool_warm *warm)
 	return blk;
 }
 
-/* Take the longest unused warm block of a class, or of any with NULL. */
+/* Take the longest unused warm block of a holding, or, with NULL, of an account or all. */
 static struct bufpool_blk *evict_steal_warm(struct bufpool_pool *pool,
-					    struct bufpool_class *class)
+					    struct bufpool_account *account,
+					    struct bufpool_holding *holding)
 {
 	struct bufpool_blk *blk = NULL;
 	unsigned int tries;
 
 	for (tries = 0; !blk && tries < EVICT_TRIES; tries++) {
-		struct bufpool_class *from = class ?: evict_oldest_class(pool);
+		struct bufpool_lru *from = holding ? &holding->warm :
+						     evict_oldest(pool, account);
 		struct bufpool_warm *warm = NULL;
 
 		if (from)
-			warm = evict_first(&from->warm, false);
+			warm = evict_first(from, account);
 		if (!warm)
 			break;
-		blk = evict_steal_from(warm);
+		blk = evict_steal_stack(warm);
 	}
 	return blk;
 }
 
-/* Take a kept block of a class, or of any with NULL: the largest, as those give room. */
-static struct bufpool_blk *evict_steal_kept(struct bufpool_pool *pool,
-					    struct bufpool_class *class, bool idle)
+/* Take a kept block: of the largest size, as those give room. */
+static struct bufpool_blk *evict_steal_kept(struct bufpool_pool *pool, bool idle)
 {
 	struct bufpool_blk *blk = NULL;
 	unsigned int nr;
 
 	if (!bufpool_kept_is_possible(pool))
 		return NULL;
-	if (class)
-		return bufpool_take_steal(class, idle);
 	for (nr = pool->nr_classes; !blk && nr--;)
-		blk = bufpool_take_steal(&pool->classes[nr], idle);
+		blk = bufpool_take_steal(&pool->classes[nr].kept, idle);
 	return blk;
 }
 
 /**
- * bufpool_evict_steal - take a warm or kept block, whichever client has it
- * @pool: where
- * @class: of this size; NULL is any
+ * bufpool_evict_steal_from_account - take a warm or kept block of an account
+ * @account: from one of its clients
  *
  * One that has not been used for long. Looks at a bounded number of stacks, and waits
  * for no client. May sleep; the caller holds no client's lock.
  *
  * Return: the block, which the caller owns, maybe dirty; or NULL if none was found.
  */
-struct bufpool_blk *bufpool_evict_steal(struct bufpool_pool *pool,
-					struct bufpool_class *class)
-{
-	return evict_steal_kept(pool, class, true) ?:
-	       evict_steal_warm(pool, class) ?:
-	       evict_steal_kept(pool, class, false);
-}
-
-/* The same, from the clients of an account only, of any size. */
 struct bufpool_blk *bufpool_evict_steal_from_account(struct bufpool_account *account)
 {
+	struct bufpool_blk *blk = evict_steal_warm(account->pool, account, NULL);
+	unsigned int nr;
+
+	for (nr = account->pool->nr_classes; !blk && nr--;)
+		blk = bufpool_take_steal(&account->holdings[nr].kept, false);
+	return blk;
+}
+
+/* The same, of what an account has of a class only. */
+struct bufpool_blk *bufpool_evict_steal_from(struct bufpool_holding *holding)
+{
+	struct bufpool_account *account = holding->account;
 	struct bufpool_blk *blk = NULL;
-	unsigned int tries;
 
-	for (tries = 0; !blk && tries < EVICT_TRIES; tries++) {
-		struct bufpool_warm *warm = evict_first(&account->lru, true);
+	if (bufpool_kept_is_possible(account->pool))
+		blk = bufpool_take_steal(&holding->kept, true);
+	if (!blk && !bufpool_lru_is_empty(&holding->warm))
+		blk = evict_steal_warm(account->pool, account, holding);
+	if (!blk && bufpool_kept_is_possible(account->pool))
+		blk = bufpool_take_steal(&holding->kept, false);
+	return blk;
+}
 
-		if (!warm)
-			break;
-		blk = evict_steal_from(warm);
+/* How many accounts are looked at for what those with more than their share have. */
+#define RICH_LOOKS	8
+
+/* Take a block from an account that has more than its share. */
+static struct bufpool_blk *evict_steal_from_rich(struct bufpool_pool *pool)
+{
+	unsigned int looks = min(READ_ONCE(pool->nr_holders), RICH_LOOKS);
+	struct bufpool_account *account;
+	struct bufpool_blk *blk = NULL;
+
+	while (!blk && looks-- && (account = bufpool_account_next_holder(pool))) {
+		if (bufpool_account_is_rich(account))
+			blk = bufpool_evict_steal_from_account(account);
+		bufpool_account_put(account);
 	}
-	return blk ?: bufpool_take_steal_from_account(account);
+	return blk;
+}
+
+/*
+ * The same, whichever client has it: those come first whose account has more than its share,
+ * if there are several.
+ */
+struct bufpool_blk *bufpool_evict_steal(struct bufpool_pool *pool)
+{
+	struct bufpool_blk *blk = NULL;
+
+	if (READ_ONCE(pool->nr_holders) > 1)
+		blk = evict_steal_from_rich(pool);
+	return blk ?: evict_steal_kept(pool, true) ?:
+	       evict_steal_warm(pool, NULL, NULL) ?:
+	       evict_steal_kept(pool, false);
 }
 
 /* A stack's bottom block is taken by its own client, which waits for its faults. */
@@ -325,7 +358,7 @@ static size_t evict_age_class(struct bufpool_class *class, unsigned long since,
 	size_t done = 0;
 
 	while (done < bytes && misses < EVICT_TRIES &&
-	       evict_oldest_of_class(class, &oldest) &&
+	       evict_oldest_of(&class->warm, &oldest) &&
 	       time_before(oldest, since)) {
 		struct bufpool_warm *warm = evict_first(&class->warm, false);
 		struct bufpool_blk *blk;

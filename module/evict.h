@@ -4,14 +4,14 @@
 
 #include <linux/types.h>
 
-struct bufpool_blk;
-struct bufpool_class;
-struct bufpool_client;
-struct bufpool_pool;
 struct bufpool_account;
+struct bufpool_blk;
+struct bufpool_client;
+struct bufpool_holding;
+struct bufpool_pool;
 
-struct bufpool_blk *bufpool_evict_steal(struct bufpool_pool *pool,
-					struct bufpool_class *class);
+struct bufpool_blk *bufpool_evict_steal(struct bufpool_pool *pool);
+struct bufpool_blk *bufpool_evict_steal_from(struct bufpool_holding *holding);
 struct bufpool_blk *bufpool_evict_steal_from_account(struct bufpool_account *account);
 size_t bufpool_evict_own(struct bufpool_client *client);
 u64 bufpool_evict_trim(struct bufpool_client *client, u64 min_size);

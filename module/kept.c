@@ -6,8 +6,8 @@
  *
  * A stack is a page that its program writes as it likes, without telling anyone. So
  * what is in it is known only by a look, and nothing there is relied upon: not how much
- * it is, nor what. The stacks of a class, and those of an account, are in a ring: each look
- * goes on where the last one stopped.
+ * it is, nor what. The stacks of a class, and of an account's of it, are in a ring: each
+ * look goes on where the last one stopped.
  *
  * A stack is made by the first touch, charged to the task that touches it, and is there
  * until its client is gone: every mapping holds the file.
@@ -22,11 +22,12 @@ static_assert(sizeof(struct bufpool_stack) <= PAGE_SIZE);
 /* so that no entry that the kernel takes is overwritten before it is read */
 static_assert(2 * BUFPOOL_STACK_MAX <= BUFPOOL_STACK_ENTRIES);
 
-/* Make an empty ring of stacks. */
-void bufpool_keepers_init(struct bufpool_keepers *keepers)
+/* Make an empty ring of stacks, which are in it by their @member. */
+void bufpool_keepers_init(struct bufpool_keepers *keepers, size_t member)
 {
 	spin_lock_init(&keepers->lock);
 	INIT_LIST_HEAD(&keepers->list);
+	keepers->member = member;
 	keepers->nr = 0;
 	atomic_long_set(&keepers->seen, 0);
 }
@@ -45,6 +46,11 @@ static void kept_unlink(struct bufpool_keepers *keepers, struct list_head *node)
 	list_del_init(node);
 	WRITE_ONCE(keepers->nr, keepers->nr - 1);
 	spin_unlock(&keepers->lock);
+}
+
+static struct bufpool_holding *kept_holding(const struct bufpool_kept *kept)
+{
+	return bufpool_client_holding(kept->client, kept->class);
 }
 
 static void kept_free(struct bufpool_kept *kept)
@@ -86,7 +92,7 @@ static struct bufpool_kept *kept_make(struct bufpool_client *client, unsigned lo
 		return xa_is_err(old) ? NULL : old;
 	}
 	kept_link(&kept->class->kept, &kept->by_class);
-	kept_link(&client->account->kept, &kept->by_account);
+	kept_link(&kept_holding(kept)->kept, &kept->by_holding);
 	atomic_inc(&client->pool->nr_kept);
 	return kept;
 }
@@ -130,7 +136,7 @@ static void kept_count(struct bufpool_kept *kept, int nr)
 	if (!more)
 		return;
 	atomic_long_add(more, &kept->class->kept.seen);
-	atomic_long_add(more, &kept->client->account->kept.seen);
+	atomic_long_add(more, &kept_holding(kept)->kept.seen);
 	atomic_long_add(more, &kept->client->kept_seen);
 }
 
@@ -144,7 +150,7 @@ void bufpool_kept_unlink_all(struct bufpool_client *client)
 		return;
 	xa_for_each(&client->kept, nr, kept) {
 		kept_unlink(&kept->class->kept, &kept->by_class);
-		kept_unlink(&client->account->kept, &kept->by_account);
+		kept_unlink(&kept_holding(kept)->kept, &kept->by_holding);
 		atomic_dec(&client->pool->nr_kept);
 		cond_resched();
 	}
@@ -166,8 +172,13 @@ void bufpool_kept_destroy_all(struct bufpool_client *client)
 	xa_destroy(&client->kept);
 }
 
-/* The entry that was looked at longest ago, in whichever list of its stack it is. */
-static struct bufpool_kept *next_kept(struct bufpool_keepers *keepers, size_t member)
+/**
+ * bufpool_kept_next - the stack that was looked at longest ago
+ * @keepers: of these
+ *
+ * Return: the stack, with a reference to its client for the caller, or NULL.
+ */
+struct bufpool_kept *bufpool_kept_next(struct bufpool_keepers *keepers)
 {
 	struct bufpool_kept *kept = NULL;
 	struct list_head *entry;
@@ -178,28 +189,11 @@ static struct bufpool_kept *next_kept(struct bufpool_keepers *keepers, size_t me
 	if (!list_empty(&keepers->list)) {
 		entry = keepers->list.next;
 		list_move_tail(entry, &keepers->list);
-		kept = (void *)entry - member;
+		kept = (void *)entry - keepers->member;
 		kref_get(&kept->client->ref);
 	}
 	spin_unlock(&keepers->lock);
 	return kept;
-}
-
-/**
- * bufpool_kept_next_of_class - the stack that was looked at longest ago
- * @class: which
- *
- * Return: the stack, with a reference to its client for the caller, or NULL.
- */
-struct bufpool_kept *bufpool_kept_next_of_class(struct bufpool_class *class)
-{
-	return next_kept(&class->kept, offsetof(struct bufpool_kept, by_class));
-}
-
-/* The same of an account's stacks. */
-struct bufpool_kept *bufpool_kept_next_of_account(struct bufpool_account *account)
-{
-	return next_kept(&account->kept, offsetof(struct bufpool_kept, by_account));
 }
 
 /* Blocks that are in a stack just now, as it says. */

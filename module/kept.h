@@ -13,19 +13,20 @@ struct bufpool_client;
 struct bufpool_pool;
 struct bufpool_stack;
 struct bufpool_stats;
-struct bufpool_account;
 struct page;
 
 /**
  * struct bufpool_keepers - stacks, the one that was looked at longest ago first
  * @lock: guards @list; innermost
  * @list: of struct bufpool_kept
+ * @member: where in struct bufpool_kept the list's entry is; constant
  * @nr: how many; written under @lock
  * @seen: bytes that were in them when they were looked at
  */
 struct bufpool_keepers {
 	spinlock_t lock;		/* the list */
 	struct list_head list;
+	size_t member;
 	unsigned int nr;
 	atomic_long_t seen;
 };
@@ -37,7 +38,7 @@ struct bufpool_keepers {
  * @nr: the number of the stack
  * @stack: what the program writes: nothing in there is to be trusted
  * @by_class: in class->kept, until the client goes
- * @by_account: in the account's, likewise
+ * @by_holding: in that of the account's holding, likewise
  * @seen: blocks that were in it at the last look; xchg
  * @seen_top: its top then; no lock, as for the rest
  * @since: when the top was found to have moved, in jiffies
@@ -48,7 +49,7 @@ struct bufpool_kept {
 	u32 nr;
 	struct bufpool_stack *stack;
 	struct list_head by_class;
-	struct list_head by_account;
+	struct list_head by_holding;
 	int seen;
 	u32 seen_top;
 	unsigned long since;
@@ -60,12 +61,11 @@ static inline u64 bufpool_kept_seen(const struct bufpool_keepers *keepers)
 	return max(atomic_long_read(&keepers->seen), 0L);
 }
 
-void bufpool_keepers_init(struct bufpool_keepers *keepers);
+void bufpool_keepers_init(struct bufpool_keepers *keepers, size_t member);
 struct page *bufpool_kept_page(struct bufpool_client *client, unsigned long nr);
 void bufpool_kept_unlink_all(struct bufpool_client *client);
 void bufpool_kept_destroy_all(struct bufpool_client *client);
-struct bufpool_kept *bufpool_kept_next_of_class(struct bufpool_class *class);
-struct bufpool_kept *bufpool_kept_next_of_account(struct bufpool_account *account);
+struct bufpool_kept *bufpool_kept_next(struct bufpool_keepers *keepers);
 unsigned int bufpool_kept_look(struct bufpool_kept *kept);
 void bufpool_kept_stats(struct bufpool_client *client, struct bufpool_stats *stats);
 u64 bufpool_kept_of_client(struct bufpool_client *client, u64 *blocks);

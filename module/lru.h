@@ -32,6 +32,12 @@ struct bufpool_lru_entry {
 	unsigned long since;
 };
 
+/* A hint */
+static inline bool bufpool_lru_is_empty(const struct bufpool_lru *lru)
+{
+	return RB_EMPTY_ROOT(&lru->tree.rb_root);
+}
+
 void bufpool_lru_init(struct bufpool_lru *lru);
 void bufpool_lru_add(struct bufpool_lru *lru, struct bufpool_lru_entry *entry,
 		     unsigned long since);

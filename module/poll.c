@@ -70,7 +70,7 @@ static bool poll_is_pressed(const struct bufpool_pool *pool)
 static bool poll_is_ready(struct bufpool_pool *pool, enum bufpool_poll_kind kind)
 {
 	if (kind == BUFPOOL_POLL_IN)
-		return bufpool_rent_could(&pool->classes[0]);
+		return bufpool_rent_could(&pool->classes[0], NULL);
 	return bufpool_pool_waiting(pool) || poll_is_pressed(pool);
 }
 
@@ -80,8 +80,10 @@ static bool poll_is_ready_for(struct bufpool_client *client,
 {
 	struct bufpool_pool *pool = client->pool;
 
-	if (kind == BUFPOOL_POLL_IN || bufpool_pool_waiting(pool))
-		return poll_is_ready(pool, kind);
+	if (kind == BUFPOOL_POLL_IN)
+		return bufpool_rent_could(&pool->classes[0], client->account);
+	if (bufpool_pool_waiting(pool))
+		return true;
 	return READ_ONCE(client->pressure_seen) !=
 	       atomic_read(&pool->status->pressure) && poll_is_pressed(pool);
 }

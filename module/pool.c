@@ -146,6 +146,7 @@ struct bufpool_pool *bufpool_pool_create(const char *name,
 	spin_lock_init(&pool->drain_lock);
 	INIT_LIST_HEAD(&pool->clients);
 	xa_init(&pool->accounts);
+	INIT_LIST_HEAD(&pool->holders);
 	err = -ENOMEM;
 	pool->counters = alloc_percpu(struct bufpool_counters);
 	pool->status = bufpool_status_create();
@@ -182,7 +183,7 @@ static void pool_enforce_limit(struct bufpool_pool *pool)
 	while (bufpool_pool_missing(pool, 0)) {
 		if (bufpool_supply_drop(pool, bufpool_pool_missing(pool, 0)))
 			continue;
-		blk = bufpool_evict_steal(pool, NULL);
+		blk = bufpool_evict_steal(pool);
 		if (!blk)
 			break;
 		bufpool_supply_put(blk);
@@ -242,17 +243,18 @@ static void pool_snapshot(struct bufpool_pool *pool, struct bufpool_stats *stats
 {
 	unsigned int tries = 100;
 	long uncharges;
-	u64 out;
+	u64 out, unowned;
 
 	do {
 		/* each pairs with supply_uncharge() */
 		uncharges = atomic_long_read_acquire(&pool->uncharges);
-		out = bufpool_supply_out(pool);
+		out = bufpool_supply_out(pool, &unowned);
 		stats->pinned = atomic_long_read_acquire(&pool->pinned.used);
 	} while (uncharges != atomic_long_read(&pool->uncharges) && --tries);
 
 	stats->warm = min_t(u64, bufpool_supply_warm(pool), out);
 	stats->in_use = min(out - stats->warm, stats->pinned);
+	stats->idle = min(unowned, stats->pinned - stats->in_use);
 }
 
 /* Fill in what BUFPOOL_IOC_STATS says of the pool. */

@@ -82,6 +82,8 @@ struct bufpool_config {
  * @clients: open clients; read under RCU
  * @nr_clients: how many
  * @accounts: struct bufpool_account by user id; its own lock
+ * @holders: those with slabs, the one that was looked at longest ago first; that lock
+ * @nr_holders: how many
  * @shrinker: see reclaim.c, as for the rest up to @pressed
  * @wq: for the works that follow
  * @trim: periodic
@@ -114,6 +116,8 @@ struct bufpool_pool {
 	struct list_head clients;
 	unsigned int nr_clients;
 	struct xarray accounts;
+	struct list_head holders;
+	unsigned int nr_holders;
 	struct bufpool_shrinker shrinker;
 	struct workqueue_struct *wq;
 	struct delayed_work trim;

@@ -2,10 +2,14 @@
 /*
  * Finding a block for a renter whose client has no warm one.
  *
- * In this order: a free block of the class; a new slab within the limit; a free
- * block of a larger class; the longest unused warm block of the class, whichever
- * client has it; a new slab in the place of warm blocks of any class; a warm block
- * of a larger class; waiting.
+ * In this order: a free block of the class, of the account's own or in a slab that is
+ * nobody's; a new slab within limit and quota; a free block of a larger class; the
+ * longest unused warm block of the class that the account has, whichever client; a new
+ * slab in the place of warm blocks of any class and account; a warm block of a larger
+ * class; waiting.
+ *
+ * A block of another account is no use as it is: its slab is that account's, until all of
+ * it is free.
  *
  * Nothing here waits for another task: memory is had without a lock, warm blocks
  * are taken from clients that can be taken from at once, and no more than
@@ -16,25 +20,43 @@
 /* How much larger a block may be than was asked for, in classes. */
 #define LARGER_CLASSES	2
 
-/* A free block, if no waiter is about to have it. */
-static struct bufpool_blk *rent_take_free(struct bufpool_class *class)
+static struct bufpool_blk *rent_take_new(struct bufpool_client *client,
+					 struct bufpool_class *class, bool own)
 {
-	struct bufpool_blk *blk = NULL;
+	struct bufpool_blk *blk;
 
 	spin_lock(&class->lock);
-	if (!bufpool_class_has_waiters(class))
-		blk = bufpool_class_take(class);
+	blk = bufpool_class_take_new(class, client->account,
+				     bufpool_client_quota(client), own);
 	spin_unlock(&class->lock);
 	return blk;
 }
 
-/* The longest unused warm block of a class, or of any with NULL. */
-static struct bufpool_blk *rent_take_warm(struct bufpool_request *request,
-					  struct bufpool_class *class)
+/* A free block, if no waiter is about to have it. */
+static struct bufpool_blk *rent_take_free(const struct bufpool_request *request)
+{
+	return rent_take_new(request->client, request->class, false);
+}
+
+/*
+ * The same of a larger class: what is nobody's could be for those who wait for the size
+ * that was asked for.
+ */
+static struct bufpool_blk *rent_take_larger(const struct bufpool_request *request,
+					    struct bufpool_class *class)
+{
+	return rent_take_new(request->client, class,
+			     !request->waited &&
+			     bufpool_class_has_waiters(request->class));
+}
+
+/* The longest unused warm block of a class that the account has. */
+static struct bufpool_blk *rent_take_own(struct bufpool_request *request,
+					 struct bufpool_class *class)
 {
 	if (!bufpool_rent_may_steal(request))
 		return NULL;
-	return bufpool_evict_steal(request->class->pool, class);
+	return bufpool_evict_steal_from(bufpool_client_holding(request->client, class));
 }
 
 static size_t rent_rest(const struct bufpool_request *request,
@@ -43,40 +65,25 @@ static size_t rent_rest(const struct bufpool_request *request,
 	return bufpool_blk_size(blk) - bufpool_class_block_size(request->class);
 }
 
-/*
- * Charge what a larger block has more than was asked for; that has been charged.
- * The renter did not ask for a larger block, so no warm block gives way to that.
- * Return: whether ceiling and quota admit it.
- */
-static bool rent_charge_rest(const struct bufpool_request *request,
-			     struct bufpool_blk *blk)
-{
-	struct bufpool_client *client = request->client;
-	size_t more = rent_rest(request, blk);
-
-	if (!bufpool_budget_charge(&client->held, more,
-				   bufpool_client_ceiling(client)))
-		return false;
-	if (bufpool_budget_charge(&client->account->held, more,
-				  bufpool_client_quota(client)))
-		return true;
-	bufpool_budget_uncharge(&client->held, more);
-	return false;
-}
-
 /* Put back a larger block that was found for a request. */
 void bufpool_rent_put_larger(const struct bufpool_request *request,
 			     struct bufpool_blk *blk)
 {
-	bufpool_client_uncharge(request->client, rent_rest(request, blk));
+	bufpool_budget_uncharge(&request->client->held, rent_rest(request, blk));
 	bufpool_supply_put(blk);
 }
 
-/* A larger block, or NULL if the client may not have that. */
+/*
+ * A larger block, or NULL if the client may not have that: what is more than was asked for
+ * is charged to it. The renter did not ask for a larger block, so no warm block gives way.
+ */
 static struct bufpool_blk *rent_admit(struct bufpool_request *request,
 				      struct bufpool_blk *blk)
 {
-	if (!blk || rent_charge_rest(request, blk))
+	struct bufpool_client *client = request->client;
+
+	if (!blk || bufpool_budget_charge(&client->held, rent_rest(request, blk),
+					  bufpool_client_ceiling(client)))
 		return blk;
 	bufpool_supply_put(blk);
 	request->exact = true;
@@ -103,13 +110,13 @@ struct bufpool_blk *bufpool_rent_larger(struct bufpool_request *request)
 		class = bufpool_pool_larger_class(class);
 		if (!class)
 			break;
-		blk = rent_take_free(class);
+		blk = rent_take_larger(request, class);
 	}
 	return rent_admit(request, blk);
 }
 
 /**
- * bufpool_rent_larger_warm - take a block of a larger class, from its client too
+ * bufpool_rent_larger_warm - take a block of a larger class, from a client too
  * @request: its own class can get none, though warm blocks were given up for that;
  *	some of these may be of a larger class, and free now
  *
@@ -129,40 +136,55 @@ struct bufpool_blk *bufpool_rent_larger_warm(struct bufpool_request *request)
 		class = bufpool_pool_larger_class(class);
 		if (!class)
 			break;
-		blk = rent_take_free(class) ?: rent_take_warm(request, class);
+		blk = rent_take_larger(request, class) ?: rent_take_own(request, class);
 	}
 	return rent_admit(request, blk);
 }
 
+/* Whether the quota admits a slab for a request, be there room or not. */
+bool bufpool_rent_may_grow(struct bufpool_request *request)
+{
+	struct bufpool_client *client = request->client;
+
+	return bufpool_supply_may_grow(request->class, client->account,
+				       bufpool_client_quota(client));
+}
+
 /**
- * bufpool_rent_grow - make blocks for a class that has none, within the limit
- * @class: which
- * @ticket: of the waiter that asks, or BUFPOOL_NO_TICKET
+ * bufpool_rent_grow - make blocks for a class that has none, within limit and quota
+ * @request: for which
+ * @waiter: that asks, or NULL
  * @keep: gets a block, for the caller to own, if waiters leave one; or NULL
  *
  * May sleep.
  *
  * Return: 0 if there was anything; -EAGAIN, -EDQUOT, -ENOMEM.
  */
-int bufpool_rent_grow(struct bufpool_class *class, u64 ticket,
-		      struct bufpool_blk **keep)
+int bufpool_rent_grow(struct bufpool_request *request,
+		      const struct bufpool_waiter *waiter, struct bufpool_blk **keep)
 {
-	if (!bufpool_waitq_is_turn(class, ticket))
+	struct bufpool_client *client = request->client;
+
+	if (!bufpool_rent_may_grow(request))
+		return -EDQUOT;
+	if (!bufpool_waitq_is_turn(request->class, waiter))
 		return -EAGAIN;
-	return bufpool_supply_grow(class, keep);
+	return bufpool_supply_grow(request->class, client->account,
+				   bufpool_client_quota(client), keep);
 }
 
 /**
  * bufpool_rent_grow_for_warm - grow in the place of warm blocks of any class
  * @request: for which; its class cannot grow within the limit
- * @ticket: of the waiter that asks, or BUFPOOL_NO_TICKET
+ * @waiter: that asks, or NULL
  * @keep: gets a block, for the caller to own, if waiters leave one; or NULL
  *
  * May sleep.
  *
  * Return: 0 if there was anything; -EAGAIN, -EDQUOT, -ENOMEM.
  */
-int bufpool_rent_grow_for_warm(struct bufpool_request *request, u64 ticket,
+int bufpool_rent_grow_for_warm(struct bufpool_request *request,
+			       const struct bufpool_waiter *waiter,
 			       struct bufpool_blk **keep)
 {
 	struct bufpool_class *class = request->class;
@@ -172,22 +194,55 @@ int bufpool_rent_grow_for_warm(struct bufpool_request *request, u64 ticket,
 
 	bufpool_take_look(pool);
 	/* not in vain */
-	if (!bufpool_waitq_is_turn(class, ticket) ||
+	if (!bufpool_waitq_is_turn(class, waiter) ||
 	    bufpool_supply_unused(pool) <
 	    bufpool_pool_missing(pool, class->slab_size))
 		return err;
-	while (err == -EAGAIN) {
-		blk = rent_take_warm(request, NULL);
+	while (err == -EAGAIN && bufpool_rent_may_steal(request)) {
+		blk = bufpool_evict_steal(pool);
 		if (!blk)
 			break;
 		bufpool_supply_put(blk);
-		err = bufpool_rent_grow(class, ticket, keep);
+		/* a slab of the class may be wholly free by that */
+		if (keep)
+			*keep = rent_take_free(request);
+		err = keep && *keep ? 0 : bufpool_rent_grow(request, waiter, keep);
 	}
 	return err;
 }
 
 /**
- * bufpool_rent_steal - take a block of the class itself from the client that has it
+ * bufpool_rent_evict_for_quota - have what an account does not use make room for it
+ * @request: its class cannot grow within the quota
+ *
+ * May sleep.
+ *
+ * Return: whether a block was given up, and it is worth trying again; not where all that
+ * is not used would not do.
+ */
+bool bufpool_rent_evict_for_quota(struct bufpool_request *request)
+{
+	struct bufpool_client *client = request->client;
+	size_t size = bufpool_class_block_size(request->class);
+	u64 unused = bufpool_account_warm(client->account);
+	struct bufpool_blk *blk;
+
+	if (bufpool_kept_is_possible(client->pool)) {
+		bufpool_take_look_at_account(client->account);
+		unused += bufpool_account_kept(client->account);
+	}
+	if (!unused || bufpool_account_out(client->account) + size >
+		       bufpool_client_quota(client) + unused ||
+	    !bufpool_rent_may_steal(request))
+		return false;
+	blk = bufpool_evict_steal_from_account(client->account);
+	if (blk)
+		bufpool_supply_put(blk);
+	return blk;
+}
+
+/**
+ * bufpool_rent_steal - take a block of the class from a client of the account's
  * @request: for which
  * @keep: gets it, for the caller to own, if no waiter does; or NULL
  *
@@ -198,19 +253,31 @@ int bufpool_rent_grow_for_warm(struct bufpool_request *request, u64 ticket,
 bool bufpool_rent_steal(struct bufpool_request *request,
 			struct bufpool_blk **keep)
 {
-	struct bufpool_blk *blk = rent_take_warm(request, request->class);
+	struct bufpool_blk *blk = rent_take_own(request, request->class);
 
 	if (blk)
 		bufpool_supply_put_or_take(blk, keep);
 	return blk;
 }
 
+/* Grow in the place of what the account does not use. */
+static int rent_grow_for_own(struct bufpool_request *request, struct bufpool_blk **blk)
+{
+	int err = -EDQUOT;
+
+	while (err == -EDQUOT && bufpool_rent_evict_for_quota(request)) {
+		*blk = rent_take_free(request);
+		err = *blk ? 0 : bufpool_rent_grow(request, NULL, blk);
+	}
+	return err;
+}
+
 /* A block that was made, or that was left when others were served with what was. */
-static struct bufpool_blk *rent_result(struct bufpool_class *class,
+static struct bufpool_blk *rent_result(struct bufpool_request *request,
 				       struct bufpool_blk *blk, int err)
 {
 	if (!blk && !err)
-		blk = rent_take_free(class);
+		blk = rent_take_free(request);
 	return blk ?: ERR_PTR(err ?: -EAGAIN);
 }
 
@@ -226,25 +293,28 @@ static struct bufpool_blk *rent_result(struct bufpool_class *class,
 struct bufpool_blk *bufpool_rent_find(struct bufpool_request *request)
 {
 	struct bufpool_class *class = request->class;
-	struct bufpool_blk *blk = rent_take_free(class), *larger = NULL;
+	struct bufpool_holding *holding = bufpool_client_holding(request->client, class);
+	struct bufpool_blk *blk = rent_take_free(request), *larger = NULL;
 	int err;
 
 	if (blk)
 		return blk;
-	err = bufpool_rent_grow(class, BUFPOOL_NO_TICKET, &blk);
-	if (!err || err == -EDQUOT)
-		return rent_result(class, blk, err);
-	if (!bufpool_waitq_wants_larger(class))
+	err = bufpool_rent_grow(request, NULL, &blk);
+	if (!err)
+		return rent_result(request, blk, err);
+	if (!bufpool_waitq_wants_larger(holding))
 		larger = bufpool_rent_larger(request);
 	if (larger)
 		return larger;
+	if (err == -EDQUOT)
+		return rent_result(request, blk, rent_grow_for_own(request, &blk));
 	if (bufpool_rent_steal(request, &blk))
 		err = 0;
 	else if (err == -EAGAIN)
-		err = bufpool_rent_grow_for_warm(request, BUFPOOL_NO_TICKET, &blk);
+		err = bufpool_rent_grow_for_warm(request, NULL, &blk);
 	if (!err)
-		return rent_result(class, blk, err);
-	if (!bufpool_waitq_wants_larger(class))
+		return rent_result(request, blk, err);
+	if (!bufpool_waitq_wants_larger(holding))
 		larger = bufpool_rent_larger_warm(request);
 	return larger ?: ERR_PTR(err);
 }
@@ -258,7 +328,7 @@ static bool rent_could_grow(struct bufpool_class *class)
 	struct bufpool_pool *pool = class->pool;
 	size_t least = bufpool_class_least_slab(class);
 
-	if (!bufpool_waitq_is_turn(class, BUFPOOL_NO_TICKET))
+	if (!bufpool_waitq_is_turn(class, NULL))
 		return false;
 	if (bufpool_supply_idle(pool) >= bufpool_pool_missing(pool, least))
 		return true;
@@ -268,20 +338,28 @@ static bool rent_could_grow(struct bufpool_class *class)
 }
 
 /* Whether a class has a block for a newcomer. */
-static bool rent_could_take(struct bufpool_class *class)
+static bool rent_could_take(struct bufpool_class *class,
+			    const struct bufpool_account *account)
 {
-	return bufpool_class_has_free(class) ||
-	       bufpool_counters_warm(class->pool->counters, class->nr) ||
-	       bufpool_kept_seen(&class->kept);
+	const struct bufpool_holding *holding = account ? &account->holdings[class->nr] : NULL;
+	bool warm = bufpool_counters_warm(class->pool->counters, class->nr);
+
+	/* an order may have stacks that are empty by now */
+	if (holding)
+		warm &= !bufpool_lru_is_empty(&holding->warm);
+	return bufpool_class_has_free(class, account) || warm ||
+	       bufpool_kept_seen(holding ? &holding->kept : &class->kept);
 }
 
 /**
  * bufpool_rent_could - whether a block of a class can be had now
  * @class: which
+ * @account: by which account, or NULL: by any
  *
  * Without taking it, and without asking for which client it would be. May sleep.
  */
-bool bufpool_rent_could(struct bufpool_class *class)
+bool bufpool_rent_could(struct bufpool_class *class,
+			const struct bufpool_account *account)
 {
 	struct bufpool_class *larger = class;
 	unsigned int i;
@@ -289,15 +367,15 @@ bool bufpool_rent_could(struct bufpool_class *class)
 	if (bufpool_pool_missing(class->pool, 0))
 		return false;
 	bufpool_take_look(class->pool);
-	if (rent_could_grow(class) || rent_could_take(class))
+	if (rent_could_grow(class) || rent_could_take(class, account))
 		return true;
-	if (bufpool_waitq_wants_larger(class))
+	if (account && bufpool_waitq_wants_larger(&account->holdings[class->nr]))
 		return false;
 	for (i = 0; i < LARGER_CLASSES; i++) {
 		larger = bufpool_pool_larger_class(larger);
 		if (!larger)
 			break;
-		if (rent_could_take(larger))
+		if (rent_could_take(larger, account))
 			return true;
 	}
 	return false;

@@ -62,12 +62,16 @@ struct bufpool_blk *bufpool_rent_larger(struct bufpool_request *request);
 struct bufpool_blk *bufpool_rent_larger_warm(struct bufpool_request *request);
 void bufpool_rent_put_larger(const struct bufpool_request *request,
 			     struct bufpool_blk *blk);
-int bufpool_rent_grow(struct bufpool_class *class, u64 ticket,
-		      struct bufpool_blk **keep);
+bool bufpool_rent_may_grow(struct bufpool_request *request);
+int bufpool_rent_grow(struct bufpool_request *request,
+		      const struct bufpool_waiter *waiter, struct bufpool_blk **keep);
+bool bufpool_rent_evict_for_quota(struct bufpool_request *request);
 bool bufpool_rent_steal(struct bufpool_request *request,
 			struct bufpool_blk **keep);
-int bufpool_rent_grow_for_warm(struct bufpool_request *request, u64 ticket,
+int bufpool_rent_grow_for_warm(struct bufpool_request *request,
+			       const struct bufpool_waiter *waiter,
 			       struct bufpool_blk **keep);
-bool bufpool_rent_could(struct bufpool_class *class);
+bool bufpool_rent_could(struct bufpool_class *class,
+			const struct bufpool_account *account);
 
 #endif /* _BUFPOOL_RENT_H */

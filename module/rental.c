@@ -7,8 +7,9 @@
  * Returning begins with claiming: from then on the call owns the blocks, and of
  * several returns of one block exactly one succeeds.
  *
- * What a client holds, rented and warm, is charged to it and to its account when a
- * block comes in, and uncharged when it leaves; renting a warm block changes neither.
+ * What a client holds, rented and warm, is charged to it when a block comes in, and
+ * uncharged when it leaves; renting a warm block changes nothing. Its account is charged
+ * for slabs, see holding.c.
  */
 #include <linux/sched/signal.h>
 #include "bufpool.h"
@@ -21,7 +22,7 @@ static void rental_put_blk(struct bufpool_client *client,
 	bufpool_blk_update_dirty(blk);
 	if (clear)
 		bufpool_blk_scrub(blk);
-	bufpool_client_uncharge(client, bufpool_blk_size(blk));
+	bufpool_budget_uncharge(&client->held, bufpool_blk_size(blk));
 	bufpool_supply_put(blk);
 	cond_resched();
 }
@@ -47,24 +48,7 @@ static bool rental_evict_for_ceiling(struct bufpool_client *client, size_t size)
 	return bufpool_evict_own(client);
 }
 
-/* Evict a block of the account's, unless all that it does not use would not do. */
-static bool rental_evict_for_quota(struct bufpool_client *client, size_t size)
-{
-	struct bufpool_account *account = client->account;
-	u64 held = bufpool_budget_used(&account->held);
-	struct bufpool_blk *blk = NULL;
-	u64 unused;
-
-	bufpool_take_look_at_account(account);
-	unused = bufpool_account_warm(account) + bufpool_kept_seen(&account->kept);
-	if (held + size <= bufpool_client_quota(client) + unused)
-		blk = bufpool_evict_steal_from_account(account);
-	if (blk)
-		bufpool_supply_put(blk);
-	return blk;
-}
-
-/* Charge a client and its account; their warm blocks make room if they have to. */
+/* Charge a client; its warm blocks make room if they have to. */
 static int rental_charge(struct bufpool_request *request, size_t size)
 {
 	struct bufpool_client *client = request->client;
@@ -74,13 +58,6 @@ static int rental_charge(struct bufpool_request *request, size_t size)
 		if (!bufpool_rent_may_steal(request) ||
 		    !rental_evict_for_ceiling(client, size))
 			return -EDQUOT;
-	while (!bufpool_budget_charge(&client->account->held, size,
-				      bufpool_client_quota(client)))
-		if (!bufpool_rent_may_steal(request) ||
-		    !rental_evict_for_quota(client, size)) {
-			bufpool_budget_uncharge(&client->held, size);
-			return -EDQUOT;
-		}
 	return 0;
 }
 
@@ -127,8 +104,9 @@ static struct bufpool_blk *rental_find(struct bufpool_request *request)
 	unsigned int puts = READ_ONCE(pool->scrub_puts);
 	struct bufpool_blk *blk = bufpool_rent_find(request);
 
-	/* what is being zeroed just now counts as free */
-	if (blk == ERR_PTR(-EAGAIN) && bufpool_scrub_interrupt(pool, puts))
+	/* what is being zeroed just now counts as free, and its slab may be that by this */
+	if ((blk == ERR_PTR(-EAGAIN) || blk == ERR_PTR(-EDQUOT)) &&
+	    bufpool_scrub_interrupt(pool, puts))
 		blk = bufpool_rent_find(request);
 	if (blk == ERR_PTR(-EAGAIN) && !request->nonblock)
 		blk = bufpool_wait(request);
@@ -149,7 +127,7 @@ static struct bufpool_blk *rental_rent_new(struct bufpool_request *request)
 		return ERR_PTR(err);
 	blk = rental_find(request);
 	if (IS_ERR(blk)) {
-		bufpool_client_uncharge(client, size);
+		bufpool_budget_uncharge(&client->held, size);
 		return blk;
 	}
 	/* without, it is not kept warm when it is returned */

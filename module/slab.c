@@ -69,6 +69,7 @@ struct bufpool_slab *bufpool_slab_create(struct bufpool_class *class,
 
 	*slab = (struct bufpool_slab){
 		.class = class,
+		.bytes = (size_t)nr_blks << class->shift,
 		.nr_blks = nr_blks,
 		.clean = BUFPOOL_NO_BLK,
 		.dirty = BUFPOOL_NO_BLK,

@@ -9,6 +9,7 @@
 
 struct bufpool_class;
 struct bufpool_client;
+struct bufpool_holding;
 
 /*
  * Memory for slabs and for what describes them. Rather fail than have a process killed
@@ -74,11 +75,14 @@ struct bufpool_blk {
  * A slab takes a fixed range of the class's block numbers. Where the system has no
  * memory for a whole one, a small slab has only the first block of the range.
  *
- * @node: in one of the class's lists; class->lock
+ * @node: in one of the class's lists, or of the account's; class->lock
  * @dirty_node: in class->dirty, while a free block is dirty; class->lock
  * @class: whose blocks it holds; constant
+ * @holding: of the account that it is charged to, from the first block that goes out to a
+ *	client on, until none is out; or NULL; class->lock
  * @memory: the blocks' memory; constant until the slab is destroyed, which is
  *	not done while a block is out
+ * @bytes: in its blocks; constant
  * @id: index of the slab in class->slabs; constant once published
  * @place: of its first block, see bufpool_blk_place(); constant once a block has
  *	an owner
@@ -86,6 +90,8 @@ struct bufpool_blk {
  * @nr_free: free blocks; class->lock
  * @clean: first free block that is zero, or BUFPOOL_NO_BLK; class->lock
  * @dirty: first free block that is not; class->lock
+ * @fullness: 1 + which of its account's lists of partial slabs it is on, or 0;
+ *	class->lock
  * @idle: counted in class->nr_idle; class->lock
  * @draining: its free blocks are not to be used again; class->lock
  * @rcu: for freeing, since lookups by handle run under RCU
@@ -95,13 +101,16 @@ struct bufpool_slab {
 	struct list_head node;
 	struct list_head dirty_node;
 	struct bufpool_class *class;
+	struct bufpool_holding *holding;
 	void *memory;
+	size_t bytes;
 	u32 id;
 	u32 place;
 	u16 nr_blks;
 	u16 nr_free;
 	u16 clean;
 	u16 dirty;
+	u8 fullness;
 	bool idle;
 	bool draining;
 	struct rcu_head rcu;

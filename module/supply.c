@@ -7,27 +7,22 @@
 #include "bufpool.h"
 
 /*
- * Hand a new slab's blocks to waiters, one to the caller if it wants one, and the
- * rest to the free lists.
+ * Hand a new slab's blocks to waiters of its account, one to the caller if it wants one,
+ * and the rest to the free lists.
  */
 static void supply_add(struct bufpool_class *class, struct bufpool_slab *slab,
-		       struct bufpool_blk **keep)
+		       struct bufpool_account *account, struct bufpool_blk **keep)
 {
-	unsigned int i = 0, last = slab->nr_blks, nr_blks = slab->nr_blks;
+	unsigned int i = 0, nr_blks = slab->nr_blks;
 
 	spin_lock(&class->lock);
-	class->nr_slabs++;
-	class->nr_blks += nr_blks;
-	class->nr_out += nr_blks;
+	bufpool_class_add(class, slab, account);
+	bufpool_waitq_end_turn(class, slab->holding);
 	while (i < nr_blks && bufpool_waitq_hand_over(class, &slab->blks[i]))
 		i++;
 	if (keep && i < nr_blks)
 		*keep = &slab->blks[i++];
-	class->nr_out -= nr_blks - i;
-	/* the last is popped first, and low offsets are to go out first */
-	while (last-- > i)
-		bufpool_slab_push(slab, &slab->blks[last]);
-	bufpool_class_sort_slab(class, slab);
+	bufpool_class_put_rest(class, slab, i);
 	spin_unlock(&class->lock);
 
 	/* what is not needed here may make room elsewhere, or be rented */
@@ -49,7 +44,7 @@ static void supply_uncharge(struct bufpool_pool *pool, size_t bytes)
 static void supply_give_back(struct bufpool_class *class,
 			     struct bufpool_slab *slab)
 {
-	size_t bytes = bufpool_slab_bytes(slab);
+	size_t bytes = slab->bytes;
 
 	bufpool_slab_destroy(slab);
 	WRITE_ONCE(class->stale, 1);
@@ -84,7 +79,7 @@ size_t bufpool_supply_drop_class(struct bufpool_class *class, size_t bytes)
 	size_t dropped = 0;
 
 	while (dropped < bytes && (slab = bufpool_class_unlink_idle(class))) {
-		dropped += bufpool_slab_bytes(slab);
+		dropped += slab->bytes;
 		supply_give_back(class, slab);
 		cond_resched();
 	}
@@ -102,18 +97,23 @@ size_t bufpool_supply_idle(struct bufpool_pool *pool)
 	return bytes;
 }
 
-/* Bytes in blocks that are neither free nor being scrubbed. */
-u64 bufpool_supply_out(struct bufpool_pool *pool)
+/*
+ * Bytes in blocks that are neither free nor being scrubbed; @unowned gets those in slabs
+ * that no account is charged for.
+ */
+u64 bufpool_supply_out(struct bufpool_pool *pool, u64 *unowned)
 {
 	u64 bytes = 0;
 	unsigned int i;
 
+	*unowned = 0;
 	for (i = 0; i < pool->nr_classes; i++) {
 		struct bufpool_class *class = &pool->classes[i];
 
 		spin_lock(&class->lock);
 		bytes += (u64)(class->nr_out - class->nr_scrubbing) <<
 			 class->shift;
+		*unowned += class->unowned_bytes;
 		spin_unlock(&class->lock);
 	}
 	return bytes;
@@ -139,8 +139,8 @@ u64 bufpool_supply_warm(struct bufpool_pool *pool)
 /* Bytes that are not rented; at the most so many can become idle slabs. */
 size_t bufpool_supply_unused(struct bufpool_pool *pool)
 {
-	u64 pinned = bufpool_budget_used(&pool->pinned);
-	u64 used = bufpool_supply_out(pool);
+	u64 pinned = bufpool_budget_used(&pool->pinned), unowned;
+	u64 used = bufpool_supply_out(pool, &unowned);
 
 	used -= min_t(u64, bufpool_supply_warm(pool) + bufpool_kept_of_pool(pool), used);
 	return pinned > used ? pinned - used : 0;
@@ -198,8 +198,8 @@ bool bufpool_supply_drop_idle(struct bufpool_pool *pool, size_t bytes)
 /* How often a task makes room for a slab that others take, before it gives up. */
 #define CHARGE_TRIES	8
 
-/* Charge bytes for a class; where the pool is full, wholly free slabs give way. */
-static int supply_charge(struct bufpool_class *class, size_t bytes)
+/* Charge bytes to the pool; where it is full, wholly free slabs give way. */
+static int supply_charge_pool(struct bufpool_class *class, size_t bytes)
 {
 	struct bufpool_pool *pool = class->pool;
 	unsigned int tries = CHARGE_TRIES;
@@ -217,6 +217,45 @@ static int supply_charge(struct bufpool_class *class, size_t bytes)
 	}
 }
 
+/* Whether a quota admits so much more just now. Says in the trace that it does not. */
+static bool supply_is_within_quota(struct bufpool_account *account, unsigned long quota,
+				   size_t bytes)
+{
+	unsigned long pinned = bufpool_budget_used(&account->pinned);
+
+	return (bytes <= quota && pinned <= quota - bytes) ||
+	       bufpool_budget_refuse(&account->pinned, bytes, pinned, quota);
+}
+
+/* Whether the account's quota admits the smallest slab of the class. */
+bool bufpool_supply_may_grow(struct bufpool_class *class, struct bufpool_account *account,
+			     unsigned long quota)
+{
+	return supply_is_within_quota(account, quota, bufpool_class_least_slab(class));
+}
+
+/* Charge bytes to the pool and to an account, if that one's quota admits them. */
+static int supply_charge(struct bufpool_class *class, struct bufpool_account *account,
+			 unsigned long quota, size_t bytes)
+{
+	int err;
+
+	if (!supply_is_within_quota(account, quota, bytes))
+		return -EDQUOT;
+	err = supply_charge_pool(class, bytes);
+	if (err || bufpool_account_charge(account, bytes, quota))
+		return err;
+	supply_uncharge(class->pool, bytes);
+	return -EDQUOT;
+}
+
+static void supply_uncharge_both(struct bufpool_class *class,
+				 struct bufpool_account *account, size_t bytes)
+{
+	bufpool_budget_uncharge(&account->pinned, bytes);
+	supply_uncharge(class->pool, bytes);
+}
+
 /*
  * Where there was no contiguous memory a moment ago only small slabs are made: each
  * try of a whole one costs the system a lot.
@@ -228,7 +267,7 @@ static bool supply_makes_small(const struct bufpool_class *class)
 
 /* Make a slab of so many bytes, which are charged, or else a small one. */
 static struct bufpool_slab *supply_create(struct bufpool_class *class,
-					  size_t bytes)
+					  struct bufpool_account *account, size_t bytes)
 {
 	struct bufpool_slab *slab = bufpool_slab_create(class, bytes >> class->shift);
 
@@ -237,45 +276,48 @@ static struct bufpool_slab *supply_create(struct bufpool_class *class,
 	WRITE_ONCE(class->small_until, jiffies + HZ / 10);
 	slab = bufpool_slab_create(class, 1);
 	if (!IS_ERR(slab))
-		supply_uncharge(class->pool, bytes - bufpool_slab_bytes(slab));
+		supply_uncharge_both(class, account, bytes - slab->bytes);
 	return slab;
 }
 
 /**
  * bufpool_supply_grow - add a slab
  * @class: whose
- * @keep: gets a block, for the caller to own, if waiters leave one; or NULL
+ * @account: whose it becomes
+ * @quota: bytes that the account may hold
+ * @keep: gets a block, for the caller to own, if the account's waiters leave one; or NULL
  *
  * Where the pool is at its limit, or the system without memory, wholly free
  * slabs of other classes give way. Memory is had and zeroed without a lock, so
  * several tasks may do so at once. May sleep.
  *
  * Return: 0; -EAGAIN where the limit forbids it now, -EDQUOT where it always
- * does, -ENOMEM.
+ * does, or the quota does, -ENOMEM.
  */
-int bufpool_supply_grow(struct bufpool_class *class, struct bufpool_blk **keep)
+int bufpool_supply_grow(struct bufpool_class *class, struct bufpool_account *account,
+			unsigned long quota, struct bufpool_blk **keep)
 {
 	size_t least = bufpool_class_least_slab(class);
 	size_t bytes = supply_makes_small(class) ? least : class->slab_size;
 	struct bufpool_pool *pool = class->pool;
 	struct bufpool_slab *slab;
-	int err = supply_charge(class, bytes);
+	int err = supply_charge(class, account, quota, bytes);
 
-	/* what is left of the limit is as good */
-	if (err == -EAGAIN && bytes != least) {
+	/* what is left of the limit, or of the quota, is as good */
+	if (err && bytes != least) {
 		bytes = least;
-		err = supply_charge(class, bytes);
+		err = supply_charge(class, account, quota, bytes);
 	}
 	if (err)
 		return err;
-	slab = supply_create(class, bytes);
+	slab = supply_create(class, account, bytes);
 	if (IS_ERR(slab) && bufpool_supply_drop_idle(pool, bytes))
-		slab = supply_create(class, bytes);
+		slab = supply_create(class, account, bytes);
 	if (IS_ERR(slab)) {
-		supply_uncharge(pool, bytes);
+		supply_uncharge_both(class, account, bytes);
 		return PTR_ERR(slab);
 	}
-	supply_add(class, slab, keep);
+	supply_add(class, slab, account, keep);
 	return 0;
 }
 
@@ -285,7 +327,8 @@ int bufpool_supply_grow(struct bufpool_class *class, struct bufpool_blk **keep)
  * @blk: the caller owns it, and nothing can reach its memory
  * @keep: gets it, if no waiter does; or NULL
  *
- * It goes to the first waiter, else to the caller or the free list.
+ * It goes to the first waiter of its account, else to the caller, who rents for that
+ * account, or to the free list. A slab that is wholly free by that is for any waiter.
  */
 void bufpool_supply_put_begin(struct bufpool_put *put, struct bufpool_blk *blk,
 			      struct bufpool_blk **keep)
@@ -300,13 +343,16 @@ void bufpool_supply_put_begin(struct bufpool_put *put, struct bufpool_blk *blk,
 	blk->scrubbing = false;
 	if (slab->draining || bufpool_pool_missing(class->pool, 0)) {
 		put->unwanted = bufpool_class_put_free(class, blk);
-	} else if (!bufpool_waitq_hand_over(class, blk)) {
+	} else if (!bufpool_class_has_waiters(class) ||
+		   !bufpool_waitq_hand_over(class, blk)) {
 		if (keep)
 			*keep = blk;
 		else
 			put->unwanted = bufpool_class_put_free(class, blk);
 		put->is_free = !keep;
 	}
+	if (slab->idle && bufpool_class_has_waiters(class))
+		bufpool_waitq_serve(class);
 	spin_unlock(&class->lock);
 }
 
@@ -351,27 +397,75 @@ void bufpool_supply_drain_class(struct bufpool_class *class)
 		bufpool_supply_drop_class(class, SIZE_MAX);
 }
 
-/**
- * bufpool_supply_start_draining - make room for a waiter
- * @but: the class that it waits for, which keeps its slabs
- * @ticket: since when it waits, see wait.c; nothing is taken from an older waiter
- * @exact: no larger block is for it: other renters go on with those
- * @bytes: how much is missing
- */
-void bufpool_supply_start_draining(struct bufpool_class *but, u64 ticket,
-				   bool exact, size_t bytes)
+/* Have slabs of an account drained. Return: how many bytes are missing still. */
+static size_t supply_drain_account(struct bufpool_account *account,
+				   const struct bufpool_waiter *waiter, size_t bytes)
 {
-	struct bufpool_pool *pool = but->pool;
+	struct bufpool_request *request = waiter->request;
+	struct bufpool_pool *pool = account->pool;
+	bool own = account == request->client->account;
 	unsigned int i;
 
-	for (i = 0; i < pool->nr_classes; i++) {
+	for (i = 0; i < pool->nr_classes && bytes; i++) {
 		struct bufpool_class *class = &pool->classes[i];
 
-		if (class == but || (exact && class->shift > but->shift) ||
-		    bufpool_waitq_has_older(class, ticket, true))
+		/* a slab with one block is the next waiter's when that comes back */
+		if (class == request->class && (own || class->per_slab == 1))
 			continue;
-		bytes = bufpool_class_start_draining(class, bytes);
+		if (own && waiter->exact && class->shift > request->class->shift)
+			continue;
+		if (!bufpool_waitq_has_older(class, waiter, true))
+			bytes = bufpool_class_start_draining(class, account, bytes,
+							     waiter->drain_fullest);
 	}
+	return bytes;
+}
+
+/* Bytes in slabs that are being drained. */
+size_t bufpool_supply_draining(struct bufpool_pool *pool)
+{
+	size_t bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < pool->nr_classes; i++)
+		bytes += READ_ONCE(pool->classes[i].draining_bytes);
+	return bytes;
+}
+
+/* How many accounts are looked at to have slabs of theirs drained. */
+#define DRAIN_LOOKS	32
+
+/* Have slabs of accounts drained, of the rich or the others. Return: whether there were any. */
+static bool supply_drain_accounts(const struct bufpool_waiter *waiter, size_t bytes,
+				  bool rich)
+{
+	struct bufpool_pool *pool = waiter->request->client->pool;
+	unsigned int looks = min(READ_ONCE(pool->nr_holders), DRAIN_LOOKS);
+	struct bufpool_account *account;
+	bool any = false;
+
+	while (bytes && looks-- && (account = bufpool_account_next_holder(pool))) {
+		if (bufpool_account_is_rich(account) == rich) {
+			bytes = supply_drain_account(account, waiter, bytes);
+			any = true;
+		}
+		bufpool_account_put(account);
+	}
+	return any;
+}
+
+/**
+ * bufpool_supply_start_draining - make room for a waiter
+ * @waiter: which; no older one loses anything. Its account keeps slabs of its class, and,
+ *	if no larger block is for it, larger ones, for other renters
+ * @bytes: how much is missing
+ *
+ * From accounts with more than their share, if there are such.
+ */
+void bufpool_supply_start_draining(const struct bufpool_waiter *waiter, size_t bytes)
+{
+	if (!supply_drain_accounts(waiter, bytes, true))
+		supply_drain_accounts(waiter, bytes, false);
 }
 
 /* Undo bufpool_supply_start_draining(). */

@@ -4,10 +4,12 @@
 
 #include <linux/types.h>
 
+struct bufpool_account;
 struct bufpool_blk;
 struct bufpool_class;
 struct bufpool_pool;
 struct bufpool_slab;
+struct bufpool_waiter;
 
 /**
  * struct bufpool_put - a block on its way back, after the step that takes locks
@@ -23,7 +25,10 @@ struct bufpool_put {
 	bool dirty;
 };
 
-int bufpool_supply_grow(struct bufpool_class *class, struct bufpool_blk **keep);
+bool bufpool_supply_may_grow(struct bufpool_class *class, struct bufpool_account *account,
+			     unsigned long quota);
+int bufpool_supply_grow(struct bufpool_class *class, struct bufpool_account *account,
+			unsigned long quota, struct bufpool_blk **keep);
 void bufpool_supply_put_begin(struct bufpool_put *put, struct bufpool_blk *blk,
 			      struct bufpool_blk **keep);
 void bufpool_supply_put_end(const struct bufpool_put *put);
@@ -37,10 +42,10 @@ size_t bufpool_supply_drop(struct bufpool_pool *pool, size_t bytes);
 size_t bufpool_supply_idle(struct bufpool_pool *pool);
 size_t bufpool_supply_unused(struct bufpool_pool *pool);
 void bufpool_supply_flush(struct bufpool_pool *pool);
-void bufpool_supply_start_draining(struct bufpool_class *but, u64 ticket,
-				   bool exact, size_t bytes);
+size_t bufpool_supply_draining(struct bufpool_pool *pool);
+void bufpool_supply_start_draining(const struct bufpool_waiter *waiter, size_t bytes);
 void bufpool_supply_stop_draining(struct bufpool_pool *pool);
 u64 bufpool_supply_warm(struct bufpool_pool *pool);
-u64 bufpool_supply_out(struct bufpool_pool *pool);
+u64 bufpool_supply_out(struct bufpool_pool *pool, u64 *unowned);
 
 #endif /* _BUFPOOL_SUPPLY_H */

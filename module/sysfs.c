@@ -69,6 +69,7 @@ POOL_ATTR(refused_memory);
 POOL_ATTR(timeouts);
 POOL_ATTR(refused_waiters);
 POOL_ATTR(refused_clients);
+POOL_ATTR(idle);
 
 /* STATS has the caller's, which may be exempt. */
 static ssize_t quota_show(struct device *dev, struct device_attribute *attr,
@@ -119,6 +120,7 @@ static struct attribute *pool_attrs[] = {
 	&pool_attr_timeouts.attr.attr,
 	&pool_attr_refused_waiters.attr.attr,
 	&pool_attr_refused_clients.attr.attr,
+	&pool_attr_idle.attr.attr,
 	NULL
 };
 

@@ -157,7 +157,7 @@ static unsigned int take_from(struct bufpool_kept *kept, unsigned int most,
 	list_for_each_entry(blk, batch, node) {
 		bufpool_map_unmap(client, blk);
 		bufpool_blk_update_dirty(blk);
-		bufpool_client_uncharge(client, bufpool_blk_size(blk));
+		bufpool_budget_uncharge(&client->held, bufpool_blk_size(blk));
 	}
 	bufpool_map_unlock(client);
 	bufpool_kept_look(kept);
@@ -216,8 +216,8 @@ static struct bufpool_blk *take_try(struct bufpool_kept *kept, bool idle)
 
 /**
  * bufpool_take_steal - take a kept block, whichever client has it
- * @class: of this size
- * @idle: only from a stack that has not been used for a while
+ * @keepers: from one of these stacks
+ * @idle: only from one that has not been used for a while
  *
  * Looks at a bounded number of stacks, goes on where the last look stopped, and waits
  * for no client. More blocks than one may go to the free list. May sleep; the caller
@@ -225,26 +225,14 @@ static struct bufpool_blk *take_try(struct bufpool_kept *kept, bool idle)
  *
  * Return: the block, which the caller owns, maybe dirty; or NULL if none was found.
  */
-struct bufpool_blk *bufpool_take_steal(struct bufpool_class *class, bool idle)
+struct bufpool_blk *bufpool_take_steal(struct bufpool_keepers *keepers, bool idle)
 {
 	unsigned int looks = idle ? TAKE_IDLE_LOOKS : TAKE_LOOKS;
 	struct bufpool_blk *blk = NULL;
 	struct bufpool_kept *kept;
 
-	while (!blk && looks-- && (kept = bufpool_kept_next_of_class(class)))
+	while (!blk && looks-- && (kept = bufpool_kept_next(keepers)))
 		blk = take_try(kept, idle);
-	return blk;
-}
-
-/* The same, from the clients of an account only, of any size. */
-struct bufpool_blk *bufpool_take_steal_from_account(struct bufpool_account *account)
-{
-	struct bufpool_blk *blk = NULL;
-	struct bufpool_kept *kept;
-	unsigned int looks = TAKE_LOOKS;
-
-	while (!blk && looks-- && (kept = bufpool_kept_next_of_account(account)))
-		blk = take_try(kept, false);
 	return blk;
 }
 
@@ -315,7 +303,7 @@ size_t bufpool_take_age(struct bufpool_class *class, unsigned long since, size_t
 	struct bufpool_kept *kept;
 	size_t done = 0;
 
-	while (done < bytes && looks-- && (kept = bufpool_kept_next_of_class(class))) {
+	while (done < bytes && looks-- && (kept = bufpool_kept_next(&class->kept))) {
 		struct bufpool_client *client = kept->client;
 
 		if (bufpool_kept_look(kept) && take_is_idle(kept, since))
@@ -326,12 +314,12 @@ size_t bufpool_take_age(struct bufpool_class *class, unsigned long since, size_t
 	return done;
 }
 
-static void take_look_at_class(struct bufpool_class *class)
+static void take_look_at(struct bufpool_keepers *keepers)
 {
 	unsigned int looks = TAKE_IDLE_LOOKS;
 	struct bufpool_kept *kept;
 
-	while (looks-- && (kept = bufpool_kept_next_of_class(class))) {
+	while (looks-- && (kept = bufpool_kept_next(keepers))) {
 		bufpool_kept_look(kept);
 		bufpool_client_put(kept->client);
 	}
@@ -345,17 +333,16 @@ void bufpool_take_look(struct bufpool_pool *pool)
 	if (!bufpool_kept_is_possible(pool))
 		return;
 	for (i = 0; i < pool->nr_classes; i++)
-		take_look_at_class(&pool->classes[i]);
+		take_look_at(&pool->classes[i].kept);
 }
 
 /* The same of an account. */
 void bufpool_take_look_at_account(struct bufpool_account *account)
 {
-	unsigned int looks = TAKE_LOOKS;
-	struct bufpool_kept *kept;
+	unsigned int i;
 
-	while (looks-- && (kept = bufpool_kept_next_of_account(account))) {
-		bufpool_kept_look(kept);
-		bufpool_client_put(kept->client);
-	}
+	if (!bufpool_kept_is_possible(account->pool))
+		return;
+	for (i = 0; i < account->pool->nr_classes; i++)
+		take_look_at(&account->holdings[i].kept);
 }

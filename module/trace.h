@@ -120,7 +120,7 @@ DECLARE_EVENT_CLASS(bufpool_slab,
 
 				   bufpool_blk_report(&slab->blks[0], &first);
 				   __entry->offset = first.offset;
-				   __entry->bytes = bufpool_slab_bytes(slab);
+				   __entry->bytes = slab->bytes;
 				   __entry->block_size = first.length),
 		    TP_printk("offset=0x%llx bytes=%llu block_size=%llu", __entry->offset,
 			      __entry->bytes, __entry->block_size));

@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Waiting for a block, in the order of arrival within a class.
+ * Waiting for a block, in the order of arrival within an account and a class.
  *
- * A block that comes back is handed to the first waiter under class->lock, and
- * is on no free list in between; so no newcomer can take it, and while a class has a
- * waiter no block of it is free. A waiter leaves the queue under that lock too:
- * either a block has been handed to it by then, and it has one, or none ever will be.
+ * A block that comes back is handed to the first waiter of its slab's account under
+ * class->lock, and is on no free list in between; so no newcomer can take it. A slab that
+ * becomes wholly free is for one account after the other. A waiter leaves the queue under
+ * that lock too: either a block has been handed to it by then, and it has one, or none ever
+ * will be.
  *
  * What may let a class grow again (a slab somewhere became idle, or was given
- * back, or the limit was raised) is no block yet: the first waiter of each class is
- * told to try again, and the first that may have a larger block. When it leaves, the
+ * back, or the limit was raised) is no block yet: the first waiters of each class are
+ * told to try again, and the first that may have a larger block. When one leaves, the
  * next one is told.
  *
- * Room is for the waiter that has waited longest, in whatever class: tickets number
- * the waiters of the pool, and a class may grow only for a waiter that no older one
- * of another class precedes. So that small blocks that keep being reused do not keep
- * a large request waiting, the oldest waiter has as many slabs drained as it
- * needs room for, and the same again after ever longer times if blocks in those do
- * not come back; the rest of the pool goes on.
+ * Room is for the account whose turn it is, and within that for the waiter that has
+ * waited longest, in whatever class: tickets number the waiters of the pool, and a class
+ * may grow only for a waiter that none of another class precedes. So that small blocks
+ * that keep being reused do not keep a large request waiting, the first waiter has as many
+ * slabs drained as it needs room for, and the same again after ever longer times if blocks
+ * in those do not come back, up to half of the limit; the rest of the pool goes on.
  *
  * A waiter may find room, and the system without memory for its size. It backs off:
  * it looks again now and then, since nothing tells when there is memory, and not
@@ -46,7 +47,13 @@
 /* When it looks again for warm blocks that could not be had at once. */
 #define BUSY_MS			10
 
-/* When it looks again into stacks, as nothing tells when something is kept there. */
+/* How long it waits at most before more slabs are drained, or others. */
+#define DRAIN_WAIT_MAX		(4UL * HZ)
+
+/*
+ * When it looks again into stacks, as nothing tells when something is kept there; or where
+ * there are more in line than are told.
+ */
 #define KEPT_MS			50
 
 static void wait_stop_draining(struct bufpool_pool *pool,
@@ -60,7 +67,7 @@ static void wait_stop_draining(struct bufpool_pool *pool,
 	spin_unlock(&pool->drain_lock);
 }
 
-/* Slabs may be drained for a younger waiter, if the oldest was in backoff. */
+/* Slabs may be drained for a later waiter, if the first was in backoff. */
 static void wait_stop_draining_for_others(struct bufpool_pool *pool,
 					  struct bufpool_waiter *waiter)
 {
@@ -72,15 +79,34 @@ static void wait_stop_draining_for_others(struct bufpool_pool *pool,
 	bufpool_pool_wake_waiters(pool);
 }
 
-/* Have slabs drained for the oldest waiter, and after a while more of them. */
+/*
+ * Have more slabs drained, up to half of the limit at a time, so that others can go on; or
+ * others, where these do not come back.
+ */
+static void wait_drain_more(struct bufpool_pool *pool, struct bufpool_waiter *waiter,
+			    size_t missing)
+{
+	size_t most = READ_ONCE(pool->config.limit) / 2;
+	size_t draining = bufpool_supply_draining(pool);
+
+	if (draining >= most) {
+		bufpool_supply_stop_draining(pool);
+		waiter->drain_fullest = !waiter->drain_fullest;
+		draining = 0;
+	}
+	bufpool_supply_start_draining(waiter, min(missing, most - draining));
+}
+
+/* Have slabs drained for the first waiter, and after a while more of them. */
 static void wait_start_draining(struct bufpool_class *class,
 				struct bufpool_waiter *waiter)
 {
 	struct bufpool_pool *pool = class->pool;
 	size_t missing = bufpool_pool_missing(pool, class->slab_size);
+	bool is_time;
 
 	if (!bufpool_waitq_is_first(class, waiter) ||
-	    !bufpool_waitq_is_turn(class, waiter->ticket))
+	    !bufpool_waitq_is_turn(class, waiter))
 		return;
 	wait_stop_draining_for_others(pool, waiter);
 	spin_lock(&pool->drain_lock);
@@ -89,12 +115,14 @@ static void wait_start_draining(struct bufpool_class *class,
 		waiter->drain_at = jiffies;
 		waiter->drain_wait = HZ / 10;
 	}
+	is_time = time_after_eq(jiffies, waiter->drain_at);
+	/* at once where all that was drained has come back */
 	if (pool->drains_for == waiter &&
-	    time_after_eq(jiffies, waiter->drain_at)) {
-		bufpool_supply_start_draining(class, waiter->ticket,
-					      waiter->exact, missing);
+	    (is_time || !bufpool_supply_draining(pool)))
+		wait_drain_more(pool, waiter, missing);
+	if (pool->drains_for == waiter && is_time) {
 		waiter->drain_at = jiffies + waiter->drain_wait;
-		waiter->drain_wait *= 2;
+		waiter->drain_wait = min(2 * waiter->drain_wait, DRAIN_WAIT_MAX);
 	}
 	spin_unlock(&pool->drain_lock);
 }
@@ -127,18 +155,14 @@ static struct bufpool_blk *wait_end(struct bufpool_class *class,
 	return waiter->blk;
 }
 
-/* Hand out free blocks: there are some after draining, or over the limit. */
-static bool wait_serve(struct bufpool_class *class)
+/* Hand out free blocks. Return: whether this waiter has one. */
+static bool wait_serve(struct bufpool_class *class, struct bufpool_waiter *waiter)
 {
-	struct bufpool_blk *blk;
-	bool served = false;
-
 	spin_lock(&class->lock);
-	while (bufpool_class_has_waiters(class) &&
-	       (blk = bufpool_class_take(class)))
-		served = bufpool_waitq_hand_over(class, blk);
+	bufpool_waitq_serve_own(class, waiter);
+	bufpool_waitq_serve(class);
 	spin_unlock(&class->lock);
-	return served;
+	return READ_ONCE(waiter->blk);
 }
 
 /* A larger block is for the first waiter that may have it. */
@@ -182,20 +206,32 @@ static void wait_set_nomem_backoff(struct bufpool_class *class,
 	}
 }
 
-/* Grow for a waiter, or take from clients. */
+/*
+ * Take what the waiter's account has, or, where it is the waiter's turn, grow. Return: 0 if
+ * there was anything.
+ */
 static int wait_replenish(struct bufpool_class *class,
 			  struct bufpool_waiter *waiter)
 {
 	struct bufpool_request *request = waiter->request;
-	int err = bufpool_rent_grow(class, waiter->ticket, NULL);
+	bool is_first = bufpool_waitq_is_first(class, waiter);
+	int err;
 
 	request->steals = BUFPOOL_STEALS_MAX;
+	if (is_first)
+		err = bufpool_rent_grow(request, waiter, NULL);
+	else
+		err = bufpool_rent_may_grow(request) ? -EAGAIN : -EDQUOT;
+	if (err == -EDQUOT && bufpool_rent_evict_for_quota(request)) {
+		WRITE_ONCE(waiter->retry, 1);
+		return 0;
+	}
 	if (!err || err == -EDQUOT)
 		return err;
 	if (bufpool_rent_steal(request, NULL))
 		return 0;
-	if (err == -EAGAIN)
-		err = bufpool_rent_grow_for_warm(request, waiter->ticket, NULL);
+	if (is_first && err == -EAGAIN)
+		err = bufpool_rent_grow_for_warm(request, waiter, NULL);
 	return err;
 }
 
@@ -210,7 +246,8 @@ static void wait_set_look(struct bufpool_class *class,
 		WRITE_ONCE(waiter->retry, 1);
 	else if (bufpool_supply_warm(pool))
 		waiter->look_at = ktime_add_ms(ktime_get(), BUSY_MS);
-	else if (bufpool_kept_is_possible(pool))
+	else if (bufpool_kept_is_possible(pool) ||
+		 READ_ONCE(class->nr_in_line) > BUFPOOL_WAITQ_TELLS)
 		waiter->look_at = ktime_add_ms(ktime_get(), KEPT_MS);
 	else if (READ_ONCE(pool->drains_for) == waiter)
 		waiter->look_at = ktime_add_ms(ktime_get(),
@@ -222,14 +259,14 @@ static int wait_try(struct bufpool_class *class, struct bufpool_waiter *waiter)
 {
 	int err;
 
-	if (wait_serve(class) ||
+	if (wait_serve(class, waiter) ||
 	    wait_serve_larger(class, waiter, bufpool_rent_larger))
 		return 0;
 	if (waiter->nomem_backoff && ktime_before(ktime_get(), waiter->look_at))
 		return 0;
 	waiter->look_at = KTIME_MAX;
-	/* only a larger block is for a waiter behind another */
-	if (!bufpool_waitq_is_first(class, waiter))
+	/* only a larger block is for a waiter behind another of its account */
+	if (!bufpool_waitq_is_first_of_account(class, waiter))
 		return 0;
 	err = wait_replenish(class, waiter);
 	if ((err == -EAGAIN || err == -ENOMEM) &&

@@ -12,40 +12,122 @@ static bool waitq_is_older(struct rb_node *a, const struct rb_node *b)
 	       rb_entry(b, struct bufpool_waiter, node)->ticket;
 }
 
-static struct bufpool_waiter *waitq_first_of(struct bufpool_class *class,
-					     bool exact)
+static struct bufpool_holding *waitq_holding(const struct bufpool_class *class,
+					     const struct bufpool_waiter *waiter)
 {
-	lockdep_assert_held(&class->lock);
-	return rb_entry_safe(rb_first_cached(&class->waiters[exact]),
+	return bufpool_client_holding(waiter->request->client, class);
+}
+
+static struct bufpool_waiter *waitq_first_of(struct bufpool_holding *holding, bool exact)
+{
+	return rb_entry_safe(rb_first_cached(&holding->waiters[exact]),
 			     struct bufpool_waiter, node);
 }
 
-/* The waiter that has waited longest, or NULL. */
-static struct bufpool_waiter *waitq_first(struct bufpool_class *class)
+/* The waiter of an account that has waited longest, or NULL. */
+static struct bufpool_waiter *waitq_first_of_account(struct bufpool_holding *holding)
 {
-	struct bufpool_waiter *exact = waitq_first_of(class, true);
-	struct bufpool_waiter *any = waitq_first_of(class, false);
+	struct bufpool_waiter *exact = waitq_first_of(holding, true);
+	struct bufpool_waiter *any = waitq_first_of(holding, false);
 
 	if (!exact || !any)
 		return exact ?: any;
 	return exact->ticket < any->ticket ? exact : any;
 }
 
+static bool waitq_is_earlier(struct rb_node *a, const struct rb_node *b)
+{
+	return rb_entry(a, struct bufpool_holding, node)->turn <
+	       rb_entry(b, struct bufpool_holding, node)->turn;
+}
+
+/* The account whose turn it is, or NULL. */
+static struct bufpool_holding *waitq_first_in_line(struct bufpool_class *class)
+{
+	lockdep_assert_held(&class->lock);
+	return rb_entry_safe(rb_first_cached(&class->waiting), struct bufpool_holding, node);
+}
+
+/* The account that comes after another, or NULL. */
+static struct bufpool_holding *waitq_next_in_line(struct bufpool_holding *holding)
+{
+	return rb_entry_safe(rb_next(&holding->node), struct bufpool_holding, node);
+}
+
+/* The waiter that the next slab is for, or NULL. */
+static struct bufpool_waiter *waitq_first(struct bufpool_class *class)
+{
+	struct bufpool_holding *holding = waitq_first_in_line(class);
+
+	return holding ? waitq_first_of_account(holding) : NULL;
+}
+
+/*
+ * The account comes into line with its first waiter. That one may have been here before,
+ * and been interrupted: it keeps its place, but not if the account has been served since.
+ */
 static void waitq_add(struct bufpool_class *class, struct bufpool_waiter *waiter)
 {
-	rb_add_cached(&waiter->node, &class->waiters[waiter->exact],
-		      waitq_is_older);
+	struct bufpool_holding *holding = waitq_holding(class, waiter);
+
+	lockdep_assert_held(&class->lock);
+	rb_add_cached(&waiter->node, &holding->waiters[waiter->exact], waitq_is_older);
 	waiter->is_queued = true;
+	if (!holding->nr_waiting++) {
+		WRITE_ONCE(holding->turn, max(holding->turn, waiter->ticket));
+		rb_add_cached(&holding->node, &class->waiting, waitq_is_earlier);
+		WRITE_ONCE(class->nr_in_line, class->nr_in_line + 1);
+	}
 	WRITE_ONCE(class->nr_waiting, class->nr_waiting + 1);
 }
 
 static void waitq_remove(struct bufpool_class *class,
 			 struct bufpool_waiter *waiter)
 {
+	struct bufpool_holding *holding = waitq_holding(class, waiter);
+
 	lockdep_assert_held(&class->lock);
-	rb_erase_cached(&waiter->node, &class->waiters[waiter->exact]);
+	rb_erase_cached(&waiter->node, &holding->waiters[waiter->exact]);
 	waiter->is_queued = false;
+	if (!--holding->nr_waiting) {
+		rb_erase_cached(&holding->node, &class->waiting);
+		WRITE_ONCE(class->nr_in_line, class->nr_in_line - 1);
+	}
 	WRITE_ONCE(class->nr_waiting, class->nr_waiting - 1);
+}
+
+/**
+ * bufpool_waitq_end_turn - let all other accounts come before one
+ * @class: in this class; its lock is held
+ * @holding: of the account that got a slab just now, which could have been another's
+ */
+void bufpool_waitq_end_turn(struct bufpool_class *class, struct bufpool_holding *holding)
+{
+	u64 turn = atomic64_inc_return(&class->pool->tickets);
+
+	if (holding->nr_waiting)
+		rb_erase_cached(&holding->node, &class->waiting);
+	WRITE_ONCE(holding->turn, turn);
+	if (holding->nr_waiting)
+		rb_add_cached(&holding->node, &class->waiting, waitq_is_earlier);
+}
+
+static void waitq_tell(struct bufpool_waiter *waiter)
+{
+	WRITE_ONCE(waiter->retry, 1);
+	wake_up_process(waiter->task);
+}
+
+/* Tell the waiters of an account that are first. */
+static void waitq_tell_account(struct bufpool_holding *holding)
+{
+	struct bufpool_waiter *first = waitq_first_of_account(holding);
+	struct bufpool_waiter *larger = waitq_first_of(holding, false);
+
+	if (first)
+		waitq_tell(first);
+	if (larger && larger != first)
+		waitq_tell(larger);
 }
 
 /*
@@ -62,7 +144,7 @@ static void waitq_serve(struct bufpool_class *class,
 }
 
 /**
- * bufpool_waitq_hand_over - give a block to the first waiter
+ * bufpool_waitq_hand_over - give a block to the first waiter of its account
  * @class: the block's class; its lock is held
  * @blk: the caller's
  *
@@ -71,11 +153,76 @@ static void waitq_serve(struct bufpool_class *class,
 bool bufpool_waitq_hand_over(struct bufpool_class *class,
 			     struct bufpool_blk *blk)
 {
-	struct bufpool_waiter *waiter = waitq_first(class);
+	struct bufpool_holding *holding = bufpool_blk_slab(blk)->holding;
+	struct bufpool_waiter *waiter = NULL;
 
+	if (holding)
+		waiter = waitq_first_of_account(holding);
 	if (waiter)
 		waitq_serve(class, waiter, blk);
 	return waiter;
+}
+
+/* Serve the first waiter of an account with a free block, if there is one for it. */
+static bool waitq_serve_account(struct bufpool_class *class,
+				struct bufpool_holding *holding)
+{
+	struct bufpool_waiter *waiter = waitq_first_of_account(holding);
+	bool own = holding->filled;
+	struct bufpool_blk *blk;
+
+	if (!waiter)
+		return false;
+	blk = bufpool_class_take(class, holding->account,
+				 bufpool_client_quota(waiter->request->client));
+	if (!blk)
+		return false;
+	waitq_serve(class, waiter, blk);
+	if (!own)
+		bufpool_waitq_end_turn(class, holding);
+	return true;
+}
+
+/* Serve the next account in line for which there is a free block; look at @left at most. */
+static bool waitq_serve_next(struct bufpool_class *class, unsigned int *left)
+{
+	struct bufpool_holding *holding = waitq_first_in_line(class);
+
+	for (; holding && *left; holding = waitq_next_in_line(holding)) {
+		--*left;
+		if (waitq_serve_account(class, holding))
+			return true;
+	}
+	return false;
+}
+
+/* How often accounts are looked at under one lock. */
+#define WAITQ_LOOKS	64
+
+/**
+ * bufpool_waitq_serve - hand out free blocks, to one account after the other
+ * @class: whose; its lock is held
+ *
+ * There are some where a slab became wholly free, or was drained, or the pool was over
+ * its limit. An account whose quota does not admit more is passed over.
+ */
+void bufpool_waitq_serve(struct bufpool_class *class)
+{
+	unsigned int left = WAITQ_LOOKS;
+
+	while (waitq_serve_next(class, &left))
+		;
+}
+
+/* The same, for the account of a waiter only: of what that has, and how far in line it is. */
+void bufpool_waitq_serve_own(struct bufpool_class *class,
+			     const struct bufpool_waiter *waiter)
+{
+	struct bufpool_holding *holding = waitq_holding(class, waiter);
+	unsigned int left = WAITQ_LOOKS;
+
+	while (left-- && holding->filled && waitq_serve_account(class, holding))
+		;
 }
 
 /**
@@ -84,35 +231,27 @@ bool bufpool_waitq_hand_over(struct bufpool_class *class,
  * @waiter: which
  * @blk: the caller's
  *
- * Return: false if it has a block already, or an older waiter may have this one; the
- * caller keeps the block.
+ * Return: false if it has a block already, or an older waiter of its account may have
+ * this one; the caller keeps the block.
  */
 bool bufpool_waitq_hand_to(struct bufpool_class *class,
 			   struct bufpool_waiter *waiter,
 			   struct bufpool_blk *blk)
 {
-	if (waitq_first_of(class, false) != waiter)
+	if (waitq_first_of(waitq_holding(class, waiter), false) != waiter)
 		return false;
 	waitq_serve(class, waiter, blk);
 	return true;
 }
 
-static void waitq_tell(struct bufpool_waiter *waiter)
-{
-	WRITE_ONCE(waiter->retry, 1);
-	wake_up_process(waiter->task);
-}
-
 /* Tell the waiters that are first in a class to try again. Its lock is held. */
 void bufpool_waitq_retry_first(struct bufpool_class *class)
 {
-	struct bufpool_waiter *first = waitq_first(class);
-	struct bufpool_waiter *larger = waitq_first_of(class, false);
+	struct bufpool_holding *holding = waitq_first_in_line(class);
+	unsigned int left = BUFPOOL_WAITQ_TELLS;
 
-	if (first)
-		waitq_tell(first);
-	if (larger && larger != first)
-		waitq_tell(larger);
+	for (; holding && left--; holding = waitq_next_in_line(holding))
+		waitq_tell_account(holding);
 }
 
 /**
@@ -134,14 +273,30 @@ void bufpool_waitq_retry(struct bufpool_pool *pool)
 	}
 }
 
+/* Whether a waiter is served before another of another class: NULL is a newcomer. */
+static bool waitq_precedes(const struct bufpool_class *class,
+			   const struct bufpool_waiter *waiter,
+			   const struct bufpool_waiter *other)
+{
+	const struct bufpool_holding *holding, *others;
+
+	if (!other)
+		return true;
+	holding = waitq_holding(class, waiter);
+	others = waitq_holding(other->request->class, other);
+	if (holding->account == others->account)
+		return waiter->ticket < other->ticket;
+	return holding->turn < READ_ONCE(others->turn);
+}
+
 /**
- * bufpool_waitq_has_older - whether a class has a waiter since an earlier time
+ * bufpool_waitq_has_older - whether a class has a waiter that precedes another
  * @class: which
- * @ticket: of that time
+ * @other: that waiter, in whatever class, or NULL for a newcomer
  * @nomem_backoff: count a waiter in backoff, too
  */
-bool bufpool_waitq_has_older(struct bufpool_class *class, u64 ticket,
-			     bool nomem_backoff)
+bool bufpool_waitq_has_older(struct bufpool_class *class,
+			     const struct bufpool_waiter *other, bool nomem_backoff)
 {
 	struct bufpool_waiter *first;
 	bool ret;
@@ -150,7 +305,7 @@ bool bufpool_waitq_has_older(struct bufpool_class *class, u64 ticket,
 		return false;
 	spin_lock(&class->lock);
 	first = waitq_first(class);
-	ret = first && first->ticket < ticket &&
+	ret = first && waitq_precedes(class, first, other) &&
 	      (nomem_backoff || !first->nomem_backoff);
 	spin_unlock(&class->lock);
 	return ret;
@@ -159,25 +314,32 @@ bool bufpool_waitq_has_older(struct bufpool_class *class, u64 ticket,
 /**
  * bufpool_waitq_is_turn - whether a class may grow now
  * @class: which
- * @ticket: of the waiter that it would grow for, or BUFPOOL_NO_TICKET
+ * @waiter: that it would grow for, or NULL for a newcomer
  *
- * Return: whether no waiter of another class is older, but those in backoff.
+ * Return: whether no waiter precedes that, but those in backoff. (Which waiter of its own class
+ * is first is another question.)
  */
-bool bufpool_waitq_is_turn(struct bufpool_class *class, u64 ticket)
+bool bufpool_waitq_is_turn(struct bufpool_class *class,
+			   const struct bufpool_waiter *waiter)
 {
 	struct bufpool_pool *pool = class->pool;
 	unsigned int i;
 
 	if (!bufpool_pool_waiting(pool))
 		return true;
-	for (i = 0; i < pool->nr_classes; i++)
-		if (&pool->classes[i] != class &&
-		    bufpool_waitq_has_older(&pool->classes[i], ticket, false))
+	for (i = 0; i < pool->nr_classes; i++) {
+		struct bufpool_class *other = &pool->classes[i];
+
+		/* in its own class a waiter knows its place */
+		if (other == class && waiter)
+			continue;
+		if (bufpool_waitq_has_older(other, waiter, false))
 			return false;
+	}
 	return true;
 }
 
-/* Whether a waiter is the first of its class. */
+/* Whether a waiter is the first of its class: a slab is for that. */
 bool bufpool_waitq_is_first(struct bufpool_class *class,
 			    struct bufpool_waiter *waiter)
 {
@@ -189,14 +351,26 @@ bool bufpool_waitq_is_first(struct bufpool_class *class,
 	return ret;
 }
 
-/* Whether a waiter is the first of its class that may have a larger block. */
+/* Whether it is the first of its account: what that has is for it. */
+bool bufpool_waitq_is_first_of_account(struct bufpool_class *class,
+				       struct bufpool_waiter *waiter)
+{
+	bool ret;
+
+	spin_lock(&class->lock);
+	ret = waitq_first_of_account(waitq_holding(class, waiter)) == waiter;
+	spin_unlock(&class->lock);
+	return ret;
+}
+
+/* Whether it is the first of its account that may have a larger block. */
 bool bufpool_waitq_is_first_for_larger(struct bufpool_class *class,
 				       struct bufpool_waiter *waiter)
 {
 	bool ret;
 
 	spin_lock(&class->lock);
-	ret = waitq_first_of(class, false) == waiter;
+	ret = waitq_first_of(waitq_holding(class, waiter), false) == waiter;
 	spin_unlock(&class->lock);
 	return ret;
 }
@@ -222,6 +396,8 @@ void bufpool_waitq_set_exact(struct bufpool_class *class,
 void bufpool_waitq_enlist(struct bufpool_class *class,
 			  struct bufpool_waiter *waiter)
 {
+	struct bufpool_client *client = waiter->request->client;
+	struct bufpool_holding *holding = waitq_holding(class, waiter);
 	struct bufpool_pool *pool = class->pool;
 
 	atomic_inc(&pool->status->waiting);
@@ -230,15 +406,15 @@ void bufpool_waitq_enlist(struct bufpool_class *class,
 	spin_lock(&class->lock);
 	if (!waiter->ticket)
 		waiter->ticket = atomic64_inc_return(&pool->tickets);
-	if (!waitq_first(class))
-		waiter->blk = bufpool_class_take(class);
+	waiter->blk = bufpool_class_take_new(class, client->account,
+					     bufpool_client_quota(client), false);
 	if (waiter->blk) {
 		trace_bufpool_serve(class, waiter->task);
 	} else {
 		waitq_add(class, waiter);
 		/* a waiter behind another is told when that one leaves */
-		waiter->retry = waitq_first(class) == waiter ||
-				waitq_first_of(class, false) == waiter;
+		waiter->retry = waitq_first_of_account(holding) == waiter ||
+				waitq_first_of(holding, false) == waiter;
 	}
 	spin_unlock(&class->lock);
 	bufpool_poll_kick(pool, BUFPOOL_POLL_PRI);
@@ -251,6 +427,8 @@ void bufpool_waitq_delist(struct bufpool_class *class,
 	spin_lock(&class->lock);
 	if (waiter->is_queued)
 		waitq_remove(class, waiter);
+	/* the next of the account may be far from the first in line */
+	waitq_tell_account(waitq_holding(class, waiter));
 	spin_unlock(&class->lock);
 	atomic_dec(&class->pool->status->waiting);
 }

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The queue of waiters of a class, under the class's lock.
+ * The queues of waiters of a class, one for each account, under the class's lock.
  *
- * A block of the class is for the waiter that has waited longest. A larger block is
+ * A block is for the account's waiter that has waited longest. A larger block is
  * for the longest waiter of those that may have one: a waiter that was refused one
- * by its ceiling or quota is *exact*, and those have a tree of their own.
+ * by its ceiling is *exact*, and those have a tree of their own.
+ *
+ * A slab that is nobody's is for one account after the other, and so is room that a class
+ * may grow into: class->waiting has the accounts with waiters by their *turn*, a ticket. An
+ * account that gets a slab comes behind all others in the class; a block that comes back to
+ * it is its own anyway, and changes nothing.
  */
 #ifndef _BUFPOOL_WAITQ_H
 #define _BUFPOOL_WAITQ_H
@@ -18,11 +23,11 @@ struct bufpool_request;
 
 /**
  * struct bufpool_waiter - a task that waits, on that task's stack
- * @node: in class->waiters[@exact], if @is_queued; class->lock, as all up to
- *	@nomem_backoff
+ * @node: in its account's holding->waiters[@exact], if @is_queued; class->lock, as all
+ *	up to @nomem_backoff
  * @is_queued: no block has been handed to it yet
  * @exact: no larger block is for it
- * @ticket: less than that of each waiter that came later
+ * @ticket: less than that of each waiter of the pool that came later
  * @blk: what was handed over; written once
  * @nomem_backoff: there was no memory when it tried to grow its class last;
  *	written by its own task
@@ -31,6 +36,8 @@ struct bufpool_request;
  * @look_at: when to try again by itself; KTIME_MAX is never
  * @drain_at: when to have more slabs drained, if it is the one they are for
  * @drain_wait: how long to wait then, in jiffies
+ * @drain_fullest: slabs with the most blocks out are drained, as those with the fewest did
+ *	not come back
  * @retry: trying again may succeed now; an int, which every machine can exchange
  */
 struct bufpool_waiter {
@@ -45,30 +52,42 @@ struct bufpool_waiter {
 	ktime_t look_at;
 	unsigned long drain_at;
 	unsigned long drain_wait;
+	bool drain_fullest;
 	int retry;
 };
 
-/* That of a newcomer, behind every waiter. */
-#define BUFPOOL_NO_TICKET	U64_MAX
+/*
+ * How many accounts are told at once that trying again may succeed: the first to leave
+ * tells the next. Where more are in line, they look now and then.
+ */
+#define BUFPOOL_WAITQ_TELLS	4
 
-/* Whether a waiter of the class may have a larger block. Without class->lock, a hint. */
-static inline bool bufpool_waitq_wants_larger(const struct bufpool_class *class)
+/* Whether a waiter there may have a larger block. Without class->lock, a hint. */
+static inline bool bufpool_waitq_wants_larger(const struct bufpool_holding *holding)
 {
-	return !RB_EMPTY_ROOT(&class->waiters[false].rb_root);
+	return !RB_EMPTY_ROOT(&holding->waiters[false].rb_root);
 }
 
 bool bufpool_waitq_hand_over(struct bufpool_class *class,
 			     struct bufpool_blk *blk);
+void bufpool_waitq_serve(struct bufpool_class *class);
+void bufpool_waitq_serve_own(struct bufpool_class *class,
+			     const struct bufpool_waiter *waiter);
+void bufpool_waitq_end_turn(struct bufpool_class *class,
+			    struct bufpool_holding *holding);
 bool bufpool_waitq_hand_to(struct bufpool_class *class,
 			   struct bufpool_waiter *waiter,
 			   struct bufpool_blk *blk);
 void bufpool_waitq_retry_first(struct bufpool_class *class);
 void bufpool_waitq_retry(struct bufpool_pool *pool);
-bool bufpool_waitq_has_older(struct bufpool_class *class, u64 ticket,
-			     bool nomem_backoff);
-bool bufpool_waitq_is_turn(struct bufpool_class *class, u64 ticket);
+bool bufpool_waitq_has_older(struct bufpool_class *class,
+			     const struct bufpool_waiter *other, bool nomem_backoff);
+bool bufpool_waitq_is_turn(struct bufpool_class *class,
+			   const struct bufpool_waiter *waiter);
 bool bufpool_waitq_is_first(struct bufpool_class *class,
 			    struct bufpool_waiter *waiter);
+bool bufpool_waitq_is_first_of_account(struct bufpool_class *class,
+				       struct bufpool_waiter *waiter);
 bool bufpool_waitq_is_first_for_larger(struct bufpool_class *class,
 				       struct bufpool_waiter *waiter);
 void bufpool_waitq_set_exact(struct bufpool_class *class,

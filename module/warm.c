@@ -8,7 +8,7 @@
  * evict.c.
  *
  * Each client has a stack of warm blocks for each class, in the order of use, the
- * longest unused at the bottom. The stacks of a class, and those of an account, are
+ * longest unused at the bottom. The stacks of a class, and of an account's of it, are
  * in an order by their bottom block, see lru.h: a thief finds the longest unused
  * block at once, and a client that rents and returns pays nothing for that. A stack
  * stays in the order when it becomes empty, until a thief finds it so.
@@ -20,13 +20,18 @@
 #include <linux/mm.h>
 #include "bufpool.h"
 
+static struct bufpool_holding *warm_holding(const struct bufpool_warm *warm)
+{
+	return bufpool_client_holding(warm->client, warm->class);
+}
+
 /* Let others find a stack, which is not empty. */
 void bufpool_warm_link(struct bufpool_warm *warm)
 {
 	unsigned long since = bufpool_warm_since(bufpool_warm_bottom(warm));
 
 	bufpool_lru_add(&warm->class->warm, &warm->by_class, since);
-	bufpool_lru_add(&warm->client->account->lru, &warm->by_account, since);
+	bufpool_lru_add(&warm_holding(warm)->warm, &warm->by_holding, since);
 	warm->is_linked = true;
 }
 
@@ -36,7 +41,7 @@ void bufpool_warm_unlink(struct bufpool_warm *warm)
 	if (!warm->is_linked)
 		return;
 	bufpool_lru_remove(&warm->class->warm, &warm->by_class);
-	bufpool_lru_remove(&warm->client->account->lru, &warm->by_account);
+	bufpool_lru_remove(&warm_holding(warm)->warm, &warm->by_holding);
 	warm->is_linked = false;
 }
 
@@ -47,7 +52,7 @@ void bufpool_warm_update(struct bufpool_warm *warm, unsigned long since)
 	if (!warm->is_linked)
 		return;
 	bufpool_lru_update(&warm->class->warm, &warm->by_class, since);
-	bufpool_lru_update(&warm->client->account->lru, &warm->by_account, since);
+	bufpool_lru_update(&warm_holding(warm)->warm, &warm->by_holding, since);
 }
 
 /* How many blocks of a class a client may keep warm, as it is configured now. */
@@ -185,7 +190,7 @@ static bool warm_is_within_bounds(struct bufpool_client *client)
 {
 	return bufpool_budget_used(&client->held) <=
 	       bufpool_client_ceiling(client) &&
-	       bufpool_budget_used(&client->account->held) <=
+	       bufpool_budget_used(&client->account->pinned) <=
 	       bufpool_client_quota(client);
 }
 

@@ -10,7 +10,7 @@
  * @client: the client; constant
  * @class: the class; constant
  * @by_class: in class->warm, if @is_linked
- * @by_account: in the account's lru, if @is_linked
+ * @by_holding: in the holding's, if @is_linked
  * @is_linked: others may find the blocks; client->lock, as for all that follows
  * @blks: a ring of pointers to them
  * @mask: its length, a power of two, less 1
@@ -23,7 +23,7 @@ struct bufpool_warm {
 	struct bufpool_client *client;
 	struct bufpool_class *class;
 	struct bufpool_lru_entry by_class;
-	struct bufpool_lru_entry by_account;
+	struct bufpool_lru_entry by_holding;
 	bool is_linked;
 	struct bufpool_blk **blks;
 	u32 mask;

@@ -441,9 +441,9 @@ struct bufpool_limit {
  * @client_warm_blocks: (out) blocks that are warm
  * @client_warm_bytes: (out) bytes in them
  * @client_warm_rents: (out) of @client_rents, those served by a warm block
- * @user_held: (out) bytes that all clients of this client's user hold, rented
- *	and warm
- * @user_quota: (out) bytes that they may; all ones is no quota, or exempt
+ * @user_held: (out) bytes that this client's user is charged for: those in slabs that a
+ *	block of any of the user's clients is in, rented or warm
+ * @user_quota: (out) bytes that this may be; all ones is no quota, or exempt
  * @rents: (out) blocks rented from the pool since it was made
  * @reused: (out) of these, blocks that had been rented before
  * @returns: (out) blocks that came back, in whatever way
@@ -473,6 +473,7 @@ struct bufpool_limit {
  *	of the user's did as may (max_waiters)
  * @refused_clients: (out) opens refused with EDQUOT (max_clients)
  * @client_refused_waiters: (out) of refused_waiters, this client's
+ * @idle: (out) of pinned, bytes in slabs that no user is charged for
  *
  * All but the client's are for the whole pool.
  *
@@ -519,6 +520,7 @@ struct bufpool_stats {
 	__u64 refused_waiters;
 	__u64 refused_clients;
 	__u64 client_refused_waiters;
+	__u64 idle;
 };
 
 /**

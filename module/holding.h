@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _BUFPOOL_HOLDING_H
+#define _BUFPOOL_HOLDING_H
+
+#include <linux/bitops.h>
+#include <linux/list.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
+#include <linux/rbtree.h>
+#include <linux/types.h>
+#include "kept.h"
+#include "lru.h"
+#include "slab.h"
+
+struct bufpool_account;
+
+/* Slabs are told apart by how many of their blocks are free, up to 2 to that. */
+#define BUFPOOL_FULLNESS	8
+
+/**
+ * struct bufpool_holding - what an account has of a class
+ * @account: the account, of which this is part; constant
+ * @warm: struct bufpool_warm of its clients
+ * @kept: struct bufpool_kept of its clients
+ * @partial: its slabs with free blocks and blocks in use: of list n those with
+ *	1 << n free blocks and more; class->lock, as for all that follows
+ * @filled: bit n: list n of @partial is not empty
+ * @full: its slabs without a free block
+ * @nr_out: blocks of its slabs that are not free
+ * @waiters: see waitq.h
+ * @nr_waiting: how many
+ * @turn: it is this account's turn before that of those with a larger one, see waitq.h
+ * @node: in class->waiting, while there are waiters
+ */
+struct bufpool_holding {
+	struct bufpool_account *account;
+	struct bufpool_lru warm;
+	struct bufpool_keepers kept;
+	struct list_head partial[BUFPOOL_FULLNESS];
+	unsigned long filled;
+	struct list_head full;
+	unsigned long nr_out;
+	struct rb_root_cached waiters[2];
+	unsigned int nr_waiting;
+	u64 turn;
+	struct rb_node node;
+};
+
+/* The slab that the next block is to come from, or NULL. */
+static inline struct bufpool_slab *
+bufpool_holding_fullest(const struct bufpool_holding *holding)
+{
+	if (!holding->filled)
+		return NULL;
+	return list_first_entry(&holding->partial[__ffs(holding->filled)],
+				struct bufpool_slab, node);
+}
+
+/*
+ * A slab of the account's is about to be moved to another list. (It may be the last one
+ * of the list that it is on.)
+ */
+static inline void bufpool_holding_leave(struct bufpool_holding *holding,
+					 struct bufpool_slab *slab)
+{
+	if (slab->fullness && list_is_singular(&holding->partial[slab->fullness - 1]))
+		holding->filled &= ~BIT(slab->fullness - 1);
+	slab->fullness = 0;
+}
+
+/* Move a slab of the account's to the list that its free blocks say; it has left another. */
+static inline void bufpool_holding_move(struct bufpool_holding *holding,
+					struct bufpool_slab *slab)
+{
+	unsigned int nr;
+
+	if (!slab->nr_free) {
+		list_move(&slab->node, &holding->full);
+		return;
+	}
+	nr = min(ilog2(slab->nr_free), BUFPOOL_FULLNESS - 1);
+	slab->fullness = nr + 1;
+	holding->filled |= BIT(nr);
+	list_move(&slab->node, &holding->partial[nr]);
+}
+
+void bufpool_holding_init(struct bufpool_holding *holding,
+			  struct bufpool_account *account);
+
+#endif /* _BUFPOOL_HOLDING_H */
