@@ -362,7 +362,7 @@ TEST_F(account, passed_descriptor_is_the_openers)
 
 struct row {
 	unsigned int uid;
-	__u64 clients, waiters, bytes, warm_bytes, kept_bytes, quota;
+	__u64 clients, waiters, bytes, warm_bytes, kept_bytes, pinned, quota;
 };
 
 /*
@@ -386,9 +386,9 @@ static int rows_of(unsigned int first, unsigned int end, struct row *row)
 	if (strncmp(title + at, "uid ", 4))
 		count = -1;
 	while (count >= 0 && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%u %llu %llu %llu %llu %llu %llu%n", &r.uid,
+		if (sscanf(line, "%u %llu %llu %llu %llu %llu %llu %llu%n", &r.uid,
 			   &r.clients, &r.waiters, &r.bytes, &r.warm_bytes,
-			   &r.kept_bytes, &r.quota, &at) != 7 ||
+			   &r.kept_bytes, &r.pinned, &r.quota, &at) != 8 ||
 		    line[at] != '\n' || r.uid <= last) {
 			count = -1;
 			break;
@@ -437,6 +437,7 @@ TEST_F(account, is_listed_while_it_has_clients)
 	EXPECT_EQ(3 * BLOCK, row.bytes);
 	EXPECT_EQ(BLOCK, row.warm_bytes);
 	EXPECT_EQ(0, row.kept_bytes);
+	EXPECT_EQ(4 * BLOCK, row.pinned);
 	EXPECT_EQ(QUOTA * BLOCK, row.quota);
 	word_set(&court->go, 1);
 	EXPECT_EQ(0, reap(pid));

@@ -757,7 +757,7 @@ sorts() {
 	column uid -o uid
 	same "users" "$got" "0 0 65534" || return
 	ctl 2 top -o nothing && says "no column 'nothing'" "warm_bytes" || return
-	ctl 2 top -U -o pid && says "no column 'pid'" "held" !comm
+	ctl 2 top -U -o pid && says "no column 'pid'" "pinned" !comm
 }
 
 filters() {
@@ -777,18 +777,21 @@ filters() {
 sums_by_user() {
 	theirs=$((64 * page))
 	roots=$((57 * page))
-	bufpoolctl --tab top -U >"$work/list"
+	# in slabs: theirs are as large as a slab, or larger
+	slab=$(($(cat /sys/module/bufpool/parameters/slab_size) / page))
+	pinned=$((((3 * 16 + slab - 1) / slab + (9 + slab - 1) / slab) * slab * page))
+	bufpoolctl --tab top -U -o uid >"$work/list"
 	same "the sums" "$(cat "$work/list")" "$(printf '%s\n' \
-		'uid clients waiters blocks bytes warm_blocks warm_bytes kept_bytes held quota rents returns user' \
-		"65534 1 0 2 $theirs 0 0 0 $theirs none 2 0 nobody" "0 2 0 12 $roots 0 0 0 $roots none 12 0 root" | tr ' ' '\t')" || return
+		'uid clients waiters blocks bytes warm_blocks warm_bytes kept_bytes pinned quota rents returns user' \
+		"0 2 0 12 $roots 0 0 0 $pinned none 12 0 root" "65534 1 0 2 $theirs 0 0 0 $theirs none 2 0 nobody" | tr ' ' '\t')" || return
 	column user --by-user -o clients
 	same "users by clients" "$got" "root nobody" || return
 	column user -U -o user -r
 	same "users from the last" "$got" "root nobody" || return
 	column blocks -U -p "$first"
 	same "the sum of one" "$got" 3 || return
-	ctl 0 --json top -U && is_json "$work/out" && has "$work/out" '{"users":[{"uid":65534,"clients":1,' || return
-	ctl 0 top -b -U -n 1 && has "$work/out" 'held   quota   rents returns user'
+	ctl 0 --json top -U -o uid -r && is_json "$work/out" && has "$work/out" '{"users":[{"uid":65534,"clients":1,' || return
+	ctl 0 top -b -U -n 1 && has "$work/out" 'pinned   quota   rents returns user'
 }
 
 # People can choose the names of their processes.
@@ -871,7 +874,7 @@ obeys_keys() {
 	has "$work/screen" "by held; keys: " || return
 	shows_after s "by pid; keys" && shows_after s "by uid; keys" && shows_after S "by pid; keys" || return
 	shows_after r "by pid, reversed; keys" && shows_after r "by pid; keys" || return
-	shows_after U "by held; keys" && has "$work/screen" "kept    held" || return
+	shows_after U "by pinned; keys" && has "$work/screen" "kept  pinned" || return
 	shows_after SS "by warm_bytes; keys" && shows_after U "by held; keys" || return
 	# keys that are no characters are no commands
 	for sequence in '\033OS' '\033[s' '\033[1;2S'; do

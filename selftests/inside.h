@@ -120,6 +120,7 @@ static const struct {
 	{ "slabs_destroyed", offsetof(struct bufpool_stats, slabs_destroyed) },
 	{ "refused_waiters", offsetof(struct bufpool_stats, refused_waiters) },
 	{ "refused_clients", offsetof(struct bufpool_stats, refused_clients) },
+	{ "idle", offsetof(struct bufpool_stats, idle) },
 };
 
 #define NR_NUMBERS	ARRAY_SIZE(numbers)

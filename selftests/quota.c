@@ -46,41 +46,65 @@ TEST_F(quota, no_quota_at_first)
 	EXPECT_EQ(0, as_user(ALICE, find_no_quota));
 }
 
-/* Over all clients of the user, whatever the size. */
-#define SHARED	(16 * PAGE)
+/* Over all clients of the user, whatever the size: it counts slabs. */
+#define SLABS	4
 
 static int share_a_quota(void)
 {
 	int one = open_or_fail(), two = open_or_fail(), three = open_or_fail();
 	struct bufpool_block blocks[MOST];
-	struct bufpool_rent rented, other;
+	struct bufpool_rent rented;
+	struct bufpool_info info;
+	int pages;
 
-	CHECK(stats_of(one).user_quota == QUOTA * SHARED);
-	CHECK(rent_many(one, SHARED, 4, blocks) == 4);
-	CHECK(rent_many(two, SHARED / 2, 6, blocks) == 6);
-	CHECK(!rent(three, SHARED / 2, &other));
-	CHECK(!rent(three, 1, &rented));
-	CHECK(rent(three, SHARED, &rented) == -EDQUOT);
-	CHECK(rent_with(three, SHARED, 0, 0, &rented) == -EDQUOT);
-	CHECK(stats_of(two).user_held == 7 * SHARED + SHARED / 2 + PAGE);
-	CHECK(rent_many(one, 1, MOST, blocks) == 7);
+	CHECK(!pool_info(one, &info));
+	pages = info.slab_size / PAGE;
+	CHECK(stats_of(one).user_quota == SLABS * info.slab_size);
+	CHECK(rent_many(one, info.slab_size / 2, 4, blocks) == 4);
+	CHECK(!rent(two, 1, &rented));
+	CHECK(stats_of(two).user_held == 3 * info.slab_size);
+	CHECK(!rent(three, info.slab_size / 4, &rented));
+	CHECK(stats_of(two).user_held == SLABS * info.slab_size);
+	CHECK(rent(three, info.slab_size / 2, &rented) == -EDQUOT);
+	CHECK(rent_with(three, info.slab_size, 0, 0, &rented) == -EDQUOT);
+	/* What is free in those slabs is for this user. */
+	CHECK(rent_many(one, 1, pages - 1, blocks) == pages - 1);
+	CHECK(rent_many(two, info.slab_size / 4, MOST, blocks) == 3);
 	CHECK(rent(two, 1, &rented) == -EDQUOT);
-	CHECK(stats_of(one).user_held == QUOTA * SHARED);
-	CHECK(!give_up(three, other.handle));
-	CHECK(rent_many(two, SHARED / 4, 8, blocks) == 2);
-	/* What a client had is there when it is gone. */
+	CHECK(stats_of(one).user_held == SLABS * info.slab_size);
+	/* What a client had is there when it is gone, but for slabs that others are in. */
 	CHECK(!close(one));
-	CHECK(stats_of(two).user_held == 3 * SHARED + SHARED / 2 + PAGE);
-	CHECK(rent_many(two, SHARED, MOST, blocks) == 4);
+	CHECK(stats_of(two).user_held == 2 * info.slab_size);
+	CHECK(rent_many(two, info.slab_size / 2, MOST, blocks) == 4);
 	return 0;
 }
 
 TEST_F(quota, quota_is_over_all_clients_of_a_user)
 {
-	ASSERT_EQ(0, limit_write(2 * QUOTA * SHARED));
-	ASSERT_EQ(0, parameter_write("quota", QUOTA * SHARED));
+	struct bufpool_info info;
+
+	ASSERT_EQ(0, pool_info(self->fd, &info));
+	ASSERT_EQ(0, limit_write(2 * SLABS * info.slab_size));
+	ASSERT_EQ(0, parameter_write("quota", SLABS * info.slab_size));
 	EXPECT_EQ(0, as_user(ALICE, share_a_quota));
 	EXPECT_TRUE(in_use_becomes(self->fd, 0));
+}
+
+/* A quota of less than a slab is met by slabs of one block. */
+static int rent_some_pages(void)
+{
+	struct bufpool_block blocks[QUOTA + 1];
+	int fd = open_or_fail();
+
+	CHECK(rent_many(fd, 1, QUOTA + 1, blocks) == QUOTA);
+	CHECK(stats_of(fd).user_held == QUOTA * PAGE);
+	return 0;
+}
+
+TEST_F(quota, quota_may_be_less_than_a_slab)
+{
+	ASSERT_EQ(0, parameter_write("quota", QUOTA * PAGE));
+	EXPECT_EQ(0, as_user(ALICE, rent_some_pages));
 }
 
 /* Each user has a quota of its own. */
@@ -281,8 +305,8 @@ static int ask_for_too_much(void)
 	CHECK(stats_of(one).user_held == QUOTA * BLOCK);
 	CHECK(stats_of(two).client_warm_blocks == 3);
 	CHECK(stats_of(one).steals == steals);
-	/* With one block less that is rented they are. */
-	CHECK(!give_up(one, blocks[0].handle));
+	/* With one block less that is rented, of the slab that one is in, they are. */
+	CHECK(!give_up(one, blocks[4].handle));
 	CHECK(!rent(one, 4 * BLOCK, &rented));
 	CHECK(stats_of(one).user_held == QUOTA * BLOCK);
 	CHECK(stats_of(two).client_warm_blocks == 0);
@@ -296,50 +320,29 @@ TEST_F(quota, warm_blocks_do_not_give_way_in_vain)
 	EXPECT_EQ(0, as_user(ALICE, ask_for_too_much));
 }
 
-/*
- * The pool is full. Free are blocks of twice the size alone, in a slab that is in
- * use; and root, which is exempt, has a warm block of the size itself.
- */
-#define SMALL	(2 * PAGE)
-#define SMALLS	(6 * 16)	/* most in the six slabs that are left */
-
-static int be_offered_a_larger_block(void *arg)
+/* A larger block that is free in the user's slabs takes nothing more from the quota. */
+static int be_given_a_larger_block(void)
 {
-	struct bufpool_block pages[2], smalls[SMALLS];
-	struct bufpool_rent larger, rented;
-	struct bufpool_info info;
-	int root = *(int *)arg, fd, i, left;
+	int fd = open_or_fail();
+	struct bufpool_rent rented;
+	struct bufpool_stats stats;
 
-	CHECK(become(ALICE, ONLY_OPEN));
-	fd = open_or_fail();
-	CHECK(!rent(root, 2 * SMALL, &larger));
-	CHECK(rent_many(fd, 1, 2, pages) == 2);
-	for (i = 0; i < 2; i++)
-		CHECK(!give(fd, pages[i].handle));
-	CHECK(!pool_info(root, &info));
-	left = 6 * info.slab_size / SMALL;
-	CHECK(rent_many(root, SMALL, left, smalls) == left);
-	CHECK(!give(root, smalls[0].handle));
-	CHECK(stats_of(fd).pinned == 8 * info.slab_size);
-	/* The larger one would be within the quota without the pages. */
-	CHECK(!rent(fd, SMALL, &rented));
-	CHECK(rented.length == SMALL);
-	CHECK(rented.offset == smalls[0].offset);
-	CHECK(stats_of(fd).client_warm_blocks == 2);
-	CHECK(stats_of(fd).user_held == 2 * SMALL);
+	CHECK(!rent(fd, 2 * PAGE, &rented));
+	stats = stats_of(fd);
+	CHECK(stats.user_held == stats.user_quota);
+	CHECK(!rent(fd, 1, &rented));
+	CHECK(rented.length == 2 * PAGE);
+	CHECK(stats_of(fd).user_held == stats.user_held);
 	return 0;
 }
 
-TEST_F(quota, warm_blocks_do_not_give_way_to_a_larger_one)
+TEST_F(quota, larger_blocks_of_ones_own_are_within_the_quota)
 {
 	struct bufpool_info info;
 
 	ASSERT_EQ(0, pool_info(self->fd, &info));
-	if (info.slab_size > 16 * SMALL)
-		SKIP(return, "this is made for slabs of 32 pages at most");
-	ASSERT_EQ(0, limit_write(8 * info.slab_size));
-	ASSERT_EQ(0, parameter_write("quota", 2 * SMALL));
-	EXPECT_EQ(0, in_child(be_offered_a_larger_block, &self->fd));
+	ASSERT_EQ(0, parameter_write("quota", info.slab_size));
+	EXPECT_EQ(0, as_user(ALICE, be_given_a_larger_block));
 }
 
 /* A rental of a warm block takes nothing more from the quota. */

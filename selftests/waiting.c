@@ -211,17 +211,14 @@ FIXTURE(refused)
 	struct bufpool_stats before;
 };
 
-/* Less than a large block, by whatever bound, and asked for in whatever way. */
+/* Less than a large block, by its ceiling, and asked for in whatever way. */
 FIXTURE_VARIANT(refused)
 {
-	bool ceiling;
-	bool quota;
 	__u32 count;
 };
 
-FIXTURE_VARIANT_ADD(refused, by_ceiling) { .ceiling = true };
-FIXTURE_VARIANT_ADD(refused, by_quota) { .quota = true };
-FIXTURE_VARIANT_ADD(refused, one_of_many) { .ceiling = true, .count = 2 };
+FIXTURE_VARIANT_ADD(refused, one) { };
+FIXTURE_VARIANT_ADD(refused, one_of_many) { .count = 2 };
 
 FIXTURE_SETUP(refused)
 {
@@ -232,8 +229,6 @@ FIXTURE_SETUP(refused)
 	if (self->size < SMALL)
 		SKIP(return, "this is made for slabs of 128 KiB and more");
 	ASSERT_EQ(0, limit_write(LIMIT));
-	if (variant->quota)
-		ASSERT_EQ(0, parameter_write("quota", self->size - PAGE));
 	ASSERT_EQ(LIMIT / self->size,
 		  (__u64)drain(self->fd, self->size, self->blocks,
 			       ARRAY_SIZE(self->blocks)));
@@ -256,8 +251,7 @@ TEST_F(refused, stays_first)
 			.line = self->line,
 			.number = 0,
 			.size = self->size / 2,
-			.uid = variant->quota ? 4711 : 0,
-			.ceiling = variant->ceiling ? self->size - PAGE : 0,
+			.ceiling = self->size - PAGE,
 			.count = variant->count,
 		},
 		{ .line = self->line, .number = 1, .size = self->size / 2 },

@@ -1,0 +1,531 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Holdings: a slab belongs to one user while a block of it is out, and to nobody else.
+ */
+#include "effort.h"
+#include "random.h"
+#include "tenant.h"
+
+#include <linux/securebits.h>
+#include <sys/prctl.h>
+
+#define ALICE	4711
+#define BOB	4712
+#define CAROL	4713
+#define LIMIT	(4 * MIB)
+#define MOST	4096		/* pages within twice the limit, and more */
+
+FIXTURE(holding)
+{
+	int alice, bob;
+	struct bufpool_info info;
+	unsigned int slabs;		/* within the limit */
+	struct bufpool_block *blocks;
+	struct bufpool_rent rent;
+};
+
+static bool set_effective(__u32 capabilities)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data))
+		return false;
+	data[0].effective = data[0].permitted & capabilities;
+	return !syscall(SYS_capset, &header, data);
+}
+
+/* A client that is charged to this user, and exempt from no bound */
+static int open_for(uid_t uid)
+{
+	int fd;
+
+	CHECK(!prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP));
+	CHECK(!setresuid(-1, uid, -1) && set_effective(ONLY_OPEN));
+	fd = open_or_fail();
+	CHECK(set_effective(~0U) && !setresuid(-1, 0, -1));
+	return fd;
+}
+
+FIXTURE_SETUP(holding)
+{
+	ASSERT_EQ(0, limit_write(LIMIT));
+	self->alice = open_for(ALICE);
+	self->bob = open_for(BOB);
+	ASSERT_EQ(0, pool_info(self->alice, &self->info));
+	self->slabs = LIMIT / self->info.slab_size;
+	self->blocks = calloc(MOST, sizeof(*self->blocks));
+	ASSERT_NE(NULL, self->blocks);
+	ASSERT_EQ(0, write_text("/sys/class/misc/bufpool/trim", "1"));
+}
+
+FIXTURE_TEARDOWN(holding)
+{
+	close(self->alice);
+	close(self->bob);
+	parameters_restore();
+}
+
+/* Bytes that a user is charged for */
+static __u64 held_by(int fd)
+{
+	return stats_of(fd).user_held;
+}
+
+/* Rent pages until there are no more. Return: how many */
+static int rent_all_pages(int fd, struct bufpool_block *blocks)
+{
+	int count = 0, ret;
+
+	do {
+		ret = rent_many(fd, 1, BUFPOOL_MANY_MAX, blocks + count);
+		if (ret > 0)
+			count += ret;
+	} while (ret > 0 && count <= MOST - BUFPOOL_MANY_MAX);
+	return count;
+}
+
+/* Return every block but one in @step. Return: whether that worked */
+static bool keep_one_in(int fd, const struct bufpool_block *blocks, int count, int step)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+		if (i % step && give_up(fd, blocks[i].handle))
+			return false;
+	return true;
+}
+
+/* However sparsely one user's blocks lie, others get what is beyond that one's quota. */
+TEST_F(holding, sparse_blocks_take_no_more_than_the_quota)
+{
+	const unsigned int pages = self->info.slab_size / PAGE;
+	__u64 quota = LIMIT / 4;
+	int count;
+
+	ASSERT_EQ(0, parameter_write("quota", quota));
+	count = rent_all_pages(self->alice, self->blocks);
+	ASSERT_EQ(quota / PAGE, count);
+	ASSERT_TRUE(keep_one_in(self->alice, self->blocks, count, pages));
+	EXPECT_EQ(quota, held_by(self->alice));
+	ASSERT_EQ(0, parameter_write("quota", LIMIT));
+	EXPECT_EQ((LIMIT - quota) / PAGE, rent_all_pages(self->bob, self->blocks));
+	EXPECT_EQ(LIMIT - quota, held_by(self->bob));
+	EXPECT_EQ(LIMIT, stats_of(self->bob).pinned);
+}
+
+/* What is free in a user's slab is that user's: nobody else's memory is held by it. */
+TEST_F(holding, free_blocks_are_no_other_users)
+{
+	struct bufpool_block theirs[2];
+
+	ASSERT_EQ(2, rent_many(self->alice, 1, 2, self->blocks));
+	ASSERT_EQ(0, give_up(self->alice, self->blocks[1].handle));
+	ASSERT_EQ(2, rent_many(self->bob, 1, 2, theirs));
+	EXPECT_EQ(self->info.slab_size, held_by(self->alice));
+	EXPECT_EQ(self->info.slab_size, held_by(self->bob));
+	EXPECT_EQ(2 * self->info.slab_size, stats_of(self->bob).pinned);
+	EXPECT_EQ(0, stats_of(self->bob).idle);
+	ASSERT_EQ(0, rent(self->alice, 1, &self->rent));
+	EXPECT_EQ(self->blocks[1].offset, self->rent.offset);
+}
+
+/* A slab that no block is out of is for anybody. */
+TEST_F(holding, a_wholly_free_slab_changes_hands)
+{
+	__u64 created;
+
+	ASSERT_EQ(0, rent(self->alice, 1, &self->rent));
+	created = stats_of(self->bob).slabs_created;
+	ASSERT_EQ(0, give_up(self->alice, self->rent.handle));
+	EXPECT_EQ(0, held_by(self->alice));
+	EXPECT_EQ(self->info.slab_size, stats_of(self->bob).idle);
+	ASSERT_EQ(0, rent(self->bob, 1, &self->rent));
+	EXPECT_EQ(self->info.slab_size, held_by(self->bob));
+	EXPECT_EQ(0, stats_of(self->bob).idle);
+	EXPECT_EQ(created, stats_of(self->bob).slabs_created);
+	/* Its user's end is the end of that, too. */
+	ASSERT_EQ(0, close(self->bob));
+	EXPECT_TRUE(BECOMES(stats_of(self->alice).idle == self->info.slab_size));
+	self->bob = open_for(BOB);
+	EXPECT_EQ(0, held_by(self->bob));
+}
+
+/* A block that is zeroed in the background keeps its slab from nobody. */
+TEST_F(holding, a_slab_that_is_being_zeroed_changes_hands)
+{
+	const unsigned int pages = self->info.slab_size / PAGE;
+	unsigned int i, round;
+	char *at;
+
+	for (round = 0; round < often(50); round++) {
+		at = rent_mapped(self->alice, self->info.slab_size, &self->rent);
+		ASSERT_NE(NULL, at);
+		memset(at, 0x5a, self->info.slab_size);
+		munmap(at, self->info.slab_size);
+		ASSERT_EQ(0, give_up(self->alice, self->rent.handle));
+		ASSERT_EQ(pages, rent_many(self->alice, 1, pages, self->blocks));
+		for (i = 0; i < pages; i++) {
+			at = map_at(self->alice, self->blocks[i].offset, PAGE);
+			ASSERT_NE(MAP_FAILED, at);
+			*at = 1;
+			munmap(at, PAGE);
+		}
+		ASSERT_TRUE(give_all(self->alice, self->blocks, pages));
+		trim(self->alice, 0);
+		ASSERT_EQ(pages, rent_many(self->bob, 1, pages, self->blocks));
+		/* or a second one for the block that is being zeroed */
+		EXPECT_GE(2 * self->info.slab_size, held_by(self->bob));
+		ASSERT_TRUE(give_all(self->bob, self->blocks, pages));
+		trim(self->bob, 0);
+		ASSERT_TRUE(BECOMES(!held_by(self->alice) && !held_by(self->bob)));
+	}
+}
+
+/* Blocks that come and go gather in few slabs, and the others are given back. */
+TEST_F(holding, sparse_blocks_gather)
+{
+	const unsigned int pages = self->info.slab_size / PAGE;
+	unsigned int count, i, left = self->slabs / 2;
+
+	count = rent_many(self->alice, 1, BUFPOOL_MANY_MAX, self->blocks);
+	while (count < left * pages) {
+		int more = rent_many(self->alice, 1, BUFPOOL_MANY_MAX, self->blocks + count);
+
+		ASSERT_LT(0, more);
+		count += more;
+	}
+	ASSERT_TRUE(keep_one_in(self->alice, self->blocks, count, pages));
+	EXPECT_EQ(left * self->info.slab_size, held_by(self->alice));
+	for (i = 0; i < count; i += pages) {
+		ASSERT_EQ(0, give_up(self->alice, self->blocks[i].handle));
+		ASSERT_EQ(0, rent(self->alice, 1, &self->rent));
+	}
+	TH_LOG("%u blocks of %u slabs are in %llu slabs", left, left,
+	       held_by(self->alice) / self->info.slab_size);
+	EXPECT_GE(2 * self->info.slab_size, held_by(self->alice));
+}
+
+/* New blocks come from slabs that have few free ones: those with many become free. */
+TEST_F(holding, blocks_come_from_the_fullest_slab)
+{
+	const unsigned int pages = self->info.slab_size / PAGE, nr = 4;
+	struct bufpool_block more[BUFPOOL_MANY_MAX];
+	const unsigned int count = nr * pages;
+	unsigned int i;
+
+	ASSERT_EQ(count, rent_many(self->alice, 1, count, self->blocks));
+	/* The first half of the slabs keep one block, the others three of four. */
+	ASSERT_TRUE(keep_one_in(self->alice, self->blocks, count / 2, pages));
+	for (i = count / 2; i < count; i += 4)
+		ASSERT_EQ(0, give_up(self->alice, self->blocks[i].handle));
+	ASSERT_EQ(count / 8, rent_many(self->alice, 1, count / 8, more));
+	EXPECT_EQ(nr * self->info.slab_size, held_by(self->alice));
+	for (i = 0; i < count / 2; i += pages)
+		ASSERT_EQ(0, give_up(self->alice, self->blocks[i].handle));
+	EXPECT_EQ(nr / 2 * self->info.slab_size, held_by(self->alice));
+}
+
+/* Whose unused blocks give way first, however long they are unused */
+TEST_F(holding, who_has_more_than_a_share_gives_way_first)
+{
+	const __u64 size = self->info.slab_size / 2;
+	const int all = 2 * self->slabs, poor = all / 8, rich = all * 5 / 8;
+	int carol = open_for(CAROL), i;
+
+	ASSERT_EQ(0, parameter_write("warm_bytes", LIMIT));
+	ASSERT_EQ(poor, rent_many(self->bob, size, poor, self->blocks));
+	for (i = 0; i < poor; i++)
+		ASSERT_EQ(0, give(self->bob, self->blocks[i].handle));
+	ASSERT_EQ(rich, rent_many(self->alice, size, rich, self->blocks));
+	for (i = 0; i < rich; i++)
+		ASSERT_EQ(0, give(self->alice, self->blocks[i].handle));
+	/* A quarter is free; an eighth more has to come from somebody. */
+	for (i = 0; i < all * 3 / 8; i++)
+		ASSERT_EQ(0, rent(carol, size, &self->rent));
+	EXPECT_EQ(poor, stats_of(self->bob).client_warm_blocks);
+	EXPECT_EQ(rich - all / 8, stats_of(self->alice).client_warm_blocks);
+	close(carol);
+}
+
+/* Turns ------------------------------------------------------------------------- */
+
+#define PATIENT	4		/* waiters of Alice's, before one of Bob's */
+
+struct turns {
+	unsigned int served[2];	/* by user */
+	unsigned int stop;
+};
+
+struct turn {
+	int fd;
+	unsigned int user;
+	__u64 size;
+	struct turns *turns;
+};
+
+static int wait_for_a_block(void *arg)
+{
+	const struct turn *turn = arg;
+	struct bufpool_rent rented;
+
+	CHECK(!rent_with(turn->fd, turn->size, 0, 0, &rented));
+	__atomic_add_fetch(&turn->turns->served[turn->user], 1, __ATOMIC_SEQ_CST);
+	CHECK(word_reaches(&turn->turns->stop, 1));
+	return 0;
+}
+
+/* Slabs go to users in turn, and within one to the longest waiter. */
+TEST_F(holding, users_take_turns)
+{
+	struct turns *turns = shared_alloc(sizeof(*turns));
+	struct turn turn = { .turns = turns, .size = self->info.slab_size };
+	pid_t pids[PATIENT + 1];
+	int holder = pool_open();
+	unsigned int i;
+
+	ASSERT_NE(NULL, turns);
+	ASSERT_EQ(self->slabs, drain(holder, self->info.slab_size, self->blocks, MOST));
+	for (i = 0; i <= PATIENT; i++) {
+		turn.user = i == PATIENT;
+		turn.fd = turn.user ? self->bob : self->alice;
+		pids[i] = spawn(wait_for_a_block, &turn);
+		ASSERT_TRUE(BECOMES(stats_of(holder).waiting == i + 1));
+	}
+	/* The first is Alice's, and the next Bob's, though three came before. */
+	ASSERT_EQ(0, give_up(holder, self->blocks[0].handle));
+	EXPECT_TRUE(BECOMES(word_get(&turns->served[0]) == 1));
+	ASSERT_EQ(0, give_up(holder, self->blocks[1].handle));
+	EXPECT_TRUE(BECOMES(word_get(&turns->served[1]) == 1));
+	EXPECT_EQ(1, word_get(&turns->served[0]));
+	for (i = 2; i <= PATIENT; i++)
+		ASSERT_EQ(0, give_up(holder, self->blocks[i].handle));
+	EXPECT_TRUE(BECOMES(word_get(&turns->served[0]) == PATIENT));
+	word_set(&turns->stop, 1);
+	for (i = 0; i <= PATIENT; i++)
+		EXPECT_EQ(0, reap(pids[i]));
+	close(holder);
+}
+
+/* Beside somebody else's waiter --------------------------------------------------- */
+
+/* Bob waits for a block, in a pool that root has all the rest of. Return: its pid */
+static pid_t have_bob_wait(int bob, struct turn *turn, int holder, __u64 size)
+{
+	static struct bufpool_block rest[MOST];
+	struct bufpool_info info;
+
+	if (pool_info(bob, &info) || drain(holder, info.slab_size, rest, MOST) <= 0)
+		return -1;
+	*turn = (struct turn){
+		.fd = bob,
+		.user = 1,
+		.size = size,
+		.turns = shared_alloc(sizeof(*turn->turns)),
+	};
+	return turn->turns ? spawn(wait_for_a_block, turn) : -1;
+}
+
+/* What is free in one's own slabs is there, whoever waits for a slab. */
+TEST_F(holding, own_blocks_are_there_while_others_wait)
+{
+	struct bufpool_block theirs[3];
+	int holder = pool_open();
+	struct turn turn;
+	pid_t pid;
+
+	ASSERT_EQ(3, rent_many(self->alice, self->info.slab_size / 4, 3, theirs));
+	pid = have_bob_wait(self->bob, &turn, holder, self->info.slab_size / 4);
+	ASSERT_LT(0, pid);
+	ASSERT_TRUE(BECOMES(stats_of(holder).waiting == 1));
+	EXPECT_EQ(0, rent(self->alice, self->info.slab_size / 4, &self->rent));
+	EXPECT_EQ(-EAGAIN, rent(self->alice, self->info.slab_size / 4, &self->rent));
+	kill(pid, SIGKILL);
+	reap(pid);
+	close(holder);
+}
+
+/* Over one's quota is over it, however many wait for room. */
+TEST_F(holding, over_the_quota_nobody_waits)
+{
+	int holder = pool_open();
+	struct turn turn;
+	pid_t pid;
+
+	ASSERT_EQ(0, parameter_write("quota", self->info.slab_size));
+	ASSERT_EQ(0, rent(self->alice, self->info.slab_size, &self->rent));
+	pid = have_bob_wait(self->bob, &turn, holder, self->info.slab_size);
+	ASSERT_LT(0, pid);
+	ASSERT_TRUE(BECOMES(stats_of(holder).waiting == 1));
+	EXPECT_EQ(-EDQUOT, rent(self->alice, 1, &self->rent));
+	EXPECT_EQ(-EDQUOT, rent_with(self->alice, 1, 0, 0, &self->rent));
+	EXPECT_EQ(-EDQUOT, rent(self->alice, self->info.slab_size, &self->rent));
+	kill(pid, SIGKILL);
+	reap(pid);
+	close(holder);
+}
+
+static int rent_all_the_time(void *arg)
+{
+	const struct turn *turn = arg;
+	struct bufpool_rent rented;
+
+	while (!word_get(&turn->turns->stop)) {
+		if (rent(turn->fd, turn->size, &rented))
+			continue;
+		__atomic_add_fetch(&turn->turns->served[0], 1, __ATOMIC_SEQ_CST);
+		CHECK(!give_up(turn->fd, rented.handle));
+	}
+	return 0;
+}
+
+/* Room is for who waits for it, and not for who comes by. */
+TEST_F(holding, newcomers_do_not_pass_a_waiter)
+{
+	int holder = pool_open();
+	unsigned int round;
+	struct turn turn, passer;
+	pid_t pid, other;
+
+	for (round = 0; round < often(20); round++) {
+		ASSERT_EQ(0, limit_write(LIMIT));
+		pid = have_bob_wait(self->bob, &turn, holder, self->info.slab_size);
+		ASSERT_LT(0, pid);
+		ASSERT_TRUE(BECOMES(stats_of(holder).waiting == 1));
+		passer = turn;
+		passer.fd = self->alice;
+		other = spawn(rent_all_the_time, &passer);
+		sleep_ms(1);
+		ASSERT_EQ(0, limit_write(LIMIT + self->info.slab_size));
+		ASSERT_TRUE(word_reaches(&turn.turns->served[1], 1));
+		EXPECT_EQ(0, word_get(&turn.turns->served[0]));
+		word_set(&turn.turns->stop, 1);
+		EXPECT_EQ(0, reap(pid));
+		EXPECT_EQ(0, reap(other));
+		close(holder);
+		close(self->bob);
+		holder = pool_open();
+		self->bob = open_for(BOB);
+	}
+	close(holder);
+}
+
+/* One who waits for half of the pool leaves others the other half. */
+TEST_F(holding, a_large_waiter_leaves_others_half)
+{
+	const unsigned int pages = self->info.slab_size / PAGE;
+	struct turn turn = { .fd = self->bob, .user = 1, .size = LIMIT / 2 };
+	unsigned int i, left;
+	int count;
+	pid_t pid;
+
+	if (turn.size > self->info.max_rent)
+		SKIP(return, "no block is as large as half of the limit here");
+	turn.turns = shared_alloc(sizeof(*turn.turns));
+	ASSERT_NE(NULL, turn.turns);
+	ASSERT_EQ(0, parameter_write("quota", LIMIT));
+	count = rent_all_pages(self->alice, self->blocks);
+	ASSERT_EQ(LIMIT / PAGE, count);
+	/* One block of each slab stays out, so none comes back whole. */
+	ASSERT_TRUE(keep_one_in(self->alice, self->blocks, count, pages));
+	pid = spawn(wait_for_a_block, &turn);
+	ASSERT_LT(0, pid);
+	ASSERT_TRUE(BECOMES(stats_of(self->alice).waiting == 1));
+	for (i = 0; i < 8; i++) {
+		sleep_ms(250);
+		left = rent_all_pages(self->alice, self->blocks + count);
+		EXPECT_LE(count / 2 - count / pages, left);
+		ASSERT_TRUE(give_all(self->alice, self->blocks + count, left));
+		trim(self->alice, 0);
+	}
+	EXPECT_EQ(0, word_get(&turn.turns->served[1]));
+	/* As those blocks return it is served. */
+	for (i = 0; i < (unsigned int)count; i += pages)
+		ASSERT_EQ(0, give_up(self->alice, self->blocks[i].handle));
+	EXPECT_TRUE(word_reaches(&turn.turns->served[1], 1));
+	word_set(&turn.turns->stop, 1);
+	EXPECT_EQ(0, reap(pid));
+}
+
+/* A slab that only the background has a block of keeps nobody from the quota. */
+TEST_F(holding, zeroing_takes_nothing_from_the_quota)
+{
+	const unsigned int pages = self->info.slab_size / PAGE;
+	unsigned int round, i;
+	char *at;
+
+	ASSERT_EQ(0, parameter_write("quota", self->info.slab_size));
+	for (round = 0; round < often(200); round++) {
+		ASSERT_EQ(pages, rent_many(self->alice, 1, pages, self->blocks));
+		for (i = 0; i < pages; i++) {
+			at = map_at(self->alice, self->blocks[i].offset, PAGE);
+			ASSERT_NE(MAP_FAILED, at);
+			*at = 1;
+			munmap(at, PAGE);
+		}
+		for (i = 0; i < pages; i++)
+			ASSERT_EQ(0, give_up(self->alice, self->blocks[i].handle));
+		ASSERT_EQ(0, rent(self->alice, 2 * PAGE, &self->rent));
+		ASSERT_EQ(0, give_up(self->alice, self->rent.handle));
+	}
+}
+
+/* Exactness ---------------------------------------------------------------------- */
+
+#define USERS	8
+
+/* What all that have a client here are charged for */
+static __u64 sum_of(const int *fds)
+{
+	__u64 sum = 0;
+	int i;
+
+	for (i = 0; i < USERS; i++)
+		sum += held_by(fds[i]);
+	return sum;
+}
+
+/* Users rent and return whatever they like; after each round the sum is right. */
+TEST_F_TIMEOUT(holding, sums_are_exact, A_DAY)
+{
+	static struct bufpool_rent held[USERS][64];
+	__u64 seed = random_seed(), others;
+	unsigned int round, i, step;
+	struct bufpool_stats now;
+	int fds[USERS], refused = 0;
+
+	ASSERT_EQ(0, parameter_write("quota", LIMIT / 3));
+	for (i = 0; i < USERS; i++)
+		fds[i] = open_for(ALICE + 100 + i);
+	others = stats_of(fds[0]).pinned - stats_of(fds[0]).idle;
+	for (round = 0; round < often(2000); round++) {
+		for (step = 0; step < 64; step++) {
+			unsigned int user = next_random(&seed) % USERS;
+			struct bufpool_rent *slot = &held[user][next_random(&seed) % 64];
+
+			if (slot->handle) {
+				ASSERT_EQ(0, give_with(fds[user], slot->handle,
+						       next_random(&seed) % 2 ?
+						       BUFPOOL_RETURN_REVOKE : 0));
+				slot->handle = 0;
+			} else if (rent(fds[user], PAGE << next_random(&seed) % 7, slot)) {
+				slot->handle = 0;
+				refused++;
+			}
+		}
+		/* What the background zeroes just now may be on its way between two. */
+		ASSERT_TRUE(BECOMES((now = stats_of(fds[0]),
+				     sum_of(fds) + others + now.idle == now.pinned)));
+		ASSERT_LE(now.pinned, now.limit);
+		for (i = 0; i < USERS; i++)
+			ASSERT_LE(held_by(fds[i]), LIMIT / 3);
+	}
+	TH_LOG("%d rents were refused", refused);
+	EXPECT_LT(0, refused);
+	for (i = 0; i < USERS; i++)
+		close(fds[i]);
+}
+
+TEST_HARNESS_MAIN
