@@ -33,6 +33,8 @@ static const struct metric gauges[] = {
 	       "Bytes of those in use that programs keep for their next rents."),
 	METRIC(bufpool_stats, pinned, "pinned_bytes",
 	       "Bytes that the pool has taken from the system."),
+	METRIC(bufpool_stats, idle, "idle_bytes",
+	       "Bytes of those pinned that no user is charged for."),
 	METRIC(bufpool_stats, limit, "limit_bytes", "Bytes that the pool may hold."),
 	METRIC(bufpool_stats, clients, "clients",
 	       "Open file descriptions of the device."),

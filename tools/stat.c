@@ -23,6 +23,7 @@ static const struct column once_columns[] = {
 	MEMBER(KIND_BYTES, warm),
 	MEMBER(KIND_BYTES, kept),
 	MEMBER(KIND_BYTES, pinned),
+	MEMBER(KIND_BYTES, idle),
 	MEMBER(KIND_BYTES, limit),
 	MEMBER(KIND_COUNT, clients),
 	MEMBER(KIND_COUNT, waiting),

@@ -20,7 +20,7 @@ const struct column user_columns[USER_COLUMNS] = {
 	COLUMN(KIND_COUNT, warm_blocks, "warm"),
 	COLUMN(KIND_BYTES, warm_bytes, "bytes"),
 	COLUMN(KIND_BYTES, kept_bytes, "kept"),
-	COLUMN(KIND_BYTES, held, "held"),
+	COLUMN(KIND_BYTES, pinned, "pinned"),
 	COLUMN(KIND_BYTES, quota, "quota"),
 	COLUMN(KIND_COUNT, rents, "rents"),
 	COLUMN(KIND_COUNT, returns, "returns"),
@@ -69,7 +69,6 @@ static void add(struct user *user, const struct client *client)
 	user->warm_blocks += client->warm_blocks;
 	user->warm_bytes += client->warm_bytes;
 	user->kept_bytes += client->kept_bytes;
-	user->held += client->held;
 	user->rents += client->rents;
 	user->returns += client->returns;
 }
@@ -83,6 +82,7 @@ static void take_account(void *to, const void *row)
 	if (!user)
 		return;
 	user->waiters = account->waiters;
+	user->pinned = account->pinned;
 	user->quota = account->quota;
 }
 

@@ -12,13 +12,13 @@
 struct user {
 	__u64 uid;
 	__u64 clients;
-	__u64 waiters;	/* the account's, as is the quota */
+	__u64 waiters;	/* the account's, as are pinned and quota */
 	__u64 blocks;
 	__u64 bytes;
 	__u64 warm_blocks;
 	__u64 warm_bytes;
 	__u64 kept_bytes;
-	__u64 held;	/* rented and warm, which is what a quota counts */
+	__u64 pinned;	/* in its slabs, which is what a quota counts */
 	__u64 quota;
 	__u64 rents;
 	__u64 returns;

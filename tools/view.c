@@ -16,7 +16,7 @@ void view_set_rows(struct view *view, bool by_user)
 {
 	view->by_user = by_user;
 	view->order.columns = by_user ? user_columns : client_columns;
-	view_set_key(view, "held");
+	view_set_key(view, by_user ? "pinned" : "held");
 }
 
 bool view_set_key(struct view *view, const char *text)
