@@ -143,17 +143,15 @@ void calls_measure_refusal(void)
 
 void calls_measure_quota(void)
 {
-	struct device keeper = { .fd = caller.fd };
-
 	device_set("quota", PAGE);
 	user_open(&subject);
-	full_give();
+	full_give_slab();
 	device_rent(&subject, PAGE);
 	measure("rent.over-quota", over_quota, SOME, 1);
 	device_close(&subject);
 	device_set("quota", NO_QUOTA);
 	/* the pool is to be full again */
-	device_rent(&keeper, PAGE);
+	full_take_slab();
 }
 
 void calls_measure_steal(void)

@@ -7,7 +7,7 @@
 #define BLOCKS_PER_SLAB	32
 #define SLABS		(FULL_BLOCKS / BLOCKS_PER_SLAB)
 
-static struct device holder;
+static struct device holder, keeper;	/* of blocks, and of a slab */
 static uint64_t handles[FULL_BLOCKS];
 static unsigned int given;
 
@@ -15,9 +15,11 @@ void full_begin(void)
 {
 	unsigned int i, j;
 
-	device_set("limit", (unsigned long long)FULL_BLOCKS * PAGE);
+	device_set("limit", (FULL_BLOCKS + BLOCKS_PER_SLAB) * (unsigned long long)PAGE);
 	device_give_back();
 	device_open(&holder);
+	device_open(&keeper);
+	full_take_slab();
 	for (i = 0; i < FULL_BLOCKS; i += BUFPOOL_MANY_MAX) {
 		device_rent_many(&holder, PAGE, BUFPOOL_MANY_MAX);
 		for (j = 0; j < BUFPOOL_MANY_MAX; j++)
@@ -28,6 +30,7 @@ void full_begin(void)
 
 void full_end(void)
 {
+	device_close(&keeper);
 	device_close(&holder);
 	device_give_back();
 }
@@ -44,6 +47,16 @@ void full_give(void)
 {
 	choose();
 	device_return(&holder, BUFPOOL_RETURN_REVOKE);
+}
+
+void full_give_slab(void)
+{
+	device_return(&keeper, BUFPOOL_RETURN_REVOKE);
+}
+
+void full_take_slab(void)
+{
+	device_rent(&keeper, (size_t)BLOCKS_PER_SLAB * PAGE);
 }
 
 uint64_t full_return(void)

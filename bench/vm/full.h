@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A pool without a free block: one client holds all of it, page by page. */
+/* A pool without a free block: one client holds all of it, page by page, another a slab. */
 #ifndef BENCH_FULL_H
 #define BENCH_FULL_H
 
@@ -18,6 +18,10 @@ void full_end(void);
 
 /* The next renter gets it. */
 void full_give(void);
+
+/* A slab, for whichever user rents next; take it again once that one has returned it. */
+void full_give_slab(void);
+void full_take_slab(void);
 
 /* It may stay warm, if there are no waiters. Return: what the call costs. */
 uint64_t full_return(void);
