@@ -312,8 +312,7 @@ static void end_sharing(const struct bufpool_caches *caches, struct bufpool_cach
 	if (is_shared(cache))
 		return;
 	for (class = 0; class < caches->rentals->window->classes->count; class++)
-		while (__atomic_load_n(&cache->magazines[class].vacant,
-				       __ATOMIC_ACQUIRE) == BUFPOOL_ENTERED)
+		while (bufpool_cache_is_entered(&cache->magazines[class]))
 			bufpool_doze(MOMENT_NS);
 	add_sharing(cache);
 }

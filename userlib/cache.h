@@ -118,7 +118,7 @@ static inline void bufpool_cache_leave(struct bufpool_magazine *magazine,
 
 static inline bool bufpool_cache_is_entered(const struct bufpool_magazine *magazine)
 {
-	return __atomic_load_n(&magazine->vacant, __ATOMIC_RELAXED) == BUFPOOL_ENTERED;
+	return __atomic_load_n(&magazine->vacant, __ATOMIC_ACQUIRE) == BUFPOOL_ENTERED;
 }
 
 /* Whether any magazine is. Each slow call asks: no other value has this bit. */
