@@ -204,6 +204,28 @@ TEST_F(library, a_cache_is_shared_while_others_return_its_blocks)
 	EXPECT_EQ(0, held(self->pool));
 }
 
+/* As long as others return some of its blocks now and then, that is the longer way. */
+TEST_F(library, a_cache_stays_shared_while_others_help)
+{
+	void *block = bufpool_rent(self->pool, 1, 0);
+	struct bufpool_cache *mine = bufpool_mine->cache;
+	int i, ret;
+
+	ASSERT_NE(NULL, block);
+	ASSERT_EQ(0, return_elsewhere(self->pool, block));
+	for (i = 1; i <= 4 * BUFPOOL_RETURNS_ALONE; i++) {
+		block = bufpool_rent(self->pool, 1, 0);
+		ASSERT_NE(NULL, block);
+		if (i % (BUFPOOL_RETURNS_ALONE / 2))
+			ret = bufpool_return(self->pool, block, 0);
+		else
+			ret = return_elsewhere(self->pool, block);
+		ASSERT_EQ(0, ret);
+		ASSERT_TRUE(cache_is_shared(mine));
+	}
+	EXPECT_EQ(0, held(self->pool));
+}
+
 /* Threads that come and go --------------------------------------------------- */
 
 /* Each is dear to a kernel that checks every step, and to a sanitizer. */
