@@ -342,13 +342,13 @@ static bool rent_could_take(struct bufpool_class *class,
 			    const struct bufpool_account *account)
 {
 	const struct bufpool_holding *holding = account ? &account->holdings[class->nr] : NULL;
-	bool warm = bufpool_counters_warm(class->pool->counters, class->nr);
 
+	if (bufpool_class_has_free(class, account) ||
+	    bufpool_kept_seen(holding ? &holding->kept : &class->kept))
+		return true;
 	/* an order may have stacks that are empty by now */
-	if (holding)
-		warm &= !bufpool_lru_is_empty(&holding->warm);
-	return bufpool_class_has_free(class, account) || warm ||
-	       bufpool_kept_seen(holding ? &holding->kept : &class->kept);
+	return !bufpool_lru_is_empty(holding ? &holding->warm : &class->warm) &&
+	       bufpool_counters_warm(class->pool->counters, class->nr);
 }
 
 /**
