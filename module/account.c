@@ -95,6 +95,8 @@ static struct bufpool_account *account_publish(struct bufpool_pool *pool,
 			   GFP_KERNEL_ACCOUNT);
 	if (old && !xa_is_err(old))
 		account_hold(old);
+	else if (!old)
+		account->quota = bufpool_quota_of_user(pool, account->uid);
 	xa_unlock(&pool->accounts);
 	if (!old)
 		return account;

@@ -56,6 +56,7 @@
 #include "place.h"
 #include "poll.h"
 #include "pool.h"
+#include "quota.h"
 #include "reclaim.h"
 #include "rent.h"
 #include "rental.h"

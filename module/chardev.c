@@ -46,6 +46,13 @@ union call_args {
 	} rent_many;
 	struct bufpool_return_many return_many;
 	struct bufpool_limit limit;
+	struct {
+		u32 size;
+		u32 flags;
+		u32 uid;
+		u32 reserved;
+		u64 quota;
+	} quota;
 	struct bufpool_trim trim;
 	struct {
 		u32 size;
@@ -418,6 +425,32 @@ static int run_limit(struct call *call)
 	return bufpool_rental_set_ceiling(client_of(call), args->ceiling);
 }
 
+static int run_quota(struct call *call)
+{
+	const typeof(call->args.quota) *args = &call->args.quota;
+	struct bufpool_quota quota = {
+		.size = args->size,
+		.flags = args->flags,
+		.uid = args->uid,
+	};
+	struct bufpool_quota __user *to = call->uarg;
+	kuid_t uid = make_kuid(current_user_ns(), args->uid);
+	int err = 0;
+
+	if (args->flags & ~BUFPOOL_QUOTA_SET || args->reserved || !uid_valid(uid))
+		return -EINVAL;
+	if (!capable(CAP_SYS_RESOURCE))
+		return -EPERM;
+	if (probe_reply(&to->quota))
+		return -EFAULT;
+	if (args->flags & BUFPOOL_QUOTA_SET)
+		err = bufpool_quota_set(client_of(call)->pool, uid, args->quota);
+	if (err)
+		return err;
+	bufpool_quota_show(client_of(call)->pool, uid, &quota);
+	return reply(call, &quota, sizeof(quota));
+}
+
 static int run_stats(struct call *call)
 {
 	struct bufpool_stats stats = { .size = call->args.head.size };
@@ -496,6 +529,9 @@ static const struct verb verbs[] = {
 	VERB(BUFPOOL_IOC_CLASS, sizeof(struct bufpool_class_info),
 	     offsetofend(struct bufpool_class_info, properties),
 	     offsetofend(struct bufpool_class_info, backing), run_class),
+	VERB(BUFPOOL_IOC_QUOTA, sizeof(struct bufpool_quota),
+	     offsetofend(struct bufpool_quota, held),
+	     offsetofend(struct bufpool_quota, quota), run_quota),
 };
 
 static const struct verb *find_verb(unsigned int cmd)

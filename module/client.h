@@ -9,6 +9,7 @@
 #include <linux/xarray.h>
 #include "account.h"
 #include "pool.h"
+#include "quota.h"
 
 struct bufpool_warm;
 
@@ -93,11 +94,11 @@ bufpool_client_bound(const struct bufpool_client *client,
 	return client->exempt ? LONG_MAX : READ_ONCE(*bound);
 }
 
-/* Bytes that a client's account may hold. */
+/* Bytes in slabs that a client's account may have. */
 static inline unsigned long
 bufpool_client_quota(const struct bufpool_client *client)
 {
-	return bufpool_client_bound(client, &client->pool->config.quota);
+	return client->exempt ? LONG_MAX : bufpool_quota_of_account(client->account);
 }
 
 /* Bytes that a client itself may hold. */

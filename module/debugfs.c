@@ -129,7 +129,7 @@ static void show_account(struct seq_file *m, struct bufpool_account *account)
 	u64 out = min(bufpool_account_out(account), pinned);
 	u64 warm = min(bufpool_account_warm(account), out);
 	u64 kept = min(bufpool_account_kept(account), out - warm);
-	unsigned long quota = READ_ONCE(pool->config.quota);
+	unsigned long quota = bufpool_quota_of_account(account);
 
 	seq_printf(m, "%10u %8lu %8lu %12llu %12llu %12llu %12llu %20llu\n",
 		   from_kuid_munged(seq_user_ns(m), account->uid),

@@ -30,7 +30,6 @@ static_assert(KMALLOC_MAX_SIZE >= 2 * DEFAULT_SLAB_SIZE);
 static struct bufpool_config config = {
 	.slab_size = DEFAULT_SLAB_SIZE,
 	.max_pooled = ULONG_MAX,
-	.quota = LONG_MAX,
 	.max_clients = 65536,
 	.max_waiters = 32768,
 	.floor = SZ_1M,

@@ -43,7 +43,10 @@ int bufpool_config_check(const struct bufpool_config *config)
 	unsigned long most = totalram_pages() << PAGE_SHIFT;
 
 	return config_check_range("limit", config->limit, config->slab_size, most) ?:
-	       config_check_range("quota", config->quota, PAGE_SIZE, LONG_MAX) ?:
+	       (!config->quota ? 0 :
+		config_check_range("quota", config->quota, PAGE_SIZE, LONG_MAX)) ?:
+	       (!config->share ? 0 :
+		config_check_range("share", config->share, PAGE_SIZE, LONG_MAX)) ?:
 	       config_check_range("max_clients", config->max_clients, 1, INT_MAX) ?:
 	       config_check_range("max_waiters", config->max_waiters, 1, INT_MAX) ?:
 	       config_check_range("floor", config->floor, 0, most) ?:
@@ -110,6 +113,7 @@ static void pool_free(struct bufpool_pool *pool)
 	free_percpu(pool->counters);
 	bufpool_status_destroy(pool->status);
 	xa_destroy(&pool->accounts);
+	xa_destroy(&pool->quotas);
 	kfree(pool);
 }
 
@@ -146,6 +150,8 @@ struct bufpool_pool *bufpool_pool_create(const char *name,
 	spin_lock_init(&pool->drain_lock);
 	INIT_LIST_HEAD(&pool->clients);
 	xa_init(&pool->accounts);
+	xa_init(&pool->quotas);
+	mutex_init(&pool->reserve_lock);
 	INIT_LIST_HEAD(&pool->holders);
 	err = -ENOMEM;
 	pool->counters = alloc_percpu(struct bufpool_counters);

@@ -5,6 +5,7 @@
 #include <linux/atomic.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/nospec.h>
 #include <linux/workqueue.h>
 #include "budget.h"
@@ -36,7 +37,8 @@ enum bufpool_poll_kind {
  * @max_pooled: bytes in the largest block that is kept; a power of two, or
  *	ULONG_MAX for the largest that can be rented
  * @limit: bytes that the pool may hold
- * @quota: bytes that one account's clients may hold
+ * @quota: bytes in slabs that one account may have; 0 is half of @limit
+ * @share: bytes that others are to give up for one waiter at most; 0 is half of @limit
  * @max_clients: how many clients one account may have
  * @max_waiters: how many rents of one account may wait
  * @floor: bytes that the pool keeps when they are not needed
@@ -52,6 +54,7 @@ struct bufpool_config {
 	unsigned long max_pooled;
 	unsigned long limit;
 	unsigned long quota;
+	unsigned long share;
 	unsigned long max_clients;
 	unsigned long max_waiters;
 	unsigned long floor;
@@ -82,6 +85,8 @@ struct bufpool_config {
  * @clients: open clients; read under RCU
  * @nr_clients: how many
  * @accounts: struct bufpool_account by user id; its own lock
+ * @quotas: of single users, by user id; its own lock
+ * @reserve_lock: guards what classes set aside
  * @holders: those with slabs, the one that was looked at longest ago first; that lock
  * @nr_holders: how many
  * @shrinker: see reclaim.c, as for the rest up to @pressed
@@ -116,6 +121,8 @@ struct bufpool_pool {
 	struct list_head clients;
 	unsigned int nr_clients;
 	struct xarray accounts;
+	struct xarray quotas;
+	struct mutex reserve_lock;	/* setting memory aside */
 	struct list_head holders;
 	unsigned int nr_holders;
 	struct bufpool_shrinker shrinker;
@@ -135,6 +142,18 @@ struct bufpool_pool {
 static inline int bufpool_pool_waiting(const struct bufpool_pool *pool)
 {
 	return atomic_read(&pool->status->waiting);
+}
+
+/* Bytes in slabs that an account may have, if no other number is set for its user. */
+static inline unsigned long bufpool_pool_quota(const struct bufpool_pool *pool)
+{
+	return READ_ONCE(pool->config.quota) ?: READ_ONCE(pool->config.limit) / 2;
+}
+
+/* Bytes that others are to give up for one waiter at most. */
+static inline unsigned long bufpool_pool_share(const struct bufpool_pool *pool)
+{
+	return READ_ONCE(pool->config.share) ?: READ_ONCE(pool->config.limit) / 2;
 }
 
 /* How many bytes would have to be uncharged before so many can be charged. */

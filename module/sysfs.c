@@ -77,7 +77,7 @@ static ssize_t quota_show(struct device *dev, struct device_attribute *attr,
 {
 	struct bufpool_pool *pool = bufpool_chardev_pool(dev);
 
-	return sysfs_emit(buf, "%lu\n", READ_ONCE(pool->config.quota));
+	return sysfs_emit(buf, "%lu\n", bufpool_pool_quota(pool));
 }
 
 static DEVICE_ATTR_RO(quota);

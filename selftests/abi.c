@@ -15,6 +15,7 @@ union argument {
 	struct bufpool_stats stats;
 	struct bufpool_trim trim;
 	struct bufpool_class_info class;
+	struct bufpool_quota quota;
 	struct {
 		__u32 size;
 		__u32 flags;
@@ -109,6 +110,14 @@ FIXTURE_VARIANT_ADD(call, class)
 {
 	.cmd = BUFPOOL_IOC_CLASS,
 	.size = sizeof(struct bufpool_class_info),
+	.writes = true,
+};
+
+FIXTURE_VARIANT_ADD(call, quota)
+{
+	.cmd = BUFPOOL_IOC_QUOTA,
+	.size = sizeof(struct bufpool_quota),
+	.flags = BUFPOOL_QUOTA_SET,
 	.writes = true,
 };
 
@@ -363,6 +372,10 @@ TEST_F(call, out_fields_are_not_read)
 		memset(self->arg, 0xff, variant->size);
 		self->arg->class.flags = 0;
 		self->arg->class.nr = 0;
+		break;
+	case BUFPOOL_IOC_QUOTA:
+		self->arg->quota.quota = 1;
+		self->arg->quota.held = NO_HANDLE;
 		break;
 	case BUFPOOL_IOC_TRIM:
 		self->arg->trim.trimmed = NO_HANDLE;

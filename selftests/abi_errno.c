@@ -10,7 +10,7 @@ TEST_F(client, unknown_command_is_enotty)
 	struct bufpool_info arg = { .size = sizeof(arg) };
 	unsigned int nr;
 
-	for (nr = _IOC_NR(BUFPOOL_IOC_CLASS) + 1; nr < 256; nr++)
+	for (nr = _IOC_NR(BUFPOOL_IOC_QUOTA) + 1; nr < 256; nr++)
 		EXPECT_EQ(-ENOTTY,
 			  pool_ioctl(self->fd, _IO(BUFPOOL_IOC_TYPE, nr), &arg));
 	EXPECT_EQ(-ENOTTY, pool_ioctl(self->fd, 0, &arg));
@@ -36,7 +36,10 @@ TEST_F(client, reserved_is_einval)
 		.__reserved = 1,
 	};
 
+	struct bufpool_quota quota = { .size = sizeof(quota), .__reserved = 1 };
+
 	EXPECT_EQ(-EINVAL, pool_ioctl(self->fd, BUFPOOL_IOC_INFO, &info));
+	EXPECT_EQ(-EINVAL, pool_ioctl(self->fd, BUFPOOL_IOC_QUOTA, &quota));
 	EXPECT_EQ(-EINVAL, pool_ioctl(self->fd, BUFPOOL_IOC_RENT_MANY, &many));
 	ASSERT_EQ(1, rent_many(self->fd, 1, 1, blocks));
 	EXPECT_EQ(-EINVAL, pool_ioctl(self->fd, BUFPOOL_IOC_RETURN_MANY, &back));

@@ -78,6 +78,8 @@ static_assert(offsetof(struct bufpool_return_many, handles) == 8, "handles");
 static_assert(offsetof(struct bufpool_return_many, count) == 16, "count");
 static_assert(sizeof(struct bufpool_limit) == 16, "bufpool_limit");
 static_assert(offsetof(struct bufpool_limit, ceiling) == 8, "ceiling");
+static_assert(sizeof(struct bufpool_quota) == 32, "bufpool_quota");
+static_assert(offsetof(struct bufpool_quota, quota) == 16, "quota");
 static_assert(sizeof(struct bufpool_stats) == 320, "bufpool_stats");
 static_assert(offsetof(struct bufpool_stats, client_rents) == 8, "stats");
 static_assert(offsetof(struct bufpool_stats, rents) == 88, "stats");

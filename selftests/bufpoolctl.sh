@@ -492,7 +492,8 @@ exports_metrics() {
 	get returns
 	has_metric bufpool_returns_total "$got" || return
 	has_metric bufpool_clients 1 && has_metric bufpool_waiting_rents 0 || return
-	has_metric bufpool_user_quota_bytes +Inf || return
+	parameter limit
+	has_metric bufpool_user_quota_bytes $((got / 2)) || return
 	has_metric 'bufpool_class_out_blocks{block_size="'$((4 * page))'"}' 5 || return
 	for reason in again quota memory timeout; do
 		metric "bufpool_refused_rents_total{reason=\"$reason\"}"
@@ -509,6 +510,9 @@ exports_quota() {
 	ctl 0 stat --prometheus && are_metrics "$work/out" && has_metric bufpool_user_quota_bytes 1048576
 	result=$?
 	bufpoolctl quota none
+	[ $result -eq 0 ] && ctl 0 stat --prometheus && are_metrics "$work/out" && has_metric bufpool_user_quota_bytes +Inf
+	result=$?
+	bufpoolctl quota default
 	return $result
 }
 
@@ -555,13 +559,33 @@ sets_limit() {
 }
 
 sets_quota() {
-	is quota none quota || return
+	parameter limit
+	is quota $((got / 2)) quota || return
 	ctl 0 quota 1M || return
 	is quota 1048576 quota || return
 	is quota 1048576 info || return
 	ctl 0 --json quota && same JSON "$(cat "$work/out")" '{"quota":1048576}' || return
 	ctl 0 quota none || return
-	ctl 0 --json quota && same JSON "$(cat "$work/out")" '{"quota":null}'
+	ctl 0 --json quota && same JSON "$(cat "$work/out")" '{"quota":null}' || return
+	ctl 0 quota default || return
+	parameter quota
+	same "the parameter" "$got" 0
+}
+
+# A quota of one user, whichever command and however the user is named.
+sets_user_quota() {
+	ctl 0 quota 8M || return
+	is quota 8388608 quota -u nobody || return
+	ctl 0 limit --user=nobody 1M || return
+	is quota 1048576 quota -u nobody && is quota 1048576 limit -u 65534 || return
+	is quota 8388608 quota && is quota 8388608 quota -u 12345 || return
+	ctl 0 quota -u nobody none || return
+	ctl 0 --json quota -u nobody && same JSON "$(cat "$work/out")" '{"quota":null}' || return
+	ctl 1 quota -u nobody 1 && says 'a page at least' || return
+	ctl 2 quota -u nobody-there 1M && says nobody-there || return
+	ctl 2 quota -u -1 1M && ctl 2 quota -u 4294967296 1M || return
+	ctl 0 quota -u nobody default && is quota 8388608 quota -u nobody || return
+	ctl 0 quota default
 }
 
 # meaning_of COMMAND...: sets got to what the quota is after it, or to refused
@@ -591,8 +615,8 @@ agrees_on_sizes() {
 		same "'$text'" "$got" "$expected" || return
 		[ "$got" = refused ] || taken=$((taken + 1))
 	done
-	bufpoolctl quota none
-	same "sizes taken" $taken 21
+	bufpoolctl quota default
+	same "sizes taken" $taken 22
 }
 
 # refuses_size TEXT WORDS: with these, wherever a size is given
@@ -780,10 +804,12 @@ sums_by_user() {
 	# in slabs: theirs are as large as a slab, or larger
 	slab=$(($(cat /sys/module/bufpool/parameters/slab_size) / page))
 	pinned=$((((3 * 16 + slab - 1) / slab + (9 + slab - 1) / slab) * slab * page))
+	parameter limit
+	quota=$((got / 2))
 	bufpoolctl --tab top -U -o uid >"$work/list"
 	same "the sums" "$(cat "$work/list")" "$(printf '%s\n' \
 		'uid clients waiters blocks bytes warm_blocks warm_bytes kept_bytes pinned quota rents returns user' \
-		"0 2 0 12 $roots 0 0 0 $pinned none 12 0 root" "65534 1 0 2 $theirs 0 0 0 $theirs none 2 0 nobody" | tr ' ' '\t')" || return
+		"0 2 0 12 $roots 0 0 0 $pinned $quota 12 0 root" "65534 1 0 2 $theirs 0 0 0 $theirs $quota 2 0 nobody" | tr ' ' '\t')" || return
 	column user --by-user -o clients
 	same "users by clients" "$got" "root nobody" || return
 	column user -U -o user -r
@@ -1143,7 +1169,7 @@ write_json_parser
 write_metrics_checker
 
 echo "TAP version 13"
-echo "1..53"
+echo "1..54"
 test_case "the parser of this test" knows_json
 test_case "help" helps
 test_case "help with each command" helps_with_commands
@@ -1165,6 +1191,7 @@ test_case "stat for Prometheus has all numbers" exports_all
 test_case "nothing else is for Prometheus" exports_only_stat
 test_case "limit" sets_limit
 test_case "quota" sets_quota
+test_case "quota of one user" sets_user_quota
 test_case "sizes are those of the module" agrees_on_sizes
 test_case "sizes that are none" explains_sizes
 test_case "rent more than one call takes" rents

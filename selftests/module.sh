@@ -314,7 +314,7 @@ if is_loaded; then
 	rmmod bufpool 2>/dev/null || skip_all "the module is in use"
 fi
 
-bad="quota=0 slab_size=0 max_pooled=rubbish limit=131071"
+bad="quota=1 slab_size=0 max_pooled=rubbish limit=131071"
 if ! is_slow; then
 	bad="$bad quota=$((page - 1)) quota=rubbish floor=17179869183G floor=-1
 		warm_blocks=65536 warm_blocks=1K warm_bytes=17179869183G trim_ms=9
@@ -333,7 +333,7 @@ trap 'rm -rf "$work"' EXIT
 mkfifo "$work/holder"
 
 echo "TAP version 13"
-echo "1..$((21 + $#))"
+echo "1..$((22 + $#))"
 test_case "loading makes the device" makes_the_device
 test_case "the device is root's" gives_it_to_root
 test_case "a node that is there stays" keeps_another_node

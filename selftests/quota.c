@@ -29,6 +29,28 @@ FIXTURE_TEARDOWN(quota)
 	parameters_restore();
 }
 
+static int find_half(void)
+{
+	int fd = open_or_fail();
+	struct bufpool_block blocks[MOST];
+
+	CHECK(stats_of(fd).user_quota == stats_of(fd).limit / 2);
+	CHECK(stats_of(fd).user_held == 0);
+	CHECK(rent_many(fd, BLOCK, MOST, blocks) == (int)(stats_of(fd).limit / 2 / BLOCK));
+	CHECK(rent_many(fd, BLOCK, MOST, blocks) == -EDQUOT);
+	return 0;
+}
+
+/* Without more ado a user has half of the limit, whatever that is. */
+TEST_F(quota, half_of_the_limit_by_default)
+{
+	EXPECT_EQ(0, as_user(ALICE, find_half));
+	ASSERT_EQ(0, parameter_write("quota", MIB));
+	ASSERT_EQ(0, limit_write(LIMIT / 2));
+	ASSERT_EQ(0, parameter_write("quota", 0));
+	EXPECT_EQ(0, as_user(ALICE, find_half));
+}
+
 static int find_no_quota(void)
 {
 	int fd = open_or_fail();
@@ -36,13 +58,13 @@ static int find_no_quota(void)
 	struct bufpool_block blocks[MOST];
 
 	CHECK(stats.user_quota == UINT64_MAX);
-	CHECK(stats.user_held == 0);
 	CHECK(rent_many(fd, BLOCK, MOST, blocks) == MOST);
 	return 0;
 }
 
-TEST_F(quota, no_quota_at_first)
+TEST_F(quota, there_can_be_none)
 {
+	ASSERT_EQ(0, parameter_write("quota", LONG_MAX));
 	EXPECT_EQ(0, as_user(ALICE, find_no_quota));
 }
 

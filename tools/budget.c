@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <getopt.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "budget.h"
@@ -8,10 +9,14 @@
 #include "device.h"
 #include "fail.h"
 #include "out.h"
+#include "users.h"
 #include "value.h"
 
 /* The value of the parameter where there is no quota */
 #define NO_QUOTA	((__u64)INT64_MAX)
+
+/* And where it is half of the limit; of a user, where it is that of all */
+#define DEFAULT_QUOTA	0
 
 static void show(const char *name, __u64 bytes)
 {
@@ -28,20 +33,75 @@ static void set(const char *name, __u64 bytes)
 		     bytes);
 }
 
-/* The value to set, or NULL. */
-static const char *argument(int argc, char **argv)
+/**
+ * struct arguments - what is on the command line
+ * @text: the value to set, or NULL
+ * @user: it is for user @uid only
+ * @uid: of the user
+ */
+struct arguments {
+	const char *text;
+	bool user;
+	__u64 uid;
+};
+
+static void parse(struct arguments *arguments, int argc, char **argv)
 {
-	cli_option(argc, argv, "");
+	*arguments = (struct arguments){ };
+	while (cli_option(argc, argv, "u:") != -1) {
+		if (!user_find(optarg, &arguments->uid))
+			fail_usage("there is no user '%s'", optarg);
+		arguments->user = true;
+	}
 	cli_arguments(argc, 1);
-	return argv[optind];
+	arguments->text = argv[optind];
+}
+
+static __u64 parse_quota(const char *text, __u64 none)
+{
+	if (!strcmp(text, "none"))
+		return none;
+	if (!strcmp(text, "default"))
+		return DEFAULT_QUOTA;
+	return value_bytes("the quota", text);
+}
+
+static void set_user_quota(const struct arguments *arguments)
+{
+	__u64 bytes = parse_quota(arguments->text, NO_LIMIT), wanted = bytes;
+
+	if (device_quota(device_open(), BUFPOOL_QUOTA_SET, arguments->uid, &bytes))
+		fail(STATUS_FAILED,
+		     "the module does not accept %llu bytes for this user: give a page at least",
+		     wanted);
+}
+
+static void show_user_quota(const struct arguments *arguments)
+{
+	__u64 bytes = 0;
+
+	if (device_quota(device_open(), 0, arguments->uid, &bytes))
+		fail(STATUS_FAILED, "the module knows no user %llu", arguments->uid);
+	show("quota", bytes == DEFAULT_QUOTA ? quota_read() : bytes);
+}
+
+static void run_user_quota(const struct arguments *arguments)
+{
+	if (arguments->text)
+		set_user_quota(arguments);
+	else
+		show_user_quota(arguments);
 }
 
 void limit_run(int argc, char **argv)
 {
-	const char *text = argument(argc, argv);
+	struct arguments arguments;
 
-	if (text)
-		set("limit", value_bytes("the limit", text));
+	parse(&arguments, argc, argv);
+	if (arguments.user)
+		run_user_quota(&arguments);
+	else if (arguments.text)
+		set("limit", value_bytes("the limit", arguments.text));
 	else
 		show("limit", parameter_read("limit"));
 }
@@ -50,17 +110,20 @@ __u64 quota_read(void)
 {
 	__u64 bytes = parameter_read("quota");
 
+	if (bytes == DEFAULT_QUOTA)
+		return parameter_read("limit") / 2;
 	return bytes == NO_QUOTA ? NO_LIMIT : bytes;
 }
 
 void quota_run(int argc, char **argv)
 {
-	const char *text = argument(argc, argv);
+	struct arguments arguments;
 
-	if (!text)
-		show("quota", quota_read());
-	else if (!strcmp(text, "none"))
-		set("quota", NO_QUOTA);
+	parse(&arguments, argc, argv);
+	if (arguments.user)
+		run_user_quota(&arguments);
+	else if (arguments.text)
+		set("quota", parse_quota(arguments.text, NO_QUOTA));
 	else
-		set("quota", value_bytes("the quota", text));
+		show("quota", quota_read());
 }

@@ -7,6 +7,7 @@ _bufpoolctl_options() {
 	top) echo "-b -d -n -o -p -r -u -U --batch --delay --count --sort --pid --reverse --user --by-user" ;;
 	rent) echo "-n -s -t -w --count --size --time --wait" ;;
 	stat | '') echo "--prometheus" ;;
+	limit | quota) echo "-u --user" ;;
 	trim) echo "-f -s --fd --size" ;;
 	esac
 	echo "-h --json --tab --help"
@@ -16,11 +17,11 @@ _bufpoolctl_options() {
 _bufpoolctl_values() {
 	case $1:$2 in
 	*:-s | *:--size) echo "4K 64K 1M" ;;
-	top:-o | top:--sort) echo "held pid uid blocks bytes warm_blocks warm_bytes kept_bytes ceiling rents returns comm clients waiters quota user" ;;
-	top:-u | top:--user) compgen -u ;;
+	top:-o | top:--sort) echo "held pid uid blocks bytes warm_blocks warm_bytes kept_bytes ceiling rents returns comm clients waiters pinned quota user" ;;
+	*:-u | *:--user) compgen -u ;;
 	*:-[dnftwp] | *:--pid | *:--delay | *:--count | *:--fd | *:--time | *:--wait) ;;
 	:* | help:*) echo "help info stat classes top rent limit quota trim" ;;
-	quota:quota) echo "none" ;;
+	quota:quota) echo "none default" ;;
 	esac
 }
 

@@ -48,13 +48,16 @@ static const struct command commands[] = {
 	  "  -t, --time=SECONDS   hold them so long; else until a signal\n"
 	  "  -w, --wait=SECONDS   wait for them so long at most; else without an end\n",
 	  .run = rent_run },
-	{ "limit", "[SIZE]",
-	  "show or set what the pool may hold",
+	{ "limit", "[SIZE] | -u USER [SIZE | none | default]",
+	  "show or set what the pool may hold, or a user",
+	  "  -u, --user=USER  that user's quota, as quota has it\n"
 	  SIZE_HELP,
 	  .run = limit_run },
-	{ "quota", "[SIZE | none]",
+	{ "quota", "[-u USER] [SIZE | none | default]",
 	  "show or set what each user may hold",
-	  SIZE_HELP,
+	  "  -u, --user=USER  only of this user, by name or number; default is as the others\n"
+	  SIZE_HELP
+	  "By default it is half of the limit.\n",
 	  .run = quota_run },
 	{ "trim", "[-f FD [-s SIZE]]",
 	  "give back now what is not in use",

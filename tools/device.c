@@ -60,6 +60,28 @@ void device_stats(int fd, struct bufpool_stats *stats)
 	stats->clients--;
 }
 
+int device_quota(int fd, __u32 flags, __u32 uid, __u64 *bytes)
+{
+	struct bufpool_quota quota = {
+		.size = sizeof(quota),
+		.flags = flags,
+		.uid = uid,
+		.quota = *bytes,
+	};
+
+	if (!ioctl(fd, BUFPOOL_IOC_QUOTA, &quota)) {
+		*bytes = quota.quota;
+		return 0;
+	}
+	if (errno == ENOTTY)
+		fail(STATUS_FAILED, "the module is too old to have quotas of single users");
+	if (errno == EPERM)
+		fail(STATUS_NO_PERMISSION, "quotas of single users are for root (CAP_SYS_RESOURCE)");
+	if (errno != EINVAL)
+		access_fail(DEVICE_PATH);
+	return -EINVAL;
+}
+
 __u64 device_trim(int fd, __u64 min_size)
 {
 	struct bufpool_trim trim = {

@@ -19,6 +19,11 @@ void device_class(int fd, const struct bufpool_info *info, __u32 nr,
 		  struct bufpool_class_info *class);
 /* The pool's numbers, without the client that @fd itself is. */
 void device_stats(int fd, struct bufpool_stats *stats);
+/*
+ * What is set for user @uid; with BUFPOOL_QUOTA_SET in @flags, set @bytes before. Return: 0 or
+ * -EINVAL, where the module does not accept that.
+ */
+int device_quota(int fd, __u32 flags, __u32 uid, __u64 *bytes);
 /* Bytes that the client @fd gave to the pool. */
 __u64 device_trim(int fd, __u64 min_size);
 /*

@@ -7,6 +7,7 @@
 #include "paths.h"
 #include "table.h"
 #include "users.h"
+#include "value.h"
 
 #define COLUMN(_kind, _name, _label)	\
 	{ #_name, _label, _kind, offsetof(struct user, _name) }
@@ -117,4 +118,14 @@ void users_free(struct users *users)
 {
 	free(users->list);
 	*users = (struct users){ };
+}
+
+bool user_find(const char *text, __u64 *uid)
+{
+	const struct passwd *entry = getpwnam(text);
+
+	if (!entry)
+		return value_id(text, uid);
+	*uid = entry->pw_uid;
+	return true;
 }

@@ -6,6 +6,8 @@
 #ifndef BUFPOOLCTL_USERS_H
 #define BUFPOOLCTL_USERS_H
 
+#include <stdbool.h>
+
 #include "clients.h"
 #include "column.h"
 
@@ -33,6 +35,9 @@ struct users {
 	struct user *list;
 	size_t count;
 };
+
+/* The user with a name or a number. Return: whether there can be such a user. */
+bool user_find(const char *text, __u64 *uid);
 
 /* Replaces what is in @users, which begins as all zero. */
 void users_sum(struct users *users, const struct clients *clients);

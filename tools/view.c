@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "out.h"
+#include "value.h"
 #include "view.h"
 
 static size_t column_count(const struct view *view)
@@ -29,27 +28,10 @@ bool view_set_key(struct view *view, const char *text)
 	return key;
 }
 
-static bool parse_id(const char *text, __u64 *id)
-{
-	char *end;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	*id = strtoul(text, &end, 10);
-	return !errno && !*end && *id <= UINT32_MAX;
-}
-
 bool view_set_user(struct view *view, const char *text)
 {
-	const struct passwd *entry = getpwnam(text);
-	__u64 uid;
-
-	if (entry)
-		uid = entry->pw_uid;
-	else if (!parse_id(text, &uid))
+	if (!user_find(text, &view->uid))
 		return false;
-	view->uid = uid;
 	view->user = true;
 	return true;
 }
@@ -58,7 +40,7 @@ bool view_set_process(struct view *view, const char *text)
 {
 	__u64 pid;
 
-	if (!parse_id(text, &pid))
+	if (!value_id(text, &pid))
 		return false;
 	view->pid = pid;
 	view->process = true;

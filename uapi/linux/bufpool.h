@@ -138,6 +138,7 @@
 #define BUFPOOL_IOC_STATS	_IO(BUFPOOL_IOC_TYPE, 0x06)
 #define BUFPOOL_IOC_TRIM	_IO(BUFPOOL_IOC_TYPE, 0x07)
 #define BUFPOOL_IOC_CLASS	_IO(BUFPOOL_IOC_TYPE, 0x08)
+#define BUFPOOL_IOC_QUOTA	_IO(BUFPOOL_IOC_TYPE, 0x09)
 
 /**
  * struct bufpool_info - BUFPOOL_IOC_INFO: what this pool is
@@ -427,6 +428,36 @@ struct bufpool_limit {
 	__u32 size;
 	__u32 flags;
 	__u64 ceiling;
+};
+
+/* Set the user's quota; else the call only says what it is. */
+#define BUFPOOL_QUOTA_SET	(1U << 0)
+
+/**
+ * struct bufpool_quota - BUFPOOL_IOC_QUOTA: what one user may be charged for
+ * @size: (in) sizeof(struct bufpool_quota)
+ * @flags: (in) BUFPOOL_QUOTA_* bits
+ * @uid: (in) the user, as a number in the caller's user namespace
+ * @__reserved: (in) must be 0
+ * @quota: (in, with BUFPOOL_QUOTA_SET, and out) bytes in slabs that a block of any of the
+ *	user's clients is in; 0 is what the module's parameter says, all ones is no quota
+ * @held: (out) how many these are now
+ *
+ * It is for all clients that the user has or will have, but those that are opened with
+ * CAP_SYS_RESOURCE, until it is set again or the module is unloaded. It may be less than
+ * is held: nothing is taken away, and rents are refused (EDQUOT) until enough has been
+ * returned. The call needs CAP_SYS_RESOURCE in the initial user namespace.
+ *
+ * Errors: EFAULT, EINVAL (also a user that the namespace has no number for, or a quota
+ * of less than a page), E2BIG, EPERM, ENOMEM, ENOTTY (a kernel without this call).
+ */
+struct bufpool_quota {
+	__u32 size;
+	__u32 flags;
+	__u32 uid;
+	__u32 __reserved;
+	__u64 quota;
+	__u64 held;
 };
 
 /**
