@@ -183,7 +183,10 @@ module_param_cb(limit, &limit_ops, &config.limit, 0644);
 MODULE_PARM_DESC(limit, "bytes that the pool may hold (default an eighth of the memory)");
 
 module_param_cb(quota, &bytes_ops, &config.quota, 0644);
-MODULE_PARM_DESC(quota, "bytes that the clients of one user may hold (default no quota)");
+MODULE_PARM_DESC(quota, "bytes in slabs that one user's blocks may be in (default half of limit)");
+
+module_param_cb(share, &bytes_ops, &config.share, 0644);
+MODULE_PARM_DESC(share, "bytes that others are to give up for one waiter at most (default half of limit)");
 
 module_param_cb(max_clients, &number_ops, &config.max_clients, 0644);
 MODULE_PARM_DESC(max_clients, "open descriptions of the device that one user may have (default 65536)");

@@ -212,6 +212,7 @@ void bufpool_pool_configure(struct bufpool_pool *pool,
 
 	WRITE_ONCE(pool->config.limit, config->limit);
 	WRITE_ONCE(pool->config.quota, config->quota);
+	WRITE_ONCE(pool->config.share, config->share);
 	WRITE_ONCE(pool->config.max_clients, config->max_clients);
 	WRITE_ONCE(pool->config.max_waiters, config->max_waiters);
 	WRITE_ONCE(pool->config.floor, config->floor);

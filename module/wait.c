@@ -18,7 +18,7 @@
  * may grow only for a waiter that none of another class precedes. So that small blocks
  * that keep being reused do not keep a large request waiting, the first waiter has as many
  * slabs drained as it needs room for, and the same again after ever longer times if blocks
- * in those do not come back, up to half of the limit; the rest of the pool goes on.
+ * in those do not come back, up to a share of the limit; the rest of the pool goes on.
  *
  * A waiter may find room, and the system without memory for its size. It backs off:
  * it looks again now and then, since nothing tells when there is memory, and not
@@ -80,13 +80,13 @@ static void wait_stop_draining_for_others(struct bufpool_pool *pool,
 }
 
 /*
- * Have more slabs drained, up to half of the limit at a time, so that others can go on; or
+ * Have more slabs drained, up to its share at a time, so that others can go on; or
  * others, where these do not come back.
  */
 static void wait_drain_more(struct bufpool_pool *pool, struct bufpool_waiter *waiter,
 			    size_t missing)
 {
-	size_t most = READ_ONCE(pool->config.limit) / 2;
+	size_t most = bufpool_pool_share(pool);
 	size_t draining = bufpool_supply_draining(pool);
 
 	if (draining >= most) {
@@ -125,6 +125,17 @@ static void wait_start_draining(struct bufpool_class *class,
 		waiter->drain_wait = min(2 * waiter->drain_wait, DRAIN_WAIT_MAX);
 	}
 	spin_unlock(&pool->drain_lock);
+}
+
+/*
+ * Whether others could ever give up enough for a renter that waits. One that is exempt from
+ * quotas waits until all of it is there by itself.
+ */
+static bool wait_may_help(const struct bufpool_client *client,
+			  const struct bufpool_class *class)
+{
+	return client->exempt ||
+	       bufpool_class_least_slab(class) <= bufpool_pool_share(client->pool);
 }
 
 /* Count a waiter that is about to be. Return: whether its account may have one more. */
@@ -348,7 +359,7 @@ struct bufpool_blk *bufpool_wait(struct bufpool_request *request)
 	struct bufpool_blk *blk;
 	int err = 0;
 
-	if (!wait_charge(request->client))
+	if (!wait_may_help(request->client, class) || !wait_charge(request->client))
 		return ERR_PTR(-EDQUOT);
 	deadline = wait_begin(request, &waiter);
 	while (!err && !READ_ONCE(waiter.blk)) {

@@ -71,8 +71,10 @@ TEST_F(budget, ranges)
 	const struct range ranges[] = {
 		{ "limit", { 1 * MIB, 2 * MIB, 64 * MIB },
 		  { 0, PAGE, self->info.slab_size - 1, UINT64_MAX } },
-		{ "quota", { PAGE, PAGE + 1, 1 * MIB, INT64_MAX },
-		  { 0, 1, PAGE - 1, 1ULL << 63 } },
+		{ "quota", { 0, PAGE, 1 * MIB, INT64_MAX },
+		  { 1, PAGE - 1, 1ULL << 63 } },
+		{ "share", { 0, PAGE, 1 * MIB, INT64_MAX },
+		  { 1, PAGE - 1, 1ULL << 63 } },
 		{ "floor", { 0, 1, 1 * MIB, 64 * MIB },
 		  { 1ULL << 62, UINT64_MAX } },
 		{ "warm_blocks", { 0, 1, 64, 65535 },

@@ -52,6 +52,7 @@ static int open_for(uid_t uid)
 FIXTURE_SETUP(holding)
 {
 	ASSERT_EQ(0, limit_write(LIMIT));
+	ASSERT_EQ(0, parameter_write("quota", LONG_MAX));
 	self->alice = open_for(ALICE);
 	self->bob = open_for(BOB);
 	ASSERT_EQ(0, pool_info(self->alice, &self->info));
@@ -412,20 +413,21 @@ TEST_F(holding, newcomers_do_not_pass_a_waiter)
 	close(holder);
 }
 
-/* One who waits for half of the pool leaves others the other half. */
-TEST_F(holding, a_large_waiter_leaves_others_half)
+/*
+ * One who waits for one share in so many of the pool leaves others the rest. Which
+ * blocks those are is a matter of luck, so look several times.
+ */
+static void leave_the_rest(struct __test_metadata *_metadata,
+			   struct _test_data_holding *self, unsigned int shares)
 {
 	const unsigned int pages = self->info.slab_size / PAGE;
-	struct turn turn = { .fd = self->bob, .user = 1, .size = LIMIT / 2 };
+	struct turn turn = { .fd = self->bob, .user = 1, .size = LIMIT / shares };
 	unsigned int i, left;
 	int count;
 	pid_t pid;
 
-	if (turn.size > self->info.max_rent)
-		SKIP(return, "no block is as large as half of the limit here");
 	turn.turns = shared_alloc(sizeof(*turn.turns));
 	ASSERT_NE(NULL, turn.turns);
-	ASSERT_EQ(0, parameter_write("quota", LIMIT));
 	count = rent_all_pages(self->alice, self->blocks);
 	ASSERT_EQ(LIMIT / PAGE, count);
 	/* One block of each slab stays out, so none comes back whole. */
@@ -436,7 +438,7 @@ TEST_F(holding, a_large_waiter_leaves_others_half)
 	for (i = 0; i < 8; i++) {
 		sleep_ms(250);
 		left = rent_all_pages(self->alice, self->blocks + count);
-		EXPECT_LE(count / 2 - count / pages, left);
+		EXPECT_LE(count - count / shares - count / pages, left);
 		ASSERT_TRUE(give_all(self->alice, self->blocks + count, left));
 		trim(self->alice, 0);
 	}
@@ -447,6 +449,45 @@ TEST_F(holding, a_large_waiter_leaves_others_half)
 	EXPECT_TRUE(word_reaches(&turn.turns->served[1], 1));
 	word_set(&turn.turns->stop, 1);
 	EXPECT_EQ(0, reap(pid));
+}
+
+TEST_F(holding, a_large_waiter_leaves_others_half)
+{
+	if (LIMIT / 2 > self->info.max_rent)
+		SKIP(return, "no block is as large as half of the limit here");
+	leave_the_rest(_metadata, self, 2);
+}
+
+TEST_F(holding, a_waiter_has_others_give_up_its_share)
+{
+	if (LIMIT / 4 > self->info.max_rent)
+		SKIP(return, "no block is as large as a quarter of the limit here");
+	ASSERT_EQ(0, parameter_write("share", LIMIT / 4));
+	leave_the_rest(_metadata, self, 4);
+}
+
+/* Nobody waits for what others would never give up. */
+TEST_F(holding, beyond_its_share_nobody_waits)
+{
+	int holder = pool_open();
+
+	ASSERT_LE(0, holder);
+	ASSERT_LT(0, drain(holder, self->info.slab_size, self->blocks, MOST));
+	ASSERT_EQ(0, parameter_write("share", MIB / 2));
+	EXPECT_EQ(-EDQUOT, rent_with(self->alice, MIB, 0, 0, &self->rent));
+	EXPECT_EQ(-EAGAIN, rent_with(self->alice, MIB, BUFPOOL_RENT_NONBLOCK, 0, &self->rent));
+	EXPECT_EQ(-ETIMEDOUT, rent_with(self->alice, MIB / 2, 0, NSEC_PER_MSEC, &self->rent));
+	/* Whoever is exempt from quotas is from this. */
+	EXPECT_EQ(-ETIMEDOUT, rent_with(holder, MIB, 0, NSEC_PER_MSEC, &self->rent));
+	ASSERT_EQ(0, parameter_write("share", MIB));
+	EXPECT_EQ(-ETIMEDOUT, rent_with(self->alice, MIB, 0, NSEC_PER_MSEC, &self->rent));
+	/* By default it is half of the limit. */
+	ASSERT_EQ(0, parameter_write("share", 0));
+	EXPECT_EQ(-ETIMEDOUT, rent_with(self->alice, MIB, 0, NSEC_PER_MSEC, &self->rent));
+	/* What is free is there all the same. */
+	ASSERT_EQ(0, parameter_write("share", MIB / 2));
+	close(holder);
+	EXPECT_EQ(0, rent_with(self->alice, MIB, 0, 0, &self->rent));
 }
 
 /* A slab that only the background has a block of keeps nobody from the quota. */

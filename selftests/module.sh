@@ -297,7 +297,7 @@ have_mode() {
 
 free_at_run_time() {
 	load || return
-	have_mode 644 limit quota floor warm_blocks warm_bytes trim_ms
+	have_mode 644 limit quota share floor warm_blocks warm_bytes trim_ms
 }
 
 fixed_at_run_time() {

@@ -34,7 +34,7 @@ static inline int write_text(const char *path, const char *text)
 
 /* Those that may change while the pool is in use. */
 static const char *const parameters[] = {
-	"limit", "quota", "max_clients", "max_waiters", "floor", "warm_blocks",
+	"limit", "quota", "share", "max_clients", "max_waiters", "floor", "warm_blocks",
 	"warm_bytes", "trim_ms",
 };
 
