@@ -42,6 +42,7 @@
 #include "account.h"
 #include "backing.h"
 #include "budget.h"
+#include "bytes.h"
 #include "chardev.h"
 #include "class.h"
 #include "client.h"

@@ -7,11 +7,9 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/ctype.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/overflow.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -46,60 +44,6 @@ static struct bufpool_chardev *chardev;
 static struct bufpool_sysfs *sysfs;
 static struct dentry *debugfs;
 
-/* What writes a file may end it with a newline. */
-static size_t text_length(const char *val)
-{
-	size_t length = strlen(val);
-
-	return length && val[length - 1] == '\n' ? length - 1 : length;
-}
-
-/* kstrtoul() would take a sign, too. */
-static int parse_digits(const char **text, unsigned long *number)
-{
-	*number = 0;
-	if (!isdigit(**text))
-		return -EINVAL;
-	for (; isdigit(**text); ++*text)
-		if (check_mul_overflow(*number, 10UL, number) ||
-		    check_add_overflow(*number, **text - '0' + 0UL, number))
-			return -ERANGE;
-	return 0;
-}
-
-/* A suffix is a letter in either case, alone or with iB. */
-static int suffix_shift(const char *suffix)
-{
-	const char *letters = "KMGTPE", *found;
-	size_t length = text_length(suffix);
-
-	if (!length)
-		return 0;
-	found = strchr(letters, toupper(*suffix));
-	if (!found || (length != 1 && length != 3) ||
-	    strncasecmp(suffix + 1, "iB", length - 1))
-		return -EINVAL;
-	return 10 * (found - letters + 1);
-}
-
-/*
- * memparse() would take hexadecimal numbers, and what does not fit. bufpoolctl
- * accepts the same as this, but for the newline.
- */
-static int parse_bytes(const char *val, unsigned long *bytes)
-{
-	unsigned long number;
-	int err, shift;
-
-	err = parse_digits(&val, &number);
-	if (err)
-		return err;
-	shift = suffix_shift(val);
-	if (shift < 0)
-		return shift;
-	return check_shl_overflow(number, shift, bytes) ? -ERANGE : 0;
-}
-
 static int parse_number(const char *val, unsigned long *number)
 {
 	return kstrtoul(val, 10, number);
@@ -109,7 +53,7 @@ static int parse_number(const char *val, unsigned long *number)
 static void refuse(const struct kernel_param *kp, const char *val, int err,
 		   bool bytes)
 {
-	int length = min_t(size_t, text_length(val), 64);
+	int length = min_t(size_t, bufpool_bytes_length(val), 64);
 
 	if (err == -ERANGE)
 		pr_err("%s=%*pE is not accepted: give at most %lu\n", kp->name,
@@ -130,7 +74,7 @@ static int set(const char *val, const struct kernel_param *kp,
 	int err = parse(val, field);
 
 	if (err)
-		refuse(kp, val, err, parse == parse_bytes);
+		refuse(kp, val, err, parse == bufpool_bytes_parse);
 	else if (pool)
 		err = bufpool_config_check(&config);
 	if (err)
@@ -142,7 +86,7 @@ static int set(const char *val, const struct kernel_param *kp,
 
 static int bytes_set(const char *val, const struct kernel_param *kp)
 {
-	return set(val, kp, parse_bytes);
+	return set(val, kp, bufpool_bytes_parse);
 }
 
 static int number_set(const char *val, const struct kernel_param *kp)

@@ -44,6 +44,17 @@ static bool parse_digits(const char *text, char **end, __u64 *number)
 	return !errno;
 }
 
+bool value_id(const char *text, __u64 *id)
+{
+	__u64 number;
+	char *end;
+
+	if (!parse_digits(text, &end, &number) || *end || number > UINT32_MAX)
+		return false;
+	*id = number;
+	return true;
+}
+
 __u64 value_bytes(const char *what, const char *text)
 {
 	const char *suffix = text + strspn(text, "0123456789");
