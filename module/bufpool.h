@@ -61,6 +61,7 @@
 #include "reclaim.h"
 #include "rent.h"
 #include "rental.h"
+#include "reserve.h"
 #include "scrub.h"
 #include "slab.h"
 #include "status.h"

@@ -39,6 +39,7 @@ int bufpool_class_init(struct bufpool_class *class, struct bufpool_pool *pool,
 	INIT_LIST_HEAD(&class->idle);
 	INIT_LIST_HEAD(&class->scrubbed);
 	INIT_LIST_HEAD(&class->draining);
+	INIT_LIST_HEAD(&class->reserve);
 	INIT_LIST_HEAD(&class->dirty);
 	class->waiting = RB_ROOT_CACHED;
 
@@ -73,8 +74,12 @@ static void class_set_idle(struct bufpool_class *class,
 	lockdep_assert_held(&class->lock);
 	if (slab->idle == idle)
 		return;
-	class->nr_idle += idle ? 1 : -1;
-	class->idle_bytes += idle ? slab->bytes : -slab->bytes;
+	if (slab->reserved) {
+		class->reserve_bytes += idle ? slab->bytes : -slab->bytes;
+	} else {
+		class->nr_idle += idle ? 1 : -1;
+		class->idle_bytes += idle ? slab->bytes : -slab->bytes;
+	}
 	slab->idle = idle;
 	class->least_idle = min(class->least_idle, class->idle_bytes);
 }
@@ -109,6 +114,17 @@ static inline void class_leave_list(struct bufpool_slab *slab)
 		bufpool_holding_leave(slab->holding, slab);
 }
 
+/* A wholly free slab is no part of the reserve any more, if without it there is enough. */
+static void class_unreserve(struct bufpool_class *class, struct bufpool_slab *slab)
+{
+	if (!slab->reserved ||
+	    class->reserved_bytes - slab->bytes < class->reserve_wanted)
+		return;
+	class_set_idle(class, slab, false);
+	class->reserved_bytes -= slab->bytes;
+	slab->reserved = false;
+}
+
 /* Put a slab where its number of free blocks says. */
 void bufpool_class_sort_slab(struct bufpool_class *class,
 			     struct bufpool_slab *slab)
@@ -116,11 +132,15 @@ void bufpool_class_sort_slab(struct bufpool_class *class,
 	bool idle = slab->nr_free == slab->nr_blks;
 
 	class_leave_list(slab);
-	if (idle)
+	if (idle) {
 		class_disown(class, slab);
+		class_unreserve(class, slab);
+	}
 	class_set_idle(class, slab, idle);
 	if (slab->draining)
 		list_move(&slab->node, &class->draining);
+	else if (idle && slab->reserved)
+		list_move(&slab->node, &class->reserve);
 	else if (idle && bufpool_slab_is_small(slab))
 		list_move_tail(&slab->node, &class->idle);
 	else if (idle)
@@ -146,7 +166,7 @@ static void class_count_out(struct bufpool_class *class,
  * bufpool_class_add - let a new slab be an account's
  * @class: whose; its lock is held
  * @slab: all its blocks are out, and the account has been charged for it
- * @account: which
+ * @account: which; or NULL: it is set aside, for the reserve
  *
  * It is on no list yet: bufpool_class_put_rest() is due.
  */
@@ -157,8 +177,13 @@ void bufpool_class_add(struct bufpool_class *class, struct bufpool_slab *slab,
 	class->nr_blks += slab->nr_blks;
 	class->nr_out += slab->nr_blks;
 	class->unowned_bytes += slab->bytes;
-	class_give(class, slab, account);
-	slab->holding->nr_out += slab->nr_blks;
+	if (account) {
+		class_give(class, slab, account);
+		slab->holding->nr_out += slab->nr_blks;
+	} else {
+		slab->reserved = true;
+		class->reserved_bytes += slab->bytes;
+	}
 }
 
 /* Make the blocks of a new slab free from one on; those before are out. */
@@ -168,7 +193,8 @@ void bufpool_class_put_rest(struct bufpool_class *class, struct bufpool_slab *sl
 	unsigned int nr = slab->nr_blks;
 
 	class->nr_out -= nr - first;
-	slab->holding->nr_out -= nr - first;
+	if (slab->holding)
+		slab->holding->nr_out -= nr - first;
 	/* the last is popped first, and low offsets are to go out first */
 	while (nr-- > first)
 		bufpool_slab_push(slab, &slab->blks[nr]);
@@ -207,27 +233,29 @@ static struct bufpool_slab *class_claim_any(struct bufpool_class *class,
 	if (list_empty(slabs))
 		return NULL;
 	slab = list_first_entry(slabs, struct bufpool_slab, node);
-	if (slab->nr_free && class_claim(class, slab, account, quota))
+	if (slab->nr_free && !slab->reserved && class_claim(class, slab, account, quota))
 		return slab;
 	slab = list_last_entry(slabs, struct bufpool_slab, node);
-	if (slab->nr_free && bufpool_slab_is_small(slab) &&
+	if (slab->nr_free && !slab->reserved && bufpool_slab_is_small(slab) &&
 	    class_claim(class, slab, account, quota))
 		return slab;
 	return NULL;
 }
 
-/**
- * bufpool_class_take - take a free block
- * @class: whose; its lock is held
- * @account: for which account
- * @quota: bytes that it may hold
- *
- * Return: the block, which the caller owns, maybe dirty; or NULL if none is free for
- * that account, or the pool is over its limit.
- */
-struct bufpool_blk *bufpool_class_take(struct bufpool_class *class,
-				       struct bufpool_account *account,
-				       unsigned long quota)
+/* The same of the reserve. */
+static struct bufpool_slab *class_claim_reserved(struct bufpool_class *class,
+						 struct bufpool_account *account,
+						 unsigned long quota)
+{
+	struct bufpool_slab *slab;
+
+	slab = list_first_entry_or_null(&class->reserve, struct bufpool_slab, node);
+	return slab && class_claim(class, slab, account, quota) ? slab : NULL;
+}
+
+static struct bufpool_blk *class_take(struct bufpool_class *class,
+				      struct bufpool_account *account,
+				      unsigned long quota, bool reserve)
 {
 	struct bufpool_slab *slab;
 	struct bufpool_blk *blk;
@@ -237,6 +265,8 @@ struct bufpool_blk *bufpool_class_take(struct bufpool_class *class,
 		return NULL;
 	slab = bufpool_holding_fullest(&account->holdings[class->nr]) ?:
 	       class_claim_any(class, account, quota);
+	if (!slab && reserve)
+		slab = class_claim_reserved(class, account, quota);
 	if (!slab)
 		return NULL;
 	blk = bufpool_slab_pop(slab);
@@ -244,7 +274,26 @@ struct bufpool_blk *bufpool_class_take(struct bufpool_class *class,
 	return blk;
 }
 
-/* bufpool_class_take() for a newcomer: no waiter is about to have it; only of its @own slabs. */
+/**
+ * bufpool_class_take - take a free block, for a waiter
+ * @class: whose; its lock is held
+ * @account: for which account
+ * @quota: bytes that it may hold
+ *
+ * Return: the block, which the caller owns, maybe dirty, and maybe of the reserve; or NULL
+ * if none is free for that account, or the pool is over its limit.
+ */
+struct bufpool_blk *bufpool_class_take(struct bufpool_class *class,
+				       struct bufpool_account *account,
+				       unsigned long quota)
+{
+	return class_take(class, account, quota, true);
+}
+
+/*
+ * bufpool_class_take() for a newcomer: no waiter is about to have it, and it is not of the
+ * reserve; only of its @own slabs.
+ */
 struct bufpool_blk *bufpool_class_take_new(struct bufpool_class *class,
 					   struct bufpool_account *account,
 					   unsigned long quota, bool own)
@@ -255,7 +304,16 @@ struct bufpool_blk *bufpool_class_take_new(struct bufpool_class *class,
 	if (holding->nr_waiting ||
 	    (!holding->filled && (own || bufpool_class_has_waiters(class))))
 		return NULL;
-	return bufpool_class_take(class, account, quota);
+	return class_take(class, account, quota, false);
+}
+
+/* The same for one that finds nothing else: a block of the reserve. */
+struct bufpool_blk *bufpool_class_take_reserved(struct bufpool_class *class,
+						struct bufpool_account *account,
+						unsigned long quota)
+{
+	return bufpool_class_has_waiters(class) ? NULL :
+	       class_take(class, account, quota, true);
 }
 
 /**
@@ -288,7 +346,8 @@ static bool class_has_free_for(struct bufpool_class *class,
 {
 	return !holding->nr_waiting &&
 	       (holding->filled || (!bufpool_class_has_waiters(class) &&
-				    !list_empty(&class->idle)));
+				    (!list_empty(&class->idle) ||
+				     !list_empty(&class->reserve))));
 }
 
 /* Whether a rent of an account would find a free block here; NULL is of any account. */
@@ -339,6 +398,8 @@ static bool class_wants(struct bufpool_slab *slab)
 {
 	const struct bufpool_class *class = slab->class;
 
+	if (slab->reserved)
+		return true;
 	return (class->pooled || bufpool_class_has_waiters(class)) && !slab->draining &&
 	       !bufpool_pool_missing(class->pool, 0);
 }
@@ -361,6 +422,39 @@ struct bufpool_slab *bufpool_class_put_free(struct bufpool_class *class,
 	else if (is_power_of_2(slab->nr_free))
 		bufpool_class_sort_slab(class, slab);
 	return unwanted ? slab : NULL;
+}
+
+/* A slab of the reserve that can be missed becomes an idle one. Return: whether one did. */
+static bool class_release_reserved(struct bufpool_class *class)
+{
+	struct bufpool_slab *slab;
+	bool released = false;
+
+	spin_lock(&class->lock);
+	slab = list_first_entry_or_null(&class->reserve, struct bufpool_slab, node);
+	if (slab) {
+		bufpool_class_sort_slab(class, slab);
+		released = !slab->reserved;
+	}
+	spin_unlock(&class->lock);
+	return released;
+}
+
+/**
+ * bufpool_class_want_reserve - say how much is to be set aside at least
+ * @class: of this class
+ * @bytes: where it is less than before, slabs that are in use leave the reserve when they
+ *	come back
+ *
+ * May sleep.
+ */
+void bufpool_class_want_reserve(struct bufpool_class *class, size_t bytes)
+{
+	spin_lock(&class->lock);
+	class->reserve_wanted = bytes;
+	spin_unlock(&class->lock);
+	while (class_release_reserved(class))
+		cond_resched();
 }
 
 /**
@@ -389,6 +483,9 @@ static void class_drain_list(struct bufpool_class *class,
 	list_for_each_entry_safe(slab, next, slabs, node) {
 		if (!*bytes)
 			break;
+		/* the system would not get it */
+		if (slab->reserved)
+			continue;
 		slab->draining = true;
 		class->draining_bytes += slab->bytes;
 		bufpool_class_sort_slab(class, slab);
@@ -451,6 +548,7 @@ void bufpool_class_stats(struct bufpool_class *class,
 	stats->out = class->nr_out - class->nr_scrubbing;
 	stats->free = class->nr_blks - stats->out;
 	stats->waiting = class->nr_waiting;
+	stats->reserve = class->reserved_bytes;
 	spin_unlock(&class->lock);
 }
 

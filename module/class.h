@@ -34,6 +34,7 @@ struct bufpool_pool;
  * @idle: slabs with free blocks only, which are nobody's; small ones last
  * @scrubbed: slabs that are nobody's, with a block that is being zeroed
  * @draining: slabs whose blocks are not to be used again
+ * @reserve: slabs with free blocks only that are set aside, see reserve.c
  * @dirty: slabs with free blocks that are not zero
  * @waiting: struct bufpool_holding with waiters, by their turn
  * @nr_slabs: how many there are
@@ -41,6 +42,9 @@ struct bufpool_pool;
  * @idle_bytes: bytes in these
  * @unowned_bytes: bytes in slabs that are nobody's, idle or scrubbed
  * @draining_bytes: bytes in slabs that are draining
+ * @reserve_wanted: bytes that are to be set aside at least
+ * @reserved_bytes: bytes in slabs that are, in use or not
+ * @reserve_bytes: bytes in those of @reserve
  * @least_idle: the fewest idle bytes since bufpool_class_spare()
  * @nr_blks: how many blocks there are
  * @nr_out: of these, blocks that are not free
@@ -69,6 +73,7 @@ struct bufpool_class {
 	struct list_head idle;
 	struct list_head scrubbed;
 	struct list_head draining;
+	struct list_head reserve;
 	struct list_head dirty;
 	struct rb_root_cached waiting;
 	unsigned long nr_slabs;
@@ -76,6 +81,9 @@ struct bufpool_class {
 	unsigned long idle_bytes;
 	unsigned long unowned_bytes;
 	unsigned long draining_bytes;
+	unsigned long reserve_wanted;
+	unsigned long reserved_bytes;
+	unsigned long reserve_bytes;
 	unsigned long least_idle;
 	unsigned long nr_blks;
 	unsigned long nr_out;
@@ -91,6 +99,7 @@ struct bufpool_class {
  * @free: blocks on the free lists
  * @out: blocks that are rented, warm, or on their way
  * @waiting: tasks that wait for one
+ * @reserve: bytes in slabs that are set aside, in use or not
  */
 struct bufpool_class_stats {
 	u64 slabs;
@@ -98,6 +107,7 @@ struct bufpool_class_stats {
 	u64 free;
 	u64 out;
 	u64 waiting;
+	u64 reserve;
 };
 
 static inline size_t bufpool_class_block_size(const struct bufpool_class *class)
@@ -185,10 +195,14 @@ struct bufpool_blk *bufpool_class_take_dirty(struct bufpool_class *class);
 struct bufpool_blk *bufpool_class_take_new(struct bufpool_class *class,
 					   struct bufpool_account *account,
 					   unsigned long quota, bool own);
+struct bufpool_blk *bufpool_class_take_reserved(struct bufpool_class *class,
+						struct bufpool_account *account,
+						unsigned long quota);
 bool bufpool_class_has_free(struct bufpool_class *class,
 			    const struct bufpool_account *account);
 void bufpool_class_add(struct bufpool_class *class, struct bufpool_slab *slab,
 		       struct bufpool_account *account);
+void bufpool_class_want_reserve(struct bufpool_class *class, size_t bytes);
 void bufpool_class_put_rest(struct bufpool_class *class, struct bufpool_slab *slab,
 			    unsigned int first);
 struct bufpool_slab *bufpool_class_put_free(struct bufpool_class *class,

@@ -76,11 +76,10 @@ static int set(const char *val, const struct kernel_param *kp,
 	if (err)
 		refuse(kp, val, err, parse == bufpool_bytes_parse);
 	else if (pool)
-		err = bufpool_config_check(&config);
+		err = bufpool_config_check(&config) ?:
+		      bufpool_pool_configure(pool, &config);
 	if (err)
 		*field = old;
-	else if (pool)
-		bufpool_pool_configure(pool, &config);
 	return err ? -EINVAL : 0;
 }
 

@@ -197,6 +197,22 @@ static void pool_enforce_limit(struct bufpool_pool *pool)
 	bufpool_supply_flush(pool);
 }
 
+static int pool_set_limit(struct bufpool_pool *pool, unsigned long limit)
+{
+	bool fits;
+
+	mutex_lock(&pool->reserve_lock);
+	fits = bufpool_reserve_fits(pool, limit);
+	if (fits)
+		WRITE_ONCE(pool->config.limit, limit);
+	mutex_unlock(&pool->reserve_lock);
+	if (fits)
+		return 0;
+	pr_err("limit=%lu is not accepted: classes have more than that set aside; write less to their reserve first\n",
+	       limit);
+	return -EINVAL;
+}
+
 /**
  * bufpool_pool_configure - change what may change while a pool is in use
  * @pool: which
@@ -204,13 +220,17 @@ static void pool_enforce_limit(struct bufpool_pool *pool)
  *
  * A limit below what is in use takes effect as blocks come back; until then
  * nothing is rented. May sleep.
+ *
+ * Return: 0; or -EINVAL, if the limit is below what is set aside: nothing has changed.
  */
-void bufpool_pool_configure(struct bufpool_pool *pool,
-			    const struct bufpool_config *config)
+int bufpool_pool_configure(struct bufpool_pool *pool,
+			   const struct bufpool_config *config)
 {
 	bool new_period = config->trim_ms != pool->config.trim_ms;
+	int err = pool_set_limit(pool, config->limit);
 
-	WRITE_ONCE(pool->config.limit, config->limit);
+	if (err)
+		return err;
 	WRITE_ONCE(pool->config.quota, config->quota);
 	WRITE_ONCE(pool->config.share, config->share);
 	WRITE_ONCE(pool->config.max_clients, config->max_clients);
@@ -223,6 +243,7 @@ void bufpool_pool_configure(struct bufpool_pool *pool,
 	if (new_period)
 		bufpool_reclaim_reschedule(pool);
 	bufpool_pool_wake_waiters(pool);
+	return 0;
 }
 
 /* Fill in what BUFPOOL_IOC_INFO says. */

@@ -214,8 +214,8 @@ int bufpool_config_check(const struct bufpool_config *config);
 struct bufpool_pool *bufpool_pool_create(const char *name,
 					 const struct bufpool_config *config);
 void bufpool_pool_destroy(struct bufpool_pool *pool);
-void bufpool_pool_configure(struct bufpool_pool *pool,
-			    const struct bufpool_config *config);
+int bufpool_pool_configure(struct bufpool_pool *pool,
+			   const struct bufpool_config *config);
 void bufpool_pool_info(struct bufpool_pool *pool, struct bufpool_info *info);
 void bufpool_pool_stats(struct bufpool_pool *pool, struct bufpool_stats *stats);
 

@@ -6,7 +6,7 @@
  * nobody's; a new slab within limit and quota; a free block of a larger class; the
  * longest unused warm block of the class that the account has, whichever client; a new
  * slab in the place of warm blocks of any class and account; a warm block of a larger
- * class; waiting.
+ * class; what is set aside for the class; waiting.
  *
  * A block of another account is no use as it is: its slab is that account's, until all of
  * it is free.
@@ -38,8 +38,22 @@ static struct bufpool_blk *rent_take_free(const struct bufpool_request *request)
 	return rent_take_new(request->client, request->class, false);
 }
 
+/* A block of the reserve, if the class has one: the last resort before there is none. */
+static struct bufpool_blk *rent_take_reserved(const struct bufpool_request *request)
+{
+	struct bufpool_client *client = request->client;
+	struct bufpool_class *class = request->class;
+	struct bufpool_blk *blk;
+
+	spin_lock(&class->lock);
+	blk = bufpool_class_take_reserved(class, client->account,
+					  bufpool_client_quota(client));
+	spin_unlock(&class->lock);
+	return blk;
+}
+
 /*
- * The same of a larger class: what is nobody's could be for those who wait for the size
+ * A block of a larger class: what is nobody's could be for those who wait for the size
  * that was asked for.
  */
 static struct bufpool_blk *rent_take_larger(const struct bufpool_request *request,
@@ -316,7 +330,7 @@ struct bufpool_blk *bufpool_rent_find(struct bufpool_request *request)
 		return rent_result(request, blk, err);
 	if (!bufpool_waitq_wants_larger(holding))
 		larger = bufpool_rent_larger_warm(request);
-	return larger ?: ERR_PTR(err);
+	return larger ?: rent_take_reserved(request) ?: ERR_PTR(err);
 }
 
 /*

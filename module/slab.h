@@ -92,8 +92,9 @@ struct bufpool_blk {
  * @dirty: first free block that is not; class->lock
  * @fullness: 1 + which of its account's lists of partial slabs it is on, or 0;
  *	class->lock
- * @idle: counted in class->nr_idle; class->lock
+ * @idle: none of its blocks is out, and it is counted so; class->lock
  * @draining: its free blocks are not to be used again; class->lock
+ * @reserved: it is part of the class's reserve, see reserve.c; class->lock
  * @rcu: for freeing, since lookups by handle run under RCU
  * @blks: the blocks
  */
@@ -113,6 +114,7 @@ struct bufpool_slab {
 	u8 fullness;
 	bool idle;
 	bool draining;
+	bool reserved;
 	struct rcu_head rcu;
 	struct bufpool_blk blks[];
 };

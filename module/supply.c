@@ -136,11 +136,22 @@ u64 bufpool_supply_warm(struct bufpool_pool *pool)
 	return max_t(s64, bytes, 0);
 }
 
+/* Bytes in wholly free slabs that are set aside. */
+static u64 supply_reserve(struct bufpool_pool *pool)
+{
+	u64 bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < pool->nr_classes; i++)
+		bytes += READ_ONCE(pool->classes[i].reserve_bytes);
+	return bytes;
+}
+
 /* Bytes that are not rented; at the most so many can become idle slabs. */
 size_t bufpool_supply_unused(struct bufpool_pool *pool)
 {
 	u64 pinned = bufpool_budget_used(&pool->pinned), unowned;
-	u64 used = bufpool_supply_out(pool, &unowned);
+	u64 used = bufpool_supply_out(pool, &unowned) + supply_reserve(pool);
 
 	used -= min_t(u64, bufpool_supply_warm(pool) + bufpool_kept_of_pool(pool), used);
 	return pinned > used ? pinned - used : 0;
@@ -321,6 +332,42 @@ int bufpool_supply_grow(struct bufpool_class *class, struct bufpool_account *acc
 	return 0;
 }
 
+static int supply_set_aside(struct bufpool_class *class, unsigned int nr_blks)
+{
+	size_t bytes = (size_t)nr_blks << class->shift;
+	int err = supply_charge_pool(class, bytes);
+	struct bufpool_slab *slab;
+
+	if (err)
+		return err;
+	slab = bufpool_slab_create(class, nr_blks);
+	if (IS_ERR(slab)) {
+		supply_uncharge(class->pool, bytes);
+		return PTR_ERR(slab);
+	}
+	spin_lock(&class->lock);
+	bufpool_class_add(class, slab, NULL);
+	bufpool_class_put_rest(class, slab, 0);
+	bufpool_waitq_serve(class);
+	spin_unlock(&class->lock);
+	return 0;
+}
+
+/**
+ * bufpool_supply_set_aside - add a slab to the reserve
+ * @class: of this class
+ *
+ * May sleep.
+ *
+ * Return: 0; -EAGAIN where the limit forbids it now, -EDQUOT where it always does, -ENOMEM.
+ */
+int bufpool_supply_set_aside(struct bufpool_class *class)
+{
+	int err = supply_set_aside(class, class->per_slab);
+
+	return err && class->small ? supply_set_aside(class, 1) : err;
+}
+
 /**
  * bufpool_supply_put_begin - let a block go back to its class
  * @put: says what is left to be done; bufpool_supply_put_end() is due
@@ -393,8 +440,10 @@ void bufpool_supply_put(struct bufpool_blk *blk)
  */
 void bufpool_supply_drain_class(struct bufpool_class *class)
 {
-	if (class->pool)
-		bufpool_supply_drop_class(class, SIZE_MAX);
+	if (!class->pool)
+		return;
+	bufpool_class_want_reserve(class, 0);
+	bufpool_supply_drop_class(class, SIZE_MAX);
 }
 
 /* Have slabs of an account drained. Return: how many bytes are missing still. */

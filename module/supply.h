@@ -29,6 +29,7 @@ bool bufpool_supply_may_grow(struct bufpool_class *class, struct bufpool_account
 			     unsigned long quota);
 int bufpool_supply_grow(struct bufpool_class *class, struct bufpool_account *account,
 			unsigned long quota, struct bufpool_blk **keep);
+int bufpool_supply_set_aside(struct bufpool_class *class);
 void bufpool_supply_put_begin(struct bufpool_put *put, struct bufpool_blk *blk,
 			      struct bufpool_blk **keep);
 void bufpool_supply_put_end(const struct bufpool_put *put);

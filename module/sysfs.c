@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * /sys/class/misc/bufpool: what STATS says of the pool, and more of each class;
- * one value per file, read only but for trim, which is an order. What can be
- * changed is a module parameter.
+ * one value per file, read only but for trim, which is an order, and the reserve of
+ * a class. What else can be changed is a module parameter.
  *
  * The pool's files are attributes of the device. A class has a directory of its
  * own, a kobject below the device's. No file of a pool that is being destroyed
@@ -134,18 +134,6 @@ const struct attribute_group *bufpool_sysfs_groups[] = {
 	NULL
 };
 
-/* What a class's files are called, and which number each shows. */
-static const struct {
-	const char *name;
-	size_t offset;
-} class_files[] = {
-	{ "slabs", offsetof(struct bufpool_class_stats, slabs) },
-	{ "idle_slabs", offsetof(struct bufpool_class_stats, idle_slabs) },
-	{ "free", offsetof(struct bufpool_class_stats, free) },
-	{ "out", offsetof(struct bufpool_class_stats, out) },
-	{ "waiting", offsetof(struct bufpool_class_stats, waiting) },
-};
-
 /**
  * struct class_attr - a file of a class
  * @attr: the file
@@ -156,6 +144,34 @@ struct class_attr {
 	struct kobj_attribute attr;
 	struct bufpool_class *class;
 	size_t offset;
+};
+
+/* Set so much aside. */
+static ssize_t reserve_store(struct kobject *kobj, struct kobj_attribute *attr,
+			     const char *buf, size_t count)
+{
+	struct class_attr *shown = container_of(attr, struct class_attr, attr);
+	unsigned long bytes;
+	int err;
+
+	err = bufpool_bytes_parse(buf, &bytes) ?:
+	      bufpool_reserve_set(shown->class, bytes);
+	return err ?: count;
+}
+
+/* What a class's files are called, which number each shows, and what else it takes. */
+static const struct {
+	const char *name;
+	size_t offset;
+	ssize_t (*store)(struct kobject *kobj, struct kobj_attribute *attr,
+			 const char *buf, size_t count);
+} class_files[] = {
+	{ "slabs", offsetof(struct bufpool_class_stats, slabs) },
+	{ "idle_slabs", offsetof(struct bufpool_class_stats, idle_slabs) },
+	{ "free", offsetof(struct bufpool_class_stats, free) },
+	{ "out", offsetof(struct bufpool_class_stats, out) },
+	{ "waiting", offsetof(struct bufpool_class_stats, waiting) },
+	{ "reserve", offsetof(struct bufpool_class_stats, reserve), reserve_store },
 };
 
 /**
@@ -200,8 +216,9 @@ static int add_file(struct class_dir *dir, struct bufpool_class *class)
 
 	sysfs_attr_init(&file->attr.attr);
 	file->attr.attr.name = class_files[dir->nr].name;
-	file->attr.attr.mode = 0444;
 	file->attr.show = class_attr_show;
+	file->attr.store = class_files[dir->nr].store;
+	file->attr.attr.mode = file->attr.store ? 0644 : 0444;
 	file->class = class;
 	file->offset = class_files[dir->nr].offset;
 	err = sysfs_create_file(dir->kobj, &file->attr.attr);

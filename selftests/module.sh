@@ -260,6 +260,11 @@ leaves_nothing() {
 	! grep bufpool /proc/slabinfo
 }
 
+gives_a_reserve_back() {
+	load && echo 1M >/sys/class/misc/bufpool/classes/65536/reserve && unload || return
+	! grep bufpool /proc/slabinfo
+}
+
 comes_and_goes() {
 	for _ in 1 2 3 4 5; do
 		load && ./renter rent 1 && unload || return
@@ -360,6 +365,7 @@ test_case "a new limit lasts until unloading" forgets_the_limit
 test_case "an open file keeps the module" stays_while file
 test_case "a mapping keeps the module" stays_while mapping
 test_case "unloading leaves nothing" leaves_nothing
+test_case "what is set aside" gives_a_reserve_back
 test_case "in the middle of its work" ends_in_the_middle
 test_case "five times" comes_and_goes
 echo "# totals: $((count - failed)) of $count"
