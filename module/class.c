@@ -8,6 +8,7 @@
  */
 #include <linux/log2.h>
 #include "bufpool.h"
+#include "trace.h"
 
 /**
  * bufpool_class_init - make class @nr of a pool
@@ -91,6 +92,7 @@ static void class_give(struct bufpool_class *class, struct bufpool_slab *slab,
 	lockdep_assert_held(&class->lock);
 	slab->holding = &account->holdings[class->nr];
 	class->unowned_bytes -= slab->bytes;
+	trace_bufpool_charge(account, slab);
 }
 
 /* A slab of which no block is out belongs to nobody, and nobody is charged for it. */
@@ -104,6 +106,7 @@ static void class_disown(struct bufpool_class *class, struct bufpool_slab *slab)
 		return;
 	slab->holding = NULL;
 	class->unowned_bytes += bytes;
+	trace_bufpool_uncharge(holding->account, slab);
 	bufpool_account_uncharge(holding->account, bytes);
 }
 

@@ -133,16 +133,46 @@ DEFINE_EVENT(bufpool_slab, bufpool_slab_remove,
 	     TP_PROTO(struct bufpool_slab *slab),
 	     TP_ARGS(slab));
 
-/* The current task begins to wait for a block. */
+/* What an account is charged for changes by a slab. */
+DECLARE_EVENT_CLASS(bufpool_account,
+		    TP_PROTO(struct bufpool_account *account, struct bufpool_slab *slab),
+		    TP_ARGS(account, slab),
+		    TP_STRUCT__entry(__field(u64, offset)
+				     __field(u64, bytes)
+				     __field(u64, pinned)
+				     __field(uid_t, uid)),
+		    TP_fast_assign(struct bufpool_block first;
+
+				   bufpool_blk_report(&slab->blks[0], &first);
+				   __entry->offset = first.offset;
+				   __entry->bytes = slab->bytes;
+				   __entry->pinned = bufpool_budget_used(&account->pinned);
+				   __entry->uid = __kuid_val(account->uid)),
+		    TP_printk("uid=%u offset=0x%llx bytes=%llu pinned=%llu", __entry->uid,
+			      __entry->offset, __entry->bytes, __entry->pinned));
+
+/* The slab is the account's from here on, which is charged for it. */
+DEFINE_EVENT(bufpool_account, bufpool_charge,
+	     TP_PROTO(struct bufpool_account *account, struct bufpool_slab *slab),
+	     TP_ARGS(account, slab));
+
+/* None of its blocks is out any more, and it is nobody's. */
+DEFINE_EVENT(bufpool_account, bufpool_uncharge,
+	     TP_PROTO(struct bufpool_account *account, struct bufpool_slab *slab),
+	     TP_ARGS(account, slab));
+
+/* The current task begins to wait for a block, which the account of @uid will be charged for. */
 TRACE_EVENT(bufpool_wait,
-	    TP_PROTO(struct bufpool_class *class),
-	    TP_ARGS(class),
+	    TP_PROTO(struct bufpool_client *client, struct bufpool_class *class),
+	    TP_ARGS(client, class),
 	    TP_STRUCT__entry(__field(u64, block_size)
-			     __field(int, waiting)),
+			     __field(int, waiting)
+			     __field(uid_t, uid)),
 	    TP_fast_assign(__entry->block_size = bufpool_class_block_size(class);
-			   __entry->waiting = bufpool_pool_waiting(class->pool)),
-	    TP_printk("block_size=%llu waiting=%d", __entry->block_size,
-		      __entry->waiting));
+			   __entry->waiting = bufpool_pool_waiting(class->pool);
+			   __entry->uid = __kuid_val(client->account->uid)),
+	    TP_printk("block_size=%llu waiting=%d uid=%u", __entry->block_size,
+		      __entry->waiting, __entry->uid));
 
 /* A block is handed to the task that has waited longest, whatever that does now. */
 TRACE_EVENT(bufpool_serve,

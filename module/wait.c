@@ -332,7 +332,7 @@ static ktime_t wait_begin(struct bufpool_request *request,
 	}
 	request->wait_id = 0;
 	bufpool_waitq_enlist(class, waiter);
-	trace_bufpool_wait(class);
+	trace_bufpool_wait(request->client, class);
 	return deadline;
 }
 

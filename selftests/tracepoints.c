@@ -166,6 +166,29 @@ TEST_F(traced, slab_add_and_remove)
 			    rented.offset, size, size));
 }
 
+/* Whose a slab becomes, and that it is nobody's again. */
+TEST_F(traced, charge_and_uncharge)
+{
+	const char *trim = "/sys/class/misc/bufpool/trim";
+	__u64 size = LARGE, held;
+	struct bufpool_rent rented;
+
+	ASSERT_EQ(0, write_text(trim, "1"));
+	held = stats_of(self->fd).user_held;
+	ASSERT_EQ(0, rent(self->fd, size, &rented));
+	EXPECT_EQ(1, traced(self->text,
+			    "bufpool_charge: uid=%u offset=0x%llx bytes=%llu pinned=%llu\n",
+			    geteuid(), rented.offset, size, held + size));
+	ASSERT_EQ(0, give(self->fd, rented.handle));
+	EXPECT_EQ(0, traced(self->text, " bufpool_uncharge: "));
+	ASSERT_EQ(0, write_text(trim, "1"));
+	EXPECT_EQ(1, traced(self->text,
+			    "bufpool_uncharge: uid=%u offset=0x%llx bytes=%llu pinned=%llu\n",
+			    geteuid(), rented.offset, size, held + size));
+	EXPECT_EQ(1, traced(self->text, " bufpool_charge: "));
+	EXPECT_EQ(1, traced(self->text, " bufpool_uncharge: "));
+}
+
 TEST_F(traced, steal)
 {
 	__u64 size = LARGE;
@@ -194,8 +217,8 @@ TEST_F(traced, wait)
 	ASSERT_EQ(0, rent(self->fd, queue.size, &rented));
 	EXPECT_EQ(0, in_child(stand_in_line, &queue));
 	EXPECT_EQ(1, traced(self->text,
-			    "bufpool_wait: block_size=%llu waiting=1\n",
-			    queue.size));
+			    "bufpool_wait: block_size=%llu waiting=1 uid=%u\n",
+			    queue.size, geteuid()));
 	EXPECT_EQ(1, traced(self->text,
 			    "bufpool_wait_end: block_size=%llu result=%d waited_ns=",
 			    queue.size, -ETIMEDOUT));
@@ -210,8 +233,8 @@ TEST_F(traced, wait)
 			    "bufpool_serve: block_size=%llu task=%d\n",
 			    queue.size, child));
 	EXPECT_EQ(2, traced(self->text,
-			    "bufpool_wait: block_size=%llu waiting=1\n",
-			    queue.size));
+			    "bufpool_wait: block_size=%llu waiting=1 uid=%u\n",
+			    queue.size, geteuid()));
 	EXPECT_EQ(1, traced(self->text,
 			    "bufpool_wait_end: block_size=%llu result=0 waited_ns=",
 			    queue.size));
