@@ -252,7 +252,7 @@ void bufpool_pool_info(struct bufpool_pool *pool, struct bufpool_info *info)
 	info->abi_version = BUFPOOL_ABI_VERSION;
 	info->page_size = PAGE_SIZE;
 	info->nr_classes = pool->nr_classes;
-	info->features = BUFPOOL_FEATURE_STACKS;
+	info->features = BUFPOOL_FEATURE_STACKS | BUFPOOL_FEATURE_WAITING_OF;
 	info->max_pooled = pool->config.max_pooled;
 	info->max_rent = pool->max_rent;
 	info->limit = READ_ONCE(pool->config.limit);

@@ -156,6 +156,13 @@ static inline unsigned long bufpool_pool_share(const struct bufpool_pool *pool)
 	return READ_ONCE(pool->config.share) ?: READ_ONCE(pool->config.limit) / 2;
 }
 
+/* Of these, tasks that a block of a class would serve as it is. */
+static inline int bufpool_pool_waiting_of(const struct bufpool_pool *pool,
+					  const struct bufpool_class *class)
+{
+	return atomic_read(&pool->status->waiting_of[class->nr]);
+}
+
 /* How many bytes would have to be uncharged before so many can be charged. */
 static inline size_t bufpool_pool_missing(const struct bufpool_pool *pool,
 					  size_t bytes)

@@ -17,9 +17,6 @@
  */
 #include "bufpool.h"
 
-/* How much larger a block may be than was asked for, in classes. */
-#define LARGER_CLASSES	2
-
 static struct bufpool_blk *rent_take_new(struct bufpool_client *client,
 					 struct bufpool_class *class, bool own)
 {
@@ -120,7 +117,7 @@ struct bufpool_blk *bufpool_rent_larger(struct bufpool_request *request)
 
 	if (request->exact)
 		return NULL;
-	for (i = 0; !blk && i < LARGER_CLASSES; i++) {
+	for (i = 0; !blk && i < BUFPOOL_LARGER_CLASSES; i++) {
 		class = bufpool_pool_larger_class(class);
 		if (!class)
 			break;
@@ -146,7 +143,7 @@ struct bufpool_blk *bufpool_rent_larger_warm(struct bufpool_request *request)
 
 	if (request->exact)
 		return NULL;
-	for (i = 0; !blk && i < LARGER_CLASSES; i++) {
+	for (i = 0; !blk && i < BUFPOOL_LARGER_CLASSES; i++) {
 		class = bufpool_pool_larger_class(class);
 		if (!class)
 			break;
@@ -385,7 +382,7 @@ bool bufpool_rent_could(struct bufpool_class *class,
 		return true;
 	if (account && bufpool_waitq_wants_larger(&account->holdings[class->nr]))
 		return false;
-	for (i = 0; i < LARGER_CLASSES; i++) {
+	for (i = 0; i < BUFPOOL_LARGER_CLASSES; i++) {
 		larger = bufpool_pool_larger_class(larger);
 		if (!larger)
 			break;

@@ -57,6 +57,9 @@ static inline bool bufpool_rent_may_steal(struct bufpool_request *request)
 	return request->steals && request->steals--;
 }
 
+/* How much larger a block may be than was asked for, in classes. */
+#define BUFPOOL_LARGER_CLASSES	2
+
 struct bufpool_blk *bufpool_rent_find(struct bufpool_request *request);
 struct bufpool_blk *bufpool_rent_larger(struct bufpool_request *request);
 struct bufpool_blk *bufpool_rent_larger_warm(struct bufpool_request *request);

@@ -15,6 +15,9 @@ static_assert(offsetof(struct bufpool_status_page, waiting) ==
 	      offsetof(struct bufpool_status, waiting));
 static_assert(offsetof(struct bufpool_status_page, pressure) ==
 	      offsetof(struct bufpool_status, pressure));
+static_assert(offsetof(struct bufpool_status_page, waiting_of) ==
+	      offsetof(struct bufpool_status, waiting_of));
+static_assert(BUFPOOL_MAX_CLASSES <= BUFPOOL_STATUS_CLASSES);
 static_assert(sizeof(struct bufpool_status_page) == sizeof(struct bufpool_status));
 
 /**

@@ -375,6 +375,17 @@ bool bufpool_waitq_is_first_for_larger(struct bufpool_class *class,
 	return ret;
 }
 
+/* Count a waiter by the classes that may serve it; or, with -1, no more. */
+static void waitq_count(struct bufpool_class *class, bool exact, int nr)
+{
+	struct bufpool_status_page *status = class->pool->status;
+	unsigned int larger = exact ? 0 : BUFPOOL_LARGER_CLASSES;
+
+	atomic_add(nr, &status->waiting_of[class->nr]);
+	while (larger-- && (class = bufpool_pool_larger_class(class)))
+		atomic_add(nr, &status->waiting_of[class->nr]);
+}
+
 /* No larger block is for a waiter any more; but one may be for the next. */
 void bufpool_waitq_set_exact(struct bufpool_class *class,
 			     struct bufpool_waiter *waiter)
@@ -384,6 +395,9 @@ void bufpool_waitq_set_exact(struct bufpool_class *class,
 		waitq_remove(class, waiter);
 		waiter->exact = true;
 		waitq_add(class, waiter);
+		/* its own class does not lose it meanwhile */
+		waitq_count(class, true, 1);
+		waitq_count(class, false, -1);
 	}
 	bufpool_waitq_retry_first(class);
 	spin_unlock(&class->lock);
@@ -401,7 +415,8 @@ void bufpool_waitq_enlist(struct bufpool_class *class,
 	struct bufpool_pool *pool = class->pool;
 
 	atomic_inc(&pool->status->waiting);
-	/* pairs with bufpool_pool_wake_waiters(); growing is tried after this */
+	waitq_count(class, waiter->exact, 1);
+	/* pairs with bufpool_pool_wake_waiters() and the like; growing is tried after this */
 	smp_mb__after_atomic();
 	spin_lock(&class->lock);
 	if (!waiter->ticket)
@@ -430,5 +445,6 @@ void bufpool_waitq_delist(struct bufpool_class *class,
 	/* the next of the account may be far from the first in line */
 	waitq_tell_account(waitq_holding(class, waiter));
 	spin_unlock(&class->lock);
+	waitq_count(class, waiter->exact, -1);
 	atomic_dec(&class->pool->status->waiting);
 }

@@ -17,7 +17,7 @@ TEST_F(client, info_is_coherent)
 	EXPECT_EQ(BUFPOOL_ABI_VERSION, info->abi_version);
 	EXPECT_EQ(sysconf(_SC_PAGESIZE), info->page_size);
 	EXPECT_EQ(0, info->__reserved);
-	EXPECT_EQ(BUFPOOL_FEATURE_STACKS, info->features);
+	EXPECT_EQ(BUFPOOL_FEATURE_STACKS | BUFPOOL_FEATURE_WAITING_OF, info->features);
 	ASSERT_LT(0, info->nr_classes);
 	EXPECT_EQ(info->max_rent,
 		  (__u64)info->page_size << (info->nr_classes - 1));

@@ -223,6 +223,22 @@ TEST_F(bounded, waiter_leaves_larger_blocks_to_newcomers)
 	EXPECT_EQ(1, stats_of(self->fd).waiting);
 }
 
+/* So no owner of larger ones returns them for that waiter. */
+TEST_F(bounded, waiter_counts_for_blocks_of_its_size)
+{
+	struct bufpool_status *status = map_status(self->fd);
+
+	ASSERT_NE(NULL, status);
+	EXPECT_TRUE(BECOMES(word_get(&status->waiting_of[1]) == 0));
+	EXPECT_EQ(1, word_get(&status->waiting_of[0]));
+	EXPECT_EQ(0, word_get(&status->waiting_of[2]));
+	kill(self->pids[0], SIGKILL);
+	reap(self->pids[0]);
+	self->pids[0] = 0;
+	EXPECT_EQ(0, word_get(&status->waiting_of[0]));
+	EXPECT_EQ(0, word_get(&status->waiting_of[1]));
+}
+
 TEST_F(bounded, waiter_leaves_larger_blocks_to_other_waiters)
 {
 	/* It sleeps once it has been served, too. */

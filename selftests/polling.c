@@ -90,6 +90,33 @@ TEST_F(polling, status_counts_waiters)
 	munmap(status, sysconf(_SC_PAGESIZE));
 }
 
+/* And for which size, and up to two larger ones */
+TEST_F(polling, status_tells_for_which_class)
+{
+	struct bufpool_status *status = map_status(self->fd);
+	unsigned int nr = __builtin_ctzll(SMALL / PAGE);
+	const __u32 *of;
+	pid_t pid;
+
+	ASSERT_NE(NULL, status);
+	ASSERT_LE(1, nr);
+	of = status->waiting_of + nr;
+	ASSERT_EQ(ALL, drain(self->fd, BLOCK, self->blocks, MOST));
+	pid = enqueue(self->line, 0, SMALL);
+	ASSERT_LT(0, pid);
+	EXPECT_EQ(0, word_get(&of[-1]));
+	EXPECT_EQ(1, word_get(&of[0]));
+	EXPECT_EQ(1, word_get(&of[1]));
+	EXPECT_EQ(1, word_get(&of[2]));
+	EXPECT_EQ(0, word_get(&of[3]));
+	ASSERT_EQ(0, give_up(self->fd, self->blocks[0].handle));
+	ASSERT_TRUE(word_reaches(&self->line->served, 1));
+	EXPECT_EQ(0, word_get(&of[0]));
+	EXPECT_EQ(0, word_get(&of[2]));
+	EXPECT_EQ(0, dismiss(self->line, 0, pid));
+	munmap(status, sysconf(_SC_PAGESIZE));
+}
+
 TEST_F(polling, pollpri_is_a_waiter)
 {
 	pid_t pid;

@@ -187,6 +187,8 @@ struct bufpool_info {
 
 /* The kernel takes kept blocks back, see struct bufpool_stack. */
 #define BUFPOOL_FEATURE_STACKS	(1ULL << 0)
+/* The status page says who waits by class, see struct bufpool_status. */
+#define BUFPOOL_FEATURE_WAITING_OF	(1ULL << 1)
 
 /* Backing: each slab of blocks is one object of a kmem_cache. */
 #define BUFPOOL_BACKING_SLAB	0
@@ -221,19 +223,30 @@ struct bufpool_class_info {
 	__u64 properties;
 };
 
+/* As many classes as the window has room for. */
+#define BUFPOOL_STATUS_CLASSES	31
+
 /**
  * struct bufpool_status - what a program may read at any time without a call
  * @waiting: rents that wait now; while there are any, a block that a program
- *	holds without need keeps a renter waiting
+ *	holds without need may keep a renter waiting
  * @pressure: changes whenever the system has been short of memory and the pool
  *	was asked for some; what a program holds without need would have helped
+ * @waiting_of: of @waiting, by the number of a class: rents that a block of that class
+ *	would end. So each counts for its own class, and for the next two that may
+ *	serve it instead. With BUFPOOL_FEATURE_WAITING_OF; 0 in a kernel without
  *
  * It is at the beginning of one page, which can be mapped MAP_SHARED, PROT_READ
- * only, and which is the same for all clients. Both fields change at any time.
+ * only, and which is the same for all clients. All fields change at any time.
+ *
+ * A block of a class that nobody waits for need not be returned for those who wait for
+ * others: where its memory is to be of use to them the kernel takes it back, from a
+ * stack or among warm blocks.
  */
 struct bufpool_status {
 	__u32 waiting;
 	__u32 pressure;
+	__u32 waiting_of[BUFPOOL_STATUS_CLASSES];
 };
 
 /* Entries of a stack, and how many blocks may be in one at a time */
@@ -266,7 +279,7 @@ struct bufpool_status {
  *
  *   push:  while @top - @bottom is less than BUFPOOL_STACK_MAX: write the entry, then
  *	    @top + 1 with release order. Then look at the status page: while renters are
- *	    waiting, pop the block again and return it.
+ *	    waiting for this class, pop the block again and return it.
  *   pop:   write @top - 1, which is called t here. Then, without a barrier but in this
  *	    order for the compiler, read @bottom. Where t - @bottom is negative, the
  *	    stack is empty or its last block is being taken: write @top back, and rent.
