@@ -22,6 +22,7 @@
  *   pool->scrub_lock			the block that is being zeroed
  *     class->lock			the free lists of a class, and its waiters
  *	 the lock of pool->accounts
+ *	 keepers->lock
  *
  * and on their own, for a few steps: pool->clients_lock, pool->poll_lock and the lock of
  * class->slabs.

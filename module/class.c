@@ -489,7 +489,7 @@ static void class_drain_list(struct bufpool_class *class,
 		/* the system would not get it */
 		if (slab->reserved)
 			continue;
-		slab->draining = true;
+		WRITE_ONCE(slab->draining, true);
 		class->draining_bytes += slab->bytes;
 		bufpool_class_sort_slab(class, slab);
 		*bytes -= min(*bytes, slab->bytes);
@@ -533,11 +533,37 @@ void bufpool_class_stop_draining(struct bufpool_class *class)
 
 	spin_lock(&class->lock);
 	list_for_each_entry_safe(slab, next, &class->draining, node) {
-		slab->draining = false;
+		WRITE_ONCE(slab->draining, false);
 		class->draining_bytes -= slab->bytes;
 		bufpool_class_sort_slab(class, slab);
 	}
 	spin_unlock(&class->lock);
+}
+
+/**
+ * bufpool_class_next_draining - the draining slab that was looked at longest ago
+ * @class: whose
+ * @kept: (out) a stack that its blocks may be kept in, the one that was looked at longest
+ *	ago, with a reference to its client; or NULL
+ *
+ * Return: the slab, as long as RCU holds it, or NULL.
+ */
+struct bufpool_slab *bufpool_class_next_draining(struct bufpool_class *class,
+						 struct bufpool_kept **kept)
+{
+	struct bufpool_slab *slab;
+
+	RCU_LOCKDEP_WARN(!rcu_read_lock_held(), "slab without RCU");
+	*kept = NULL;
+	spin_lock(&class->lock);
+	slab = list_first_entry_or_null(&class->draining, struct bufpool_slab, node);
+	if (slab) {
+		list_move_tail(&slab->node, &class->draining);
+		if (slab->holding)
+			*kept = bufpool_kept_next(&slab->holding->kept);
+	}
+	spin_unlock(&class->lock);
+	return slab;
 }
 
 /* What a class has, at one instant. */

@@ -215,6 +215,8 @@ size_t bufpool_class_start_draining(struct bufpool_class *class,
 				    struct bufpool_account *account, size_t bytes,
 				    bool fullest);
 void bufpool_class_stop_draining(struct bufpool_class *class);
+struct bufpool_slab *bufpool_class_next_draining(struct bufpool_class *class,
+						 struct bufpool_kept **kept);
 void bufpool_class_stats(struct bufpool_class *class,
 			 struct bufpool_class_stats *stats);
 void bufpool_class_info(const struct bufpool_class *class,

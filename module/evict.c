@@ -18,6 +18,12 @@
 /* How many stacks a thief looks at before it says that there is nothing. */
 #define EVICT_TRIES	32
 
+/* A warm block that has not been used for so long is idle, for a waiter. */
+#define EVICT_IDLE	(HZ / 20)
+
+/* How often one look for warm and kept blocks of draining slabs looks, in each class. */
+#define EVICT_LOOKS	64
+
 /*
  * Claim a stack's bottom block for a thief. Where the order was wrong, or the block
  * cannot be had without waiting, put the stack where it belongs. Return: the block,
@@ -40,10 +46,7 @@ static struct bufpool_blk *evict_try_claim(struct bufpool_warm *warm)
 		return NULL;
 	}
 	bufpool_warm_claim(warm);
-	if (bufpool_warm_bottom(warm))
-		bufpool_warm_update(warm, bufpool_warm_since(bufpool_warm_bottom(warm)));
-	else
-		bufpool_warm_unlink(warm);
+	bufpool_warm_sort(warm);
 	return blk;
 }
 
@@ -116,9 +119,12 @@ static bool evict_oldest_of(struct bufpool_lru *lru, unsigned long *since)
 	return entry;
 }
 
-/* The order that has the longest unused stack, of a pool or an account, or NULL. */
+/*
+ * The order that has the longest unused stack, of a pool or an account, or NULL; only one
+ * that is @idle.
+ */
 static struct bufpool_lru *evict_oldest(struct bufpool_pool *pool,
-					struct bufpool_account *account)
+					struct bufpool_account *account, bool idle)
 {
 	struct bufpool_lru *oldest = NULL;
 	unsigned long since, earliest = 0;
@@ -134,6 +140,8 @@ static struct bufpool_lru *evict_oldest(struct bufpool_pool *pool,
 		oldest = lru;
 		earliest = since;
 	}
+	if (idle && !time_before(earliest, jiffies - EVICT_IDLE))
+		return NULL;
 	return oldest;
 }
 
@@ -151,17 +159,20 @@ static struct bufpool_blk *evict_steal_stack(struct bufpool_warm *warm)
 	return blk;
 }
 
-/* Take the longest unused warm block of a holding, or, with NULL, of an account or all. */
+/*
+ * Take the longest unused warm block of a holding, or, with NULL, of an account or all, and
+ * then only one that is @idle.
+ */
 static struct bufpool_blk *evict_steal_warm(struct bufpool_pool *pool,
 					    struct bufpool_account *account,
-					    struct bufpool_holding *holding)
+					    struct bufpool_holding *holding, bool idle)
 {
 	struct bufpool_blk *blk = NULL;
 	unsigned int tries;
 
 	for (tries = 0; !blk && tries < EVICT_TRIES; tries++) {
 		struct bufpool_lru *from = holding ? &holding->warm :
-						     evict_oldest(pool, account);
+						     evict_oldest(pool, account, idle);
 		struct bufpool_warm *warm = NULL;
 
 		if (from)
@@ -189,19 +200,21 @@ static struct bufpool_blk *evict_steal_kept(struct bufpool_pool *pool, bool idle
 /**
  * bufpool_evict_steal_from_account - take a warm or kept block of an account
  * @account: from one of its clients
+ * @idle: only one that is not in use
  *
  * One that has not been used for long. Looks at a bounded number of stacks, and waits
  * for no client. May sleep; the caller holds no client's lock.
  *
  * Return: the block, which the caller owns, maybe dirty; or NULL if none was found.
  */
-struct bufpool_blk *bufpool_evict_steal_from_account(struct bufpool_account *account)
+struct bufpool_blk *bufpool_evict_steal_from_account(struct bufpool_account *account,
+						     bool idle)
 {
-	struct bufpool_blk *blk = evict_steal_warm(account->pool, account, NULL);
+	struct bufpool_blk *blk = evict_steal_warm(account->pool, account, NULL, idle);
 	unsigned int nr;
 
 	for (nr = account->pool->nr_classes; !blk && nr--;)
-		blk = bufpool_take_steal(&account->holdings[nr].kept, false);
+		blk = bufpool_take_steal(&account->holdings[nr].kept, idle);
 	return blk;
 }
 
@@ -214,7 +227,7 @@ struct bufpool_blk *bufpool_evict_steal_from(struct bufpool_holding *holding)
 	if (bufpool_kept_is_possible(account->pool))
 		blk = bufpool_take_steal(&holding->kept, true);
 	if (!blk && !bufpool_lru_is_empty(&holding->warm))
-		blk = evict_steal_warm(account->pool, account, holding);
+		blk = evict_steal_warm(account->pool, account, holding, false);
 	if (!blk && bufpool_kept_is_possible(account->pool))
 		blk = bufpool_take_steal(&holding->kept, false);
 	return blk;
@@ -224,7 +237,7 @@ struct bufpool_blk *bufpool_evict_steal_from(struct bufpool_holding *holding)
 #define RICH_LOOKS	8
 
 /* Take a block from an account that has more than its share. */
-static struct bufpool_blk *evict_steal_from_rich(struct bufpool_pool *pool)
+static struct bufpool_blk *evict_steal_from_rich(struct bufpool_pool *pool, bool idle)
 {
 	unsigned int looks = min(READ_ONCE(pool->nr_holders), RICH_LOOKS);
 	struct bufpool_account *account;
@@ -232,7 +245,7 @@ static struct bufpool_blk *evict_steal_from_rich(struct bufpool_pool *pool)
 
 	while (!blk && looks-- && (account = bufpool_account_next_holder(pool))) {
 		if (bufpool_account_is_rich(account))
-			blk = bufpool_evict_steal_from_account(account);
+			blk = bufpool_evict_steal_from_account(account, idle);
 		bufpool_account_put(account);
 	}
 	return blk;
@@ -242,15 +255,106 @@ static struct bufpool_blk *evict_steal_from_rich(struct bufpool_pool *pool)
  * The same, whichever client has it: those come first whose account has more than its share,
  * if there are several.
  */
-struct bufpool_blk *bufpool_evict_steal(struct bufpool_pool *pool)
+struct bufpool_blk *bufpool_evict_steal(struct bufpool_pool *pool, bool idle)
 {
 	struct bufpool_blk *blk = NULL;
 
 	if (READ_ONCE(pool->nr_holders) > 1)
-		blk = evict_steal_from_rich(pool);
-	return blk ?: evict_steal_kept(pool, true) ?:
-	       evict_steal_warm(pool, NULL, NULL) ?:
-	       evict_steal_kept(pool, false);
+		blk = evict_steal_from_rich(pool, idle);
+	blk = blk ?: evict_steal_kept(pool, true) ?: evict_steal_warm(pool, NULL, NULL, idle);
+	return blk || idle ? blk : evict_steal_kept(pool, false);
+}
+
+/* A client with a warm block in a slab, with a reference, or NULL; under RCU. */
+static struct bufpool_client *evict_find_warm(struct bufpool_slab *slab, unsigned int from)
+{
+	unsigned int i;
+
+	for (i = 0; i < slab->nr_blks; i++) {
+		struct bufpool_blk *blk = &slab->blks[(from + i) % slab->nr_blks];
+		struct bufpool_client *client = READ_ONCE(blk->owner);
+
+		if (client && READ_ONCE(blk->state) == BUFPOOL_BLK_WARM &&
+		    kref_get_unless_zero(&client->ref))
+			return client;
+	}
+	return NULL;
+}
+
+/* Take a client's warm blocks of a class that are in draining slabs. Return: how many. */
+static unsigned int evict_draining_of(struct bufpool_client *client,
+				      struct bufpool_class *class, unsigned int most)
+{
+	struct bufpool_warm *warm = READ_ONCE(client->warm[class->nr]);
+	struct bufpool_blk *blk;
+	LIST_HEAD(batch);
+	unsigned int nr;
+
+	if (!warm || !bufpool_map_trylock(client))
+		return 0;
+	spin_lock(&client->lock);
+	nr = bufpool_warm_claim_draining(warm, &batch, most);
+	spin_unlock(&client->lock);
+	list_for_each_entry(blk, &batch, node) {
+		trace_bufpool_steal(client, blk);
+		bufpool_count(client->pool->counters, BUFPOOL_STEALS);
+		evict_blk(client, blk);
+	}
+	bufpool_map_unlock(client);
+	bufpool_supply_put_all(&batch);
+	return nr;
+}
+
+/* Look at one draining slab, and at one stack of its account. Return: how many blocks. */
+static unsigned int evict_next_draining(struct bufpool_class *class, unsigned int from,
+					unsigned int most)
+{
+	struct bufpool_client *client = NULL;
+	struct bufpool_kept *kept;
+	struct bufpool_slab *slab;
+	unsigned int nr = 0;
+
+	rcu_read_lock();
+	slab = bufpool_class_next_draining(class, &kept);
+	if (slab)
+		client = evict_find_warm(slab, from);
+	rcu_read_unlock();
+	if (client) {
+		nr = evict_draining_of(client, class, most);
+		bufpool_client_put(client);
+	}
+	if (kept) {
+		nr += bufpool_take_draining(kept, most - nr);
+		bufpool_client_put(kept->client);
+	}
+	return nr;
+}
+
+/**
+ * bufpool_evict_draining - take warm and kept blocks of slabs that are being drained
+ * @pool: whose slabs
+ * @most: no more than so many blocks
+ *
+ * Their clients have others instead, from slabs that go on. Looks at a bounded number of
+ * slabs and stacks, goes on where the last look stopped, and waits for no client. May
+ * sleep.
+ *
+ * Return: how many blocks.
+ */
+unsigned int bufpool_evict_draining(struct bufpool_pool *pool, unsigned int most)
+{
+	unsigned int nr, looks, done = 0;
+
+	for (nr = 0; nr < pool->nr_classes; nr++) {
+		struct bufpool_class *class = &pool->classes[nr];
+
+		for (looks = 0; looks < EVICT_LOOKS && done < most &&
+		     READ_ONCE(class->draining_bytes); looks++) {
+			done += evict_next_draining(class, looks, most - done);
+			cond_resched();
+		}
+	}
+	return done;
 }
 
 /* A stack's bottom block is taken by its own client, which waits for its faults. */

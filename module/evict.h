@@ -10,9 +10,11 @@ struct bufpool_client;
 struct bufpool_holding;
 struct bufpool_pool;
 
-struct bufpool_blk *bufpool_evict_steal(struct bufpool_pool *pool);
+struct bufpool_blk *bufpool_evict_steal(struct bufpool_pool *pool, bool idle);
+unsigned int bufpool_evict_draining(struct bufpool_pool *pool, unsigned int most);
 struct bufpool_blk *bufpool_evict_steal_from(struct bufpool_holding *holding);
-struct bufpool_blk *bufpool_evict_steal_from_account(struct bufpool_account *account);
+struct bufpool_blk *bufpool_evict_steal_from_account(struct bufpool_account *account,
+						     bool idle);
 size_t bufpool_evict_own(struct bufpool_client *client);
 u64 bufpool_evict_trim(struct bufpool_client *client, u64 min_size);
 void bufpool_evict_all(struct bufpool_pool *pool);

@@ -40,6 +40,14 @@ static inline bool bufpool_handle_is_rented(struct bufpool_client *client,
 	       blk->generation == lower_32_bits(handle);
 }
 
+/* The class of a handle that was found to be good. */
+static inline struct bufpool_class *bufpool_handle_class(struct bufpool_pool *pool,
+							 u64 handle)
+{
+	return &pool->classes[array_index_nospec(handle >> (BUFPOOL_INDEX_BITS + 32),
+						 BUFPOOL_MAX_CLASSES)];
+}
+
 /* The block of a handle, if it is in the slab that was used last. */
 static inline struct bufpool_blk *
 bufpool_handle_lookup_fast(struct bufpool_client *client, u64 handle)

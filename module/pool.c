@@ -189,7 +189,7 @@ static void pool_enforce_limit(struct bufpool_pool *pool)
 	while (bufpool_pool_missing(pool, 0)) {
 		if (bufpool_supply_drop(pool, bufpool_pool_missing(pool, 0)))
 			continue;
-		blk = bufpool_evict_steal(pool);
+		blk = bufpool_evict_steal(pool, false);
 		if (!blk)
 			break;
 		bufpool_supply_put(blk);

@@ -190,6 +190,8 @@ int bufpool_rent_grow(struct bufpool_request *request,
  * @waiter: that asks, or NULL
  * @keep: gets a block, for the caller to own, if waiters leave one; or NULL
  *
+ * A newcomer takes whatever is warm or kept, once; a waiter, which looks again and again,
+ * what was not used for a while, since each look would take all from those who use it.
  * May sleep.
  *
  * Return: 0 if there was anything; -EAGAIN, -EDQUOT, -ENOMEM.
@@ -210,7 +212,7 @@ int bufpool_rent_grow_for_warm(struct bufpool_request *request,
 	    bufpool_pool_missing(pool, class->slab_size))
 		return err;
 	while (err == -EAGAIN && bufpool_rent_may_steal(request)) {
-		blk = bufpool_evict_steal(pool);
+		blk = bufpool_evict_steal(pool, waiter);
 		if (!blk)
 			break;
 		bufpool_supply_put(blk);
@@ -246,7 +248,7 @@ bool bufpool_rent_evict_for_quota(struct bufpool_request *request)
 		       bufpool_client_quota(client) + unused ||
 	    !bufpool_rent_may_steal(request))
 		return false;
-	blk = bufpool_evict_steal_from_account(client->account);
+	blk = bufpool_evict_steal_from_account(client->account, false);
 	if (blk)
 		bufpool_supply_put(blk);
 	return blk;

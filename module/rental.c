@@ -416,8 +416,9 @@ static u64 rental_end_run(struct bufpool_client *client,
 
 /*
  * End rentals. Blocks of one size that follow each other are a run, for which
- * room is looked for, and which is counted, once. Return: how many, up to the
- * first that is refused, or why.
+ * room is looked for, and which is counted, once. There is none where the first is in a
+ * slab that is drained; of others that are the waiter gets to know. Return: how many, up
+ * to the first that is refused, or why.
  */
 static int rental_end_many(struct bufpool_client *client, const u64 *handles,
 			   unsigned int count, bool keep,
@@ -437,7 +438,8 @@ static int rental_end_many(struct bufpool_client *client, const u64 *handles,
 		if (client->last_slab->class != class) {
 			bytes += rental_end_run(client, class, done - began, kept);
 			class = client->last_slab->class;
-			room = keep ? bufpool_warm_room(client, class) : 0;
+			room = keep && !READ_ONCE(client->last_slab->draining) ?
+			       bufpool_warm_room(client, class) : 0;
 			began = done;
 			kept = 0;
 		}
@@ -459,7 +461,8 @@ static int rental_end_many(struct bufpool_client *client, const u64 *handles,
  * @client: whose
  * @handle: of which block
  *
- * The short way, for a block in the slab of the one that was rented last.
+ * The short way, for a block in the slab of the one that was rented last, if that is
+ * not being drained.
  *
  * Return: whether that is done; if not, nothing is, and bufpool_rental_return()
  * knows better.
@@ -474,7 +477,8 @@ bool bufpool_rental_return_fast(struct bufpool_client *client, u64 handle)
 	blk = bufpool_handle_lookup_fast(client, handle);
 	if (blk && bufpool_handle_is_rented(client, blk, handle)) {
 		class = client->last_slab->class;
-		done = bufpool_warm_room(client, class);
+		done = !READ_ONCE(client->last_slab->draining) &&
+		       bufpool_warm_room(client, class);
 	}
 	if (done) {
 		bufpool_warm_push(client->warm[class->nr], blk);
@@ -484,8 +488,29 @@ bool bufpool_rental_return_fast(struct bufpool_client *client, u64 handle)
 	}
 	spin_unlock(&client->lock);
 	if (done)
-		bufpool_pool_wake_waiters(client->pool);
+		bufpool_class_wake_waiters(class);
 	return done;
+}
+
+/* Whether renters wait for blocks of these handles' classes. */
+static bool rental_is_wanted(struct bufpool_pool *pool, const u64 *handles,
+			     unsigned int nr)
+{
+	while (nr--)
+		if (bufpool_pool_waiting_of(pool, bufpool_handle_class(pool, handles[nr])))
+			return true;
+	return false;
+}
+
+/* Tell waiters and pollers that blocks may have become warm; by their @nr handles. */
+static void rental_wake_waiters(struct bufpool_pool *pool, const u64 *handles,
+				unsigned int nr)
+{
+	/* as in bufpool_pool_wake_waiters() */
+	smp_mb();
+	if (bufpool_pool_waiting(pool) && rental_is_wanted(pool, handles, nr))
+		bufpool_waitq_retry(pool);
+	bufpool_poll_kick(pool, BUFPOOL_POLL_IN);
 }
 
 /**
@@ -515,7 +540,7 @@ int bufpool_rental_return(struct bufpool_client *client, const u64 *handles,
 		rental_give_up(client, &batch, flags & BUFPOOL_RETURN_CLEAR);
 	/* warm blocks can be had, too, and by now a renter may wait */
 	if (done > 0 && !flags)
-		bufpool_pool_wake_waiters(client->pool);
+		rental_wake_waiters(client->pool, handles, done);
 	return done;
 }
 

@@ -93,7 +93,8 @@ struct bufpool_blk {
  * @fullness: 1 + which of its account's lists of partial slabs it is on, or 0;
  *	class->lock
  * @idle: none of its blocks is out, and it is counted so; class->lock
- * @draining: its free blocks are not to be used again; class->lock
+ * @draining: its free blocks are not to be used again; written under class->lock. Read
+ *	without that it is a hint
  * @reserved: it is part of the class's reserve, see reserve.c; class->lock
  * @rcu: for freeing, since lookups by handle run under RCU
  * @blks: the blocks
@@ -122,6 +123,12 @@ struct bufpool_slab {
 static inline struct bufpool_slab *bufpool_blk_slab(struct bufpool_blk *blk)
 {
 	return container_of(blk - blk->nr, struct bufpool_slab, blks[0]);
+}
+
+/* Whether a block, which is out, is of no use to its client when it comes back. A hint. */
+static inline bool bufpool_blk_is_draining(struct bufpool_blk *blk)
+{
+	return READ_ONCE(bufpool_blk_slab(blk)->draining);
 }
 
 /* The upper half of a handle: the class, and the block's index in it. */

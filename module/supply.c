@@ -434,6 +434,17 @@ void bufpool_supply_put(struct bufpool_blk *blk)
 	bufpool_supply_put_or_take(blk, NULL);
 }
 
+/* The same of a list of blocks, which are on none after that. */
+void bufpool_supply_put_all(struct list_head *batch)
+{
+	struct bufpool_blk *blk, *next;
+
+	list_for_each_entry_safe(blk, next, batch, node) {
+		list_del_init(&blk->node);
+		bufpool_supply_put(blk);
+	}
+}
+
 /**
  * bufpool_supply_drain_class - give every slab to the system
  * @class: no block is out; may be half made, or zero

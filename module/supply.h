@@ -35,6 +35,7 @@ void bufpool_supply_put_begin(struct bufpool_put *put, struct bufpool_blk *blk,
 void bufpool_supply_put_end(const struct bufpool_put *put);
 void bufpool_supply_put_or_take(struct bufpool_blk *blk, struct bufpool_blk **keep);
 void bufpool_supply_put(struct bufpool_blk *blk);
+void bufpool_supply_put_all(struct list_head *batch);
 void bufpool_supply_flush_class(struct bufpool_class *class);
 size_t bufpool_supply_drop_class(struct bufpool_class *class, size_t bytes);
 void bufpool_supply_drain_class(struct bufpool_class *class);

@@ -52,17 +52,23 @@
 /* A stack whose top has not moved for so long is idle, for a thief in need. */
 #define TAKE_IDLE	(HZ / 4)
 
-/* The block of an entry, if the client rents it, under RCU and client->lock. */
-static struct bufpool_blk *take_find(struct bufpool_kept *kept, u32 entry)
+/* The block of an entry, whoever has it, or NULL, under RCU. */
+static struct bufpool_blk *take_lookup(const struct bufpool_kept *kept, u32 entry)
 {
 	u64 offset = (u64)BUFPOOL_STACK_UNIT *
 		     READ_ONCE(kept->stack->entries[entry % BUFPOOL_STACK_ENTRIES]);
 	unsigned int shift = kept->class->shift;
-	struct bufpool_blk *blk;
 
 	if (offset >= BUFPOOL_SPAN || offset & (BIT(shift) - 1))
 		return NULL;
-	blk = bufpool_slab_find(kept->class, offset >> shift);
+	return bufpool_slab_find(kept->class, offset >> shift);
+}
+
+/* The same, if the client rents it, under client->lock too. */
+static struct bufpool_blk *take_find(struct bufpool_kept *kept, u32 entry)
+{
+	struct bufpool_blk *blk = take_lookup(kept, entry);
+
 	return blk && bufpool_client_rents(kept->client, blk) ? blk : NULL;
 }
 
@@ -164,34 +170,29 @@ static unsigned int take_from(struct bufpool_kept *kept, unsigned int most,
 	return nr;
 }
 
-/* Put what was taken where others find it. */
-static void take_put_all(struct list_head *batch)
+/* Say of blocks that they were taken for others. */
+static void take_count_steals(struct bufpool_client *client, struct list_head *batch)
 {
-	struct bufpool_blk *blk, *next;
+	struct bufpool_blk *blk;
 
-	list_for_each_entry_safe(blk, next, batch, node) {
-		list_del_init(&blk->node);
-		bufpool_supply_put(blk);
+	list_for_each_entry(blk, batch, node) {
+		trace_bufpool_steal(client, blk);
+		bufpool_count(client->pool->counters, BUFPOOL_STEALS);
 	}
 }
 
 /* Take about half of a stack: one block for the caller, the others for anybody. */
 static struct bufpool_blk *take_half(struct bufpool_kept *kept, unsigned int nr)
 {
-	struct bufpool_client *client = kept->client;
 	struct bufpool_blk *blk;
 	LIST_HEAD(batch);
 
 	if (!take_from(kept, DIV_ROUND_UP(nr, 2), &batch))
 		return NULL;
-	blk = list_first_entry(&batch, struct bufpool_blk, node);
-	list_for_each_entry(blk, &batch, node) {
-		trace_bufpool_steal(client, blk);
-		bufpool_count(client->pool->counters, BUFPOOL_STEALS);
-	}
+	take_count_steals(kept->client, &batch);
 	blk = list_first_entry(&batch, struct bufpool_blk, node);
 	list_del_init(&blk->node);
-	take_put_all(&batch);
+	bufpool_supply_put_all(&batch);
 	return blk;
 }
 
@@ -236,6 +237,54 @@ struct bufpool_blk *bufpool_take_steal(struct bufpool_keepers *keepers, bool idl
 	return blk;
 }
 
+/* How many entries there are up to the last whose block is in a slab that is drained. */
+static unsigned int take_count_draining(const struct bufpool_kept *kept)
+{
+	u32 bottom = READ_ONCE(kept->stack->bottom);
+	int nr = READ_ONCE(kept->stack->top) - bottom;
+
+	rcu_read_lock();
+	/* what is there may be another's by now, which is seen when it is taken */
+	for (nr = clamp(nr, 0, BUFPOOL_STACK_MAX); nr; nr--) {
+		struct bufpool_blk *blk = take_lookup(kept, bottom + nr - 1);
+
+		if (blk && READ_ONCE(blk->owner) == kept->client &&
+		    bufpool_blk_is_draining(blk))
+			break;
+	}
+	rcu_read_unlock();
+	return nr;
+}
+
+/**
+ * bufpool_take_draining - take kept blocks of slabs that are being drained
+ * @kept: from this stack, with what lies below them; the caller has a reference to its
+ *	client
+ * @most: no more than so many blocks
+ *
+ * Waits for no client. May sleep; the caller holds no client's lock.
+ *
+ * Return: how many blocks.
+ */
+unsigned int bufpool_take_draining(struct bufpool_kept *kept, unsigned int most)
+{
+	unsigned int left = min(take_count_draining(kept), most), done = 0, nr;
+
+	while (left) {
+		LIST_HEAD(batch);
+
+		nr = take_from(kept, left, &batch);
+		if (!nr)
+			break;
+		take_count_steals(kept->client, &batch);
+		bufpool_supply_put_all(&batch);
+		done += nr;
+		left -= nr;
+		cond_resched();
+	}
+	return done;
+}
+
 /* Take all of a stack, or @bytes. Return: how many bytes. */
 static size_t take_all(struct bufpool_kept *kept, size_t bytes)
 {
@@ -251,7 +300,7 @@ static size_t take_all(struct bufpool_kept *kept, size_t bytes)
 		nr = take_from(kept, min_t(size_t, want, left - 1) + 1, &batch);
 		if (!nr)
 			break;
-		take_put_all(&batch);
+		bufpool_supply_put_all(&batch);
 		done += (size_t)nr << shift;
 		left -= nr;
 		cond_resched();

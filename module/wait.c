@@ -18,7 +18,9 @@
  * may grow only for a waiter that none of another class precedes. So that small blocks
  * that keep being reused do not keep a large request waiting, the first waiter has as many
  * slabs drained as it needs room for, and the same again after ever longer times if blocks
- * in those do not come back, up to a share of the limit; the rest of the pool goes on.
+ * in those do not come back, up to a share of the limit; the rest of the pool goes on, as if
+ * nobody waited. So what is warm or kept in such slabs is taken for that waiter, and beyond
+ * them only what is not in use.
  *
  * A waiter may find room, and the system without memory for its size. It backs off:
  * it looks again now and then, since nothing tells when there is memory, and not
@@ -44,8 +46,8 @@
 /* When a waiter without memory looks again, in milliseconds. */
 #define NOMEM_BACKOFF_MS	100
 
-/* When it looks again for warm blocks that could not be had at once. */
-#define BUSY_MS			10
+/* When it looks again where there are warm blocks: nothing tells when they are of use to it. */
+#define LOOK_MS			10
 
 /* How long it waits at most before more slabs are drained, or others. */
 #define DRAIN_WAIT_MAX		(4UL * HZ)
@@ -136,6 +138,23 @@ static bool wait_may_help(const struct bufpool_client *client,
 {
 	return client->exempt ||
 	       bufpool_class_least_slab(class) <= bufpool_pool_share(client->pool);
+}
+
+/*
+ * Take what is warm or kept in slabs that are drained for a waiter; now and then, as it is
+ * told to try again for other reasons.
+ */
+static void wait_evict_draining(struct bufpool_pool *pool, struct bufpool_waiter *waiter)
+{
+	struct bufpool_request *request = waiter->request;
+
+	if (READ_ONCE(pool->drains_for) != waiter || time_before(jiffies, waiter->evict_at))
+		return;
+	waiter->evict_at = jiffies + msecs_to_jiffies(LOOK_MS);
+	request->steals -= bufpool_evict_draining(pool, request->steals);
+	/* there may be more */
+	if (!request->steals)
+		waiter->evict_at = jiffies;
 }
 
 /* Count a waiter that is about to be. Return: whether its account may have one more. */
@@ -233,7 +252,10 @@ static int wait_replenish(struct bufpool_class *class,
 		err = bufpool_rent_grow(request, waiter, NULL);
 	else
 		err = bufpool_rent_may_grow(request) ? -EAGAIN : -EDQUOT;
-	if (err == -EDQUOT && bufpool_rent_evict_for_quota(request)) {
+	/* blocks that are in use all the time would be warm again before the next look */
+	if (err == -EDQUOT && waiter->quota_steals &&
+	    bufpool_rent_evict_for_quota(request)) {
+		waiter->quota_steals--;
 		WRITE_ONCE(waiter->retry, 1);
 		return 0;
 	}
@@ -256,7 +278,7 @@ static void wait_set_look(struct bufpool_class *class,
 	if (!waiter->request->steals)
 		WRITE_ONCE(waiter->retry, 1);
 	else if (bufpool_supply_warm(pool))
-		waiter->look_at = ktime_add_ms(ktime_get(), BUSY_MS);
+		waiter->look_at = ktime_add_ms(ktime_get(), LOOK_MS);
 	else if (bufpool_kept_is_possible(pool) ||
 		 READ_ONCE(class->nr_in_line) > BUFPOOL_WAITQ_TELLS)
 		waiter->look_at = ktime_add_ms(ktime_get(), KEPT_MS);
@@ -291,6 +313,7 @@ static int wait_try(struct bufpool_class *class, struct bufpool_waiter *waiter)
 	wait_set_nomem_backoff(class, waiter, err == -ENOMEM);
 	if (err == -EAGAIN) {
 		wait_start_draining(class, waiter);
+		wait_evict_draining(class->pool, waiter);
 		wait_set_look(class, waiter);
 	}
 	return 0;
@@ -354,6 +377,8 @@ struct bufpool_blk *bufpool_wait(struct bufpool_request *request)
 		.task = current,
 		.request = request,
 		.look_at = KTIME_MAX,
+		.evict_at = jiffies,
+		.quota_steals = BUFPOOL_STEALS_MAX,
 	};
 	ktime_t deadline, began = ktime_get();
 	struct bufpool_blk *blk;

@@ -38,6 +38,8 @@ struct bufpool_request;
  * @drain_wait: how long to wait then, in jiffies
  * @drain_fullest: slabs with the most blocks out are drained, as those with the fewest did
  *	not come back
+ * @evict_at: when to take what is warm or kept in those slabs
+ * @quota_steals: so many blocks more are taken to make room within its account's quota
  * @retry: trying again may succeed now; an int, which every machine can exchange
  */
 struct bufpool_waiter {
@@ -53,6 +55,8 @@ struct bufpool_waiter {
 	unsigned long drain_at;
 	unsigned long drain_wait;
 	bool drain_fullest;
+	unsigned long evict_at;
+	unsigned int quota_steals;
 	int retry;
 };
 
@@ -111,6 +115,24 @@ static inline void bufpool_pool_wake_waiters(struct bufpool_pool *pool)
 	 */
 	smp_mb();
 	if (bufpool_pool_waiting(pool))
+		bufpool_waitq_retry(pool);
+	bufpool_poll_kick(pool, BUFPOOL_POLL_IN);
+}
+
+/**
+ * bufpool_class_wake_waiters - tell waiters and pollers that a block has become warm
+ * @class: of this class
+ *
+ * Only waiters that such a block would serve are told. Others look again by themselves,
+ * so that warm blocks cost no more while they wait.
+ */
+static inline void bufpool_class_wake_waiters(struct bufpool_class *class)
+{
+	struct bufpool_pool *pool = class->pool;
+
+	/* as in bufpool_pool_wake_waiters() */
+	smp_mb();
+	if (bufpool_pool_waiting_of(pool, class))
 		bufpool_waitq_retry(pool);
 	bufpool_poll_kick(pool, BUFPOOL_POLL_IN);
 }

@@ -13,8 +13,10 @@
  * block at once, and a client that rents and returns pays nothing for that. A stack
  * stays in the order when it becomes empty, until a thief finds it so.
  *
- * Nothing is kept warm while a renter waits. A renter that begins to wait just then
- * is told when the block is warm, and takes it away again.
+ * No block is kept warm while a renter waits that it would serve as it is. A renter that
+ * begins to wait just then is told when the block is warm, and takes it away again. Waiters
+ * for other sizes take warm blocks that are not in use, and those of slabs that are drained
+ * for them.
  */
 #include <linux/log2.h>
 #include <linux/mm.h>
@@ -208,7 +210,7 @@ unsigned int bufpool_warm_room(struct bufpool_client *client,
 	unsigned int nr;
 
 	lockdep_assert_held(&client->lock);
-	if (!warm || !warm->blks || bufpool_pool_waiting(pool) ||
+	if (!warm || !warm->blks || bufpool_pool_waiting_of(pool, class) ||
 	    !warm_is_within_bounds(client) || bufpool_pool_missing(pool, 0))
 		return 0;
 	nr = bufpool_warm_nr(warm);
@@ -226,6 +228,51 @@ struct bufpool_blk *bufpool_warm_claim(struct bufpool_warm *warm)
 	list_del_init(&blk->node);
 	bufpool_client_disown(warm->client, blk);
 	return blk;
+}
+
+/* Put a stack where it belongs in the orders, after blocks have been claimed. */
+void bufpool_warm_sort(struct bufpool_warm *warm)
+{
+	if (bufpool_warm_bottom(warm))
+		bufpool_warm_update(warm, bufpool_warm_since(bufpool_warm_bottom(warm)));
+	else
+		bufpool_warm_unlink(warm);
+}
+
+/**
+ * bufpool_warm_claim_draining - take blocks of slabs that are being drained
+ * @warm: from this stack, wherever they lie in it; its client's lock is held
+ * @batch: they go here, and the caller owns them then
+ * @most: no more than so many
+ *
+ * A block with a fault in it stays.
+ *
+ * Return: how many.
+ */
+unsigned int bufpool_warm_claim_draining(struct bufpool_warm *warm,
+					 struct list_head *batch, unsigned int most)
+{
+	u32 at = warm->top, to = warm->top;
+	unsigned int nr = 0;
+
+	lockdep_assert_held(&warm->client->lock);
+	while (at != warm->bottom) {
+		struct bufpool_blk *blk = warm->blks[--at & warm->mask];
+
+		if (nr < most && !blk->pins && bufpool_blk_is_draining(blk)) {
+			bufpool_client_disown(warm->client, blk);
+			list_move_tail(&blk->node, batch);
+			nr++;
+		} else {
+			warm->blks[--to & warm->mask] = blk;
+		}
+	}
+	warm->bottom = to;
+	if (nr) {
+		bufpool_warm_count(warm, -(int)nr);
+		bufpool_warm_sort(warm);
+	}
+	return nr;
 }
 
 /* Bytes in the warm blocks of a client, whose lock is held, and how many they are. */

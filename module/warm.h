@@ -106,7 +106,10 @@ void bufpool_warm_destroy(struct bufpool_client *client);
 void bufpool_warm_drop_all(struct bufpool_client *client);
 void bufpool_warm_unlink(struct bufpool_warm *warm);
 void bufpool_warm_update(struct bufpool_warm *warm, unsigned long since);
+void bufpool_warm_sort(struct bufpool_warm *warm);
 struct bufpool_blk *bufpool_warm_claim(struct bufpool_warm *warm);
+unsigned int bufpool_warm_claim_draining(struct bufpool_warm *warm,
+					 struct list_head *batch, unsigned int most);
 unsigned int bufpool_warm_room(struct bufpool_client *client,
 			       struct bufpool_class *class);
 u64 bufpool_warm_of_client(struct bufpool_client *client, u64 *blocks);
