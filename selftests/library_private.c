@@ -523,6 +523,33 @@ static bool start_waiting(struct turn *turn, unsigned int count)
 	       waiting_becomes(turn->pool, count);
 }
 
+/* Where the status says who waits for blocks of @size */
+static unsigned int waiting_of(struct bufpool *pool, size_t size)
+{
+	unsigned int nr = bufpool_classes_for(&pool->classes, size);
+
+	return __atomic_load_n(&pool->provider.status->waiting_of[nr], __ATOMIC_RELAXED);
+}
+
+/* A block of the next two sizes is as good. */
+TEST_F(exhausted, status_tells_for_which_size)
+{
+	struct turn turn = { .pool = self->pool, .size = 2 * PAGE };
+	unsigned int order = 0;
+
+	turn.order = &order;
+	ASSERT_TRUE(start_waiting(&turn, 1));
+	EXPECT_EQ(0, waiting_of(self->pool, PAGE));
+	EXPECT_EQ(1, waiting_of(self->pool, 2 * PAGE));
+	EXPECT_EQ(1, waiting_of(self->pool, 4 * PAGE));
+	EXPECT_EQ(1, waiting_of(self->pool, 8 * PAGE));
+	EXPECT_EQ(0, waiting_of(self->pool, 16 * PAGE));
+	ASSERT_EQ(0, bufpool_return(self->pool, self->block, 0));
+	ASSERT_EQ(0, pthread_join(turn.thread, NULL));
+	EXPECT_EQ(0, waiting_of(self->pool, 2 * PAGE));
+	EXPECT_EQ(0, waiting_of(self->pool, 8 * PAGE));
+}
+
 TEST_F(exhausted, waiters_are_served_in_order)
 {
 	struct turn turns[WAITERS];
@@ -642,6 +669,38 @@ TEST_F(private, a_large_block_comes_among_small_ones)
 	EXPECT_EQ(0, bufpool_return(self->pool, blocks[4], 0));
 	ASSERT_EQ(0, pthread_join(small[last].thread, NULL));
 	EXPECT_EQ(last + 2, small[last].mine);
+}
+
+#define PAIRS	10000
+
+/* Blocks of another size stay with the threads that use them; without a call. */
+TEST_F(private, a_large_waiter_takes_nothing_in_vain)
+{
+	unsigned int order = 0, i;
+	struct turn large = {
+		.pool = self->pool, .size = 4 * MIB, .order = &order,
+	};
+	struct bufpool_stats before, after;
+	void *blocks[13], *block = bufpool_rent(self->pool, SMALL, 0);
+
+	ASSERT_EQ(13, bufpool_rent_many(self->pool, MIB, 0, blocks, 13));
+	ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
+	ASSERT_TRUE(start_waiting(&large, 1));
+	ASSERT_EQ(0, bufpool_stats(self->pool, &before));
+	for (i = 0; i < PAIRS; i++) {
+		if (i % (PAIRS / 10) == 0)
+			sleep_ms(20);
+		block = bufpool_rent(self->pool, SMALL, 0);
+		ASSERT_NE(NULL, block);
+		ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
+	}
+	ASSERT_EQ(0, bufpool_stats(self->pool, &after));
+	EXPECT_EQ(before.client_rents, after.client_rents);
+	EXPECT_EQ(before.client_returns, after.client_returns);
+	/* What it gets is what makes room: these are kept first, of a size like any other. */
+	EXPECT_EQ(2, bufpool_return_many(self->pool, blocks, 2, 0));
+	ASSERT_EQ(0, pthread_join(large.thread, NULL));
+	EXPECT_NE(NULL, large.block);
 }
 
 TEST_HARNESS_MAIN

@@ -96,10 +96,10 @@ TEST(a_waiter_gets_what_is_kept_later)
 	ASSERT_TRUE(BECOMES(!bufpool_stats(idler.pool, &stats) && stats.waiting));
 	status = idler.pool->provider.status;
 	idler.pool->provider.status = &none;
-	bufpool_mine->status = &none;
+	bufpool_mine->waiting = &none.waiting;
 	EXPECT_EQ(0, bufpool_return(idler.pool, block, 0));
 	idler.pool->provider.status = status;
-	bufpool_mine->status = status;
+	bufpool_mine->waiting = waiting_for(idler.pool, bufpool_mine);
 	ASSERT_EQ(0, pthread_join(waiter, &result));
 	EXPECT_EQ(block, result);
 	end(_metadata, &idler, thread);
@@ -221,10 +221,27 @@ static void *adopt_one(struct bufpool *pool)
 	return bufpool_adopt(pool, got.handle, got.offset);
 }
 
+/* As if a renter waited for blocks of the size that was rented last. */
+static void have_one_wait(struct bufpool *pool, struct bufpool_status *status)
+{
+	unsigned int class = bufpool_mine - bufpool_mine->cache->magazines;
+
+	*status = (struct bufpool_status){ .waiting = 1 };
+	status->waiting_of[pool->classes.of[class].nr] = 1;
+	pool->provider.status = status;
+	bufpool_mine->waiting = waiting_for(pool, bufpool_mine);
+}
+
+static void have_none_wait(struct bufpool *pool, const struct bufpool_status *status)
+{
+	pool->provider.status = status;
+	bufpool_mine->waiting = waiting_for(pool, bufpool_mine);
+}
+
 /* Renters wait: whatever comes back goes to them at once. */
 TEST_F(library, nothing_is_kept_while_renters_wait)
 {
-	struct bufpool_status waiting = { .waiting = 1 };
+	struct bufpool_status waiting;
 	const struct bufpool_status *status = self->pool->provider.status;
 	void *own = bufpool_rent(self->pool, MIB, 0);
 	void *other = bufpool_rent(self->pool, MIB, 0);
@@ -233,8 +250,7 @@ TEST_F(library, nothing_is_kept_while_renters_wait)
 
 	ASSERT_NE(NULL, other);
 	ASSERT_NE(NULL, adopted);
-	self->pool->provider.status = &waiting;
-	bufpool_mine->status = &waiting;
+	have_one_wait(self->pool, &waiting);
 	EXPECT_EQ(0, bufpool_return(self->pool, own, 0));
 	EXPECT_EQ(kept + 2, rented_of(self->pool));
 	EXPECT_EQ(0, return_elsewhere(self->pool, other));
@@ -242,10 +258,61 @@ TEST_F(library, nothing_is_kept_while_renters_wait)
 	EXPECT_EQ(0, bufpool_return(self->pool, adopted, 0));
 	EXPECT_EQ(kept, rented_of(self->pool));
 	/* nor is more asked for than is needed */
+	waiting.waiting_of[0] = 1;
 	EXPECT_NE(NULL, bufpool_rent(self->pool, 1, 0));
 	EXPECT_EQ(kept + 1, rented_of(self->pool));
+	have_none_wait(self->pool, status);
+}
+
+/* Of another size than renters wait for it is kept, and asked for in advance. */
+TEST_F(library, what_nobody_waits_for_is_kept)
+{
+	const struct bufpool_status *status = self->pool->provider.status;
+	struct bufpool_status waiting;
+	void *large = bufpool_rent(self->pool, MIB, 0), *small, *other;
+	int rented;
+
+	ASSERT_NE(NULL, large);
+	have_one_wait(self->pool, &waiting);
+	rented = rented_of(self->pool);
+	small = bufpool_rent(self->pool, PAGE, 0);
+	ASSERT_NE(NULL, small);
+	EXPECT_LT(rented + 1, rented_of(self->pool));
+	other = bufpool_rent(self->pool, PAGE, 0);
+	ASSERT_NE(NULL, other);
+	rented = rented_of(self->pool);
+	EXPECT_EQ(0, bufpool_return(self->pool, small, 0));
+	EXPECT_EQ(0, return_elsewhere(self->pool, other));
+	EXPECT_EQ(rented, rented_of(self->pool));
+	EXPECT_EQ(0, bufpool_return(self->pool, large, 0));
+	EXPECT_EQ(rented - 1, rented_of(self->pool));
+	have_none_wait(self->pool, status);
+}
+
+static void *rent_and_return(void *pool)
+{
+	void *block = bufpool_rent(pool, PAGE, 0);
+
+	return block && !bufpool_return(pool, block, 0) ? pool : NULL;
+}
+
+/* A kernel that tells only how many wait at all */
+TEST_F(library, nothing_is_kept_where_it_is_not_told_for_what_renters_wait)
+{
+	const struct bufpool_status *status = self->pool->provider.status;
+	struct bufpool_status waiting = { .waiting = 1 };
+	int rented = rented_of(self->pool);
+
+	self->pool->provider.status = &waiting;
+	self->pool->provider.waiting_by_class = false;
+	/* which makes a cache of its own */
+	EXPECT_EQ(self->pool, in_thread(rent_and_return, self->pool));
+	EXPECT_EQ(rented, rented_of(self->pool));
+	waiting.waiting = 0;
+	EXPECT_EQ(self->pool, in_thread(rent_and_return, self->pool));
+	EXPECT_LT(rented, rented_of(self->pool));
+	self->pool->provider.waiting_by_class = true;
 	self->pool->provider.status = status;
-	bufpool_mine->status = status;
 }
 
 TEST_HARNESS_MAIN

@@ -334,7 +334,7 @@ static void be_alone(void)
 {
 	struct bufpool_stack *stack = alone.magazine->stack;
 
-	alone.magazine->status = alone.pool->provider.status;
+	alone.magazine->waiting = waiting_for(alone.pool, alone.magazine);
 	alone.magazine->cache->sharings++;
 	alone.is_alone = true;
 	if (!alone.returns)

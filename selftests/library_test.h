@@ -40,13 +40,22 @@ static inline unsigned int native(unsigned int times)
 	return private_chosen() ? times * (SANITIZED ? 5 : 20) : times;
 }
 
+/* Where a magazine of a cache that is alone sees who waits */
+static inline const __u32 *waiting_for(const struct bufpool *pool,
+				       const struct bufpool_magazine *magazine)
+{
+	unsigned int class = magazine - magazine->cache->magazines;
+
+	return bufpool_provider_waiting(&pool->provider, pool->classes.of[class].nr);
+}
+
 /* Whether another thread has begun to end rentals of this cache. */
 static inline bool cache_is_shared(const struct bufpool_cache *cache)
 {
-	const struct bufpool *pool = bufpool_cache_home(cache);
+	const struct bufpool_magazine *magazine = cache->magazines;
 
-	return __atomic_load_n(&cache->magazines->status, __ATOMIC_ACQUIRE) !=
-	       pool->provider.status;
+	return __atomic_load_n(&magazine->waiting, __ATOMIC_ACQUIRE) !=
+	       waiting_for(bufpool_cache_home(cache), magazine);
 }
 
 /* What a touch of a block raises that is not there any more. */

@@ -150,6 +150,14 @@ struct bufpool_stack *bufpool_caches_stack(struct bufpool_caches *caches,
 
 /* Making --------------------------------------------------------------------- */
 
+/* Where the magazines of a class see who waits, of a cache that is alone */
+static const __u32 *waiting_for(const struct bufpool_caches *caches, unsigned int class)
+{
+	return bufpool_provider_waiting(caches->provider,
+					bufpool_window_class(caches->rentals->window,
+							     class)->nr);
+}
+
 static void make_magazine(const struct bufpool_caches *caches,
 			  struct bufpool_cache *cache, unsigned int class)
 {
@@ -158,7 +166,7 @@ static void make_magazine(const struct bufpool_caches *caches,
 	bufpool_magazine_init(magazine, caches->rentals, class, BUFPOOL_CACHE_HALVES,
 			      &cache->empty);
 	magazine->vacant = caches->home;
-	magazine->status = caches->provider->status;
+	magazine->waiting = waiting_for(caches, class);
 	magazine->cache = cache;
 	magazine->held = bufpool_state(BUFPOOL_HELD, cache->nr);
 }
@@ -271,8 +279,8 @@ void bufpool_cache_detach(struct bufpool_caches *caches,
 /* So that a thread of lower priority can go on, for which sched_yield() is no help */
 #define MOMENT_NS	20000
 
-/* The status of a cache that is shared */
-static const struct bufpool_status bound = { .waiting = 1 };
+/* What the magazines of a cache that is shared see */
+static const __u32 bound = 1;
 
 static bool is_shared(const struct bufpool_cache *cache)
 {
@@ -284,13 +292,14 @@ static void add_sharing(struct bufpool_cache *cache)
 	__atomic_store_n(&cache->sharings, cache->sharings + 1, __ATOMIC_SEQ_CST);
 }
 
-static void set_status(const struct bufpool_caches *caches, struct bufpool_cache *cache,
-		       const struct bufpool_status *status)
+static void set_bound(const struct bufpool_caches *caches, struct bufpool_cache *cache,
+		      bool is_bound)
 {
 	unsigned int class;
 
 	for (class = 0; class < caches->rentals->window->classes->count; class++)
-		__atomic_store_n(&cache->magazines[class].status, status,
+		__atomic_store_n(&cache->magazines[class].waiting,
+				 is_bound ? &bound : waiting_for(caches, class),
 				 __ATOMIC_RELAXED);
 }
 
@@ -300,7 +309,7 @@ static bool begin_sharing(const struct bufpool_caches *caches,
 {
 	if (is_shared(cache))
 		return false;
-	set_status(caches, cache, &bound);
+	set_bound(caches, cache, true);
 	return true;
 }
 
@@ -403,7 +412,7 @@ void bufpool_cache_count_own(struct bufpool_caches *caches,
 	pthread_mutex_lock(&caches->lock);
 	if (is_shared(cache) && !__atomic_load_n(&cache->helped, __ATOMIC_RELAXED)) {
 		add_sharing(cache);
-		set_status(caches, cache, caches->provider->status);
+		set_bound(caches, cache, false);
 		bufpool_barriers_pass();
 	}
 	__atomic_store_n(&cache->helped, false, __ATOMIC_RELAXED);

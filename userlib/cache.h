@@ -12,8 +12,8 @@
  *   - A block's state (rentals.h) names the cache that rented it. Of a cache that is
  *     *alone* the thread ends such a rental by a plain store, entered.
  *   - All other returns change the state by compare-and-exchange. Before a thread ends
- *     a rental of another's cache, it has that one *shared*: it changes the status of all
- *     its magazines, which the plain store depends on, has every CPU pass a barrier
+ *     a rental of another's cache, it has that one *shared*: it changes where all its
+ *     magazines see who waits, which the plain store depends on, has every CPU pass a barrier
  *     (barrier.h) and waits until it sees each of them vacant. Whoever enters after that
  *     sees the change.
  *     So a plain store and an exchange never meet, and each block is returned once.
@@ -133,13 +133,15 @@ static inline bool bufpool_cache_is_any_entered(struct bufpool_cache *cache)
 	return bits & (uintptr_t)BUFPOOL_ENTERED;
 }
 
-/* Renters wait, or the cache is shared: its thread may not keep what it returns so. */
+/*
+ * Renters wait for the class, or the cache is shared: its thread may not keep what it
+ * returns so.
+ */
 static inline bool bufpool_cache_is_bound(const struct bufpool_magazine *magazine)
 {
-	const struct bufpool_status *status =
-		__atomic_load_n(&magazine->status, __ATOMIC_RELAXED);
+	const __u32 *waiting = __atomic_load_n(&magazine->waiting, __ATOMIC_RELAXED);
 
-	return __atomic_load_n(&status->waiting, __ATOMIC_RELAXED);
+	return __atomic_load_n(waiting, __ATOMIC_RELAXED);
 }
 
 static inline struct bufpool_cache *

@@ -32,12 +32,11 @@
 
 struct bufpool;
 struct bufpool_cache;
-struct bufpool_status;
 
 /* The fields up to @held are for those of threads only, see cache.h. */
 struct bufpool_magazine {
 	const struct bufpool *vacant;	/* its pool, or ENTERED; atomic */
-	const struct bufpool_status *status; /* the pool's, or as if renters waited; atomic */
+	const __u32 *waiting;		/* renters for this class, or as if some did; atomic */
 	struct bufpool_cache *cache;	/* whose */
 	size_t size;			/* what was asked for last; of this class */
 	__u32 held;			/* state of what is rented here */

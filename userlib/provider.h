@@ -19,7 +19,7 @@
 struct bufpool_provider;
 
 struct bufpool_provider_ops {
-	/* Comes first, once, and sees to provider->status. */
+	/* Comes first, once, and sees to provider->status and waiting_by_class. */
 	int (*info)(struct bufpool_provider *provider,
 		    struct bufpool_info *info);
 
@@ -78,6 +78,7 @@ struct bufpool_provider {
 	int fd;					/* or -errno: there is none */
 	bool shared;				/* close() may leave blocks rented */
 	const struct bufpool_status *status;	/* never NULL */
+	bool waiting_by_class;			/* it says who waits for what */
 	unsigned int nr_classes;
 	unsigned int nr_stacks;			/* stack k is of class k % nr_classes */
 	char *stacks;				/* a page each */
@@ -85,10 +86,23 @@ struct bufpool_provider {
 	struct bufpool_private *private;	/* in provider_private.c */
 };
 
-/* Whether renters wait: what was kept now would be taken from here at once. */
-static inline bool bufpool_provider_is_short(const struct bufpool_provider *provider)
+/*
+ * How many renters wait whom a block of a class would serve, for all to read; @nr is the
+ * provider's number of the class. Of a provider that does not tell: how many wait at all
+ */
+static inline const __u32 *
+bufpool_provider_waiting(const struct bufpool_provider *provider, unsigned int nr)
 {
-	return __atomic_load_n(&provider->status->waiting, __ATOMIC_RELAXED);
+	if (provider->waiting_by_class && nr < BUFPOOL_STATUS_CLASSES)
+		return &provider->status->waiting_of[nr];
+	return &provider->status->waiting;
+}
+
+/* Whether they do: what was kept now would be taken from here at once. */
+static inline bool bufpool_provider_is_short(const struct bufpool_provider *provider,
+					     unsigned int nr)
+{
+	return __atomic_load_n(bufpool_provider_waiting(provider, nr), __ATOMIC_RELAXED);
 }
 
 /* A stack that has been opened */

@@ -28,6 +28,7 @@ static void map_status(struct bufpool_provider *provider,
 		page = mmap(NULL, info->page_size, PROT_READ, MAP_SHARED,
 			    provider->fd, info->status_offset);
 	provider->status = page == MAP_FAILED ? &calm : page;
+	provider->waiting_by_class = info->features & BUFPOOL_FEATURE_WAITING_OF;
 }
 
 static int kernel_info(struct bufpool_provider *provider,

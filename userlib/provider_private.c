@@ -9,7 +9,6 @@
 
 #include "provider.h"
 #include "queue.h"
-#include "stack.h"
 #include "stock.h"
 
 struct bufpool_private {
@@ -34,7 +33,7 @@ static int private_info(struct bufpool_provider *provider,
 		.limit = stock->stats.limit,
 		.slab_size = page_size,
 		.span = stock->memory.span,
-		.features = BUFPOOL_FEATURE_STACKS,
+		.features = BUFPOOL_FEATURE_STACKS | BUFPOOL_FEATURE_WAITING_OF,
 		.nr_stacks = BUFPOOL_SETS_MAX * stock->memory.nr_classes,
 	};
 	return 0;
@@ -215,24 +214,6 @@ static int private_trim(struct bufpool_provider *provider, __u64 min_size,
 	return 0;
 }
 
-/* What threads keep, about */
-static void count_kept(const struct bufpool_private *private,
-		       struct bufpool_stats *stats)
-{
-	const struct bufpool_thief *thief = &private->thief;
-	unsigned int i, nr, count;
-
-	for (i = 0; i < thief->nr_used; i++) {
-		nr = thief->used[i];
-		count = bufpool_stack_count(bufpool_thief_stack(thief, nr));
-		stats->client_kept_blocks += count;
-		stats->client_kept_bytes +=
-			count * bufpool_stock_block_size(&private->stock,
-							 nr % thief->nr_classes);
-	}
-	stats->kept = stats->client_kept_bytes;
-}
-
 /* The pool has one client, and its user no other pool. */
 static int private_stats(struct bufpool_provider *provider,
 			 struct bufpool_stats *stats)
@@ -244,7 +225,9 @@ static int private_stats(struct bufpool_provider *provider,
 	stats->client_warm_blocks = bufpool_stock_count_warm(&private->stock);
 	stats->waiting = private->queue.status.waiting;
 	stats->waits = private->queue.waits;
-	count_kept(private, stats);
+	bufpool_queue_count_kept(&private->queue, &stats->client_kept_blocks,
+				 &stats->client_kept_bytes);
+	stats->kept = stats->client_kept_bytes;
 	pthread_mutex_unlock(&private->queue.lock);
 
 	stats->size = sizeof(*stats);
@@ -355,6 +338,7 @@ int bufpool_provider_private_init(struct bufpool_provider *provider)
 		.ops = &private_ops,
 		.fd = -ENOTTY,
 		.status = &private->queue.status,
+		.waiting_by_class = true,
 		.private = private,
 	};
 	return 0;

@@ -21,6 +21,7 @@
 struct bufpool_waiter {
 	TAILQ_ENTRY(bufpool_waiter) link;
 	pthread_cond_t served;
+	unsigned int class;		/* that it waits for */
 	struct bufpool_grant grant;	/* (in) class, zero; (out) all */
 	unsigned int passed;		/* blocks that went to later waiters */
 	int result;			/* -EINPROGRESS until it is out of the queue */
@@ -37,17 +38,26 @@ void bufpool_queue_init(struct bufpool_queue *queue, struct bufpool_stock *stock
 	queue->thief = thief;
 }
 
-static void add_waiting(struct bufpool_queue *queue, int more)
+static void add_to(__u32 *count, int more)
 {
-	__atomic_store_n(&queue->status.waiting, queue->status.waiting + more,
-			 __ATOMIC_RELAXED);
+	__atomic_store_n(count, *count + more, __ATOMIC_RELAXED);
+}
+
+/* A waiter more, or less, for a class: a block of the next larger ones is as good. */
+static void add_waiting(struct bufpool_queue *queue, unsigned int class, int more)
+{
+	unsigned int end = class + BUFPOOL_STOCK_LARGER + 1;
+
+	add_to(&queue->status.waiting, more);
+	for (; class < end && class < queue->stock->memory.nr_classes; class++)
+		add_to(&queue->status.waiting_of[class], more);
 }
 
 static void waiter_enlist(struct bufpool_queue *queue, struct bufpool_waiter *waiter)
 {
 	pthread_cond_init(&waiter->served, &queue->monotonic);
 	TAILQ_INSERT_TAIL(&queue->waiters, waiter, link);
-	add_waiting(queue, 1);
+	add_waiting(queue, waiter->class, 1);
 	queue->waits++;
 }
 
@@ -55,7 +65,7 @@ static void waiter_leave(struct bufpool_queue *queue, struct bufpool_waiter *wai
 			 int result)
 {
 	TAILQ_REMOVE(&queue->waiters, waiter, link);
-	add_waiting(queue, -1);
+	add_waiting(queue, waiter->class, -1);
 	waiter->result = result;
 }
 
@@ -73,7 +83,7 @@ static void serve(struct bufpool_queue *queue)
 	int ret;
 
 	while ((first = TAILQ_FIRST(&queue->waiters))) {
-		ret = bufpool_stock_take(queue->stock, first->grant.class,
+		ret = bufpool_stock_take(queue->stock, first->class,
 					 first->grant.zero, &first->grant);
 		if (ret == -EAGAIN)
 			return;
@@ -87,7 +97,7 @@ static struct bufpool_waiter *first_for(const struct bufpool_queue *queue,
 	struct bufpool_waiter *waiter;
 
 	TAILQ_FOREACH(waiter, &queue->waiters, link) {
-		if (waiter->grant.class == class)
+		if (waiter->class == class)
 			return waiter;
 	}
 	return NULL;
@@ -158,11 +168,14 @@ static bool recall_from(struct bufpool_queue *queue, unsigned int nr,
 	return count;
 }
 
+/* For recall_some() */
+#define ANY_CLASS	BUFPOOL_CLASSES_MAX
+
 /*
- * Take blocks back from the next stack that has some: half of them, so that its owner
- * goes on. Return: false where no stack has any
+ * Take blocks of a class back from the next stack that has some: half of them, so that its
+ * owner goes on. Return: false where no stack has any
  */
-static bool recall_some(struct bufpool_queue *queue)
+static bool recall_some(struct bufpool_queue *queue, unsigned int class)
 {
 	struct bufpool_thief *thief = queue->thief;
 	unsigned int looks, count;
@@ -170,11 +183,41 @@ static bool recall_some(struct bufpool_queue *queue)
 	for (looks = 0; looks < thief->nr_used; looks++) {
 		unsigned int nr = thief->used[thief->next++ % thief->nr_used];
 
+		if (class != ANY_CLASS && nr % thief->nr_classes != class)
+			continue;
 		count = bufpool_stack_count(bufpool_thief_stack(thief, nr));
 		if (count && recall_from(queue, nr, (count + 1) / 2))
 			return true;
 	}
 	return false;
+}
+
+void bufpool_queue_count_kept(const struct bufpool_queue *queue, __u64 *blocks,
+			      __u64 *bytes)
+{
+	const struct bufpool_thief *thief = queue->thief;
+	unsigned int i, nr, count;
+
+	*blocks = 0;
+	*bytes = 0;
+	for (i = 0; i < thief->nr_used; i++) {
+		nr = thief->used[i];
+		count = bufpool_stack_count(bufpool_thief_stack(thief, nr));
+		*blocks += count;
+		*bytes += count * bufpool_stock_block_size(queue->stock,
+							   nr % thief->nr_classes);
+	}
+}
+
+/* Whether all that threads keep would make room for a block of a class. */
+static bool would_do(const struct bufpool_queue *queue, unsigned int class)
+{
+	const struct bufpool_stock *stock = queue->stock;
+	__u64 blocks, bytes;
+
+	bufpool_queue_count_kept(queue, &blocks, &bytes);
+	return stock->stats.in_use + bufpool_stock_block_size(stock, class) <=
+	       stock->stats.limit + bytes;
 }
 
 void bufpool_queue_recall(struct bufpool_queue *queue, __u64 min_size)
@@ -217,7 +260,9 @@ int bufpool_queue_take(struct bufpool_queue *queue, unsigned int class, bool zer
 
 	do {
 		ret = take_free(queue, class, zero, grant);
-	} while (ret == -EAGAIN && recall_some(queue));
+		/* for waiters, they do that themselves */
+	} while (ret == -EAGAIN && bufpool_queue_is_empty(queue) &&
+		 would_do(queue, class) && recall_some(queue, ANY_CLASS));
 	return ret;
 }
 
@@ -241,11 +286,21 @@ static bool is_earlier(const struct timespec *a, const struct timespec *b)
 	       (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
 }
 
-/* Those of all waiters, as the first of them gets what it can use. */
+/*
+ * A block of its own class is for a waiter as it is; room is for the first of all, and so
+ * is what makes room, but not in vain: threads go on with what they keep.
+ */
+static bool recall_for(struct bufpool_queue *queue, const struct bufpool_waiter *waiter)
+{
+	if (recall_some(queue, waiter->class))
+		return true;
+	return waiter == TAILQ_FIRST(&queue->waiters) && would_do(queue, waiter->class) &&
+	       recall_some(queue, ANY_CLASS);
+}
+
 static void look_again(struct bufpool_queue *queue, struct bufpool_waiter *waiter)
 {
-	while (waiter->result == -EINPROGRESS &&
-	       waiter == TAILQ_FIRST(&queue->waiters) && recall_some(queue))
+	while (waiter->result == -EINPROGRESS && recall_for(queue, waiter))
 		serve(queue);
 }
 
@@ -273,6 +328,7 @@ int bufpool_queue_wait(struct bufpool_queue *queue, unsigned int class, bool zer
 		       __s64 timeout_ns, struct bufpool_grant *grant)
 {
 	struct bufpool_waiter waiter = {
+		.class = class,
 		.grant = { .class = class, .zero = zero },
 		.result = -EINPROGRESS,
 	};

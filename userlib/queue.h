@@ -3,8 +3,8 @@
  * The waiters of a private pool, in order of arrival
  *
  * A block that comes back goes to the first waiter for its size, the room for
- * another one to the first waiter of all. What threads keep is taken back for them,
- * and looked for again now and then, as nothing tells when they keep a block.
+ * another one to the first waiter of all. What threads keep is taken back for them, where
+ * that helps, and looked for again now and then, as nothing tells when they keep a block.
  *
  * The caller holds queue->lock, which protects the stock too.
  */
@@ -56,6 +56,10 @@ int bufpool_queue_wait(struct bufpool_queue *queue, unsigned int class, bool zer
 /* End a rental: the block goes to a waiter, becomes warm, or with flags cold. */
 void bufpool_queue_return(struct bufpool_queue *queue,
 			  const struct bufpool_grant *grant, unsigned int flags);
+
+/* What threads keep, about */
+void bufpool_queue_count_kept(const struct bufpool_queue *queue, __u64 *blocks,
+			      __u64 *bytes);
 
 /* End the rentals of what threads keep in blocks of at least @min_size bytes. */
 void bufpool_queue_recall(struct bufpool_queue *queue, __u64 min_size);

@@ -105,7 +105,7 @@ static unsigned int want_more(struct bufpool *pool, struct bufpool_cache *cache,
 	unsigned int want = magazine->want;
 
 	if (magazine->stack == &cache->empty || flags & BUFPOOL_RENT_ZERO ||
-	    bufpool_provider_is_short(&pool->provider))
+	    bufpool_provider_is_short(&pool->provider, pool->classes.of[class].nr))
 		return 0;
 	if (want < magazine->half)
 		magazine->want *= 2;

@@ -107,6 +107,12 @@ static int return_direct(struct bufpool *pool, struct bufpool_cache *cache,
 	return batch.count ? return_batch(pool, &batch, flags) : ret;
 }
 
+/* Renters wait for blocks of a class. */
+static bool is_wanted(const struct bufpool *pool, unsigned int class)
+{
+	return bufpool_provider_is_short(&pool->provider, pool->classes.of[class].nr);
+}
+
 /* 0, -errno, or -EAGAIN: the block is not to be kept */
 static int return_kept(struct bufpool *pool, struct bufpool_cache *cache,
 		       void *block)
@@ -120,6 +126,8 @@ static int return_kept(struct bufpool *pool, struct bufpool_cache *cache,
 	rental = bufpool_pool_find(pool, block, &place, &ret);
 	if (!rental)
 		return ret;
+	if (is_wanted(pool, place.class))
+		return -EAGAIN;
 	state = bufpool_rental_state(rental);
 	owner = bufpool_state_cache(state);
 	/* Adopted, or rented by a thread that has no cache */
@@ -145,7 +153,7 @@ static int give_back(struct bufpool *pool, struct bufpool_cache *cache,
 
 	if (pool->is_strict)
 		flags |= BUFPOOL_RETURN_REVOKE;
-	if (!flags && cache && !bufpool_provider_is_short(&pool->provider))
+	if (!flags && cache)
 		ret = return_kept(pool, cache, *blocks) ?: 1;
 	if (ret == -EAGAIN)
 		ret = return_direct(pool, cache, blocks, count, flags);
@@ -165,7 +173,7 @@ static bool return_own(struct bufpool *pool, struct bufpool_cache *cache, void *
 	if (!bufpool_cache_enter(magazine, pool))
 		return false;
 	done = bufpool_kept_return(magazine, block);
-	if (unlikely(!done) && !bufpool_provider_is_short(&pool->provider))
+	if (unlikely(!done) && !is_wanted(pool, class))
 		done = bufpool_kept_push_claimed(&pool->caches, magazine, block);
 	bufpool_cache_leave(magazine, pool);
 	return done;

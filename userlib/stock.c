@@ -6,9 +6,6 @@
 #include "longer.h"
 #include "stock.h"
 
-/* How many larger sizes may serve instead. */
-#define LARGER_CLASSES	2
-
 /* Warm bytes that are kept, but for small limits. */
 #define IDLE_BYTES	((__u64)64 << 20)
 
@@ -307,7 +304,7 @@ int bufpool_stock_take(struct bufpool_stock *stock, unsigned int class, bool zer
 		ret = grow_class(stock, class, grant);
 	for (larger = class + 1;
 	     ret == -EAGAIN && larger < stock->memory.nr_classes &&
-	     larger <= class + LARGER_CLASSES; larger++)
+	     larger <= class + BUFPOOL_STOCK_LARGER; larger++)
 		ret = bufpool_stock_take_warm(stock, larger, zero, grant);
 	if (ret == -EAGAIN && make_room(stock, size))
 		ret = grow_class(stock, class, grant);

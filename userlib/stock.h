@@ -20,6 +20,9 @@
 #define BUFPOOL_STOCK_MAX_RENT		((size_t)4 << 20)
 #define BUFPOOL_STOCK_MAX_POOLED	((size_t)1 << 20)
 
+/* How many larger sizes may serve instead of the one that was asked for */
+#define BUFPOOL_STOCK_LARGER		2
+
 /* One block, from its first rental on */
 struct bufpool_stock_block {
 	__u32 generation;	/* of the last rental; they begin with 1 */
