@@ -22,6 +22,9 @@ void growth_measure(void);
 /* strangers.c */
 void strangers_measure(void);
 
+/* neighbours.c */
+void neighbours_measure(void);
+
 /* metadata.c */
 void metadata_measure(void);
 

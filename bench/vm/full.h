@@ -23,7 +23,7 @@ void full_give(void);
 void full_give_slab(void);
 void full_take_slab(void);
 
-/* It may stay warm, if there are no waiters. Return: what the call costs. */
+/* It may stay warm, if nobody waits for a page. Return: what the call costs. */
 uint64_t full_return(void);
 
 #endif /* BENCH_FULL_H */

@@ -14,6 +14,7 @@ int main(void)
 	memory_measure();
 	peers_measure();
 	growth_measure();
+	neighbours_measure();
 	metadata_measure();
 	strangers_measure();
 	printf("end\n");

@@ -4,7 +4,8 @@
  * nothing, or a warm block; the caller's user's own; descriptors in an epoll set;
  * tasks that sleep in poll(), or wait for a block.
  *
- * Beside waiters there is no pair: a returned block is theirs.
+ * Beside waiters there is no pair: the block that is returned is theirs, or its slab is
+ * drained for them; see neighbours.c.
  */
 #include <poll.h>
 #include <sched.h>
