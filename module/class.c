@@ -69,20 +69,23 @@ void bufpool_class_exit(struct bufpool_class *class)
 	xa_destroy(&class->slabs);
 }
 
-static void class_set_idle(struct bufpool_class *class,
-			   struct bufpool_slab *slab, bool idle)
+static __always_inline void class_set_idle(struct bufpool_class *class,
+					   struct bufpool_slab *slab, bool idle)
 {
 	lockdep_assert_held(&class->lock);
 	if (slab->idle == idle)
 		return;
-	if (slab->reserved) {
-		class->reserve_bytes += idle ? slab->bytes : -slab->bytes;
-	} else {
-		class->nr_idle += idle ? 1 : -1;
-		class->idle_bytes += idle ? slab->bytes : -slab->bytes;
-	}
 	slab->idle = idle;
-	class->least_idle = min(class->least_idle, class->idle_bytes);
+	if (unlikely(slab->reserved)) {
+		class->reserve_bytes += idle ? slab->bytes : -slab->bytes;
+	} else if (idle) {
+		class->nr_idle++;
+		class->idle_bytes += slab->bytes;
+	} else {
+		class->nr_idle--;
+		class->idle_bytes -= slab->bytes;
+		class->least_idle = min(class->least_idle, class->idle_bytes);
+	}
 }
 
 /* Let a slab belong to an account, which has been charged for it. */
@@ -142,16 +145,16 @@ void bufpool_class_sort_slab(struct bufpool_class *class,
 	class_set_idle(class, slab, idle);
 	if (slab->draining)
 		list_move(&slab->node, &class->draining);
-	else if (idle && slab->reserved)
-		list_move(&slab->node, &class->reserve);
-	else if (idle && bufpool_slab_is_small(slab))
-		list_move_tail(&slab->node, &class->idle);
-	else if (idle)
-		list_move(&slab->node, &class->idle);
-	else if (slab->holding)
+	else if (!idle && slab->holding)
 		bufpool_holding_move(slab->holding, slab);
-	else
+	else if (!idle)
 		list_move(&slab->node, &class->scrubbed);
+	else if (unlikely(slab->reserved))
+		list_move(&slab->node, &class->reserve);
+	else if (bufpool_slab_is_small(slab))
+		list_move_tail(&slab->node, &class->idle);
+	else
+		list_move(&slab->node, &class->idle);
 }
 
 /* A block was popped from a slab. */
@@ -221,26 +224,38 @@ static __always_inline bool class_claim(struct bufpool_class *class,
 	return true;
 }
 
+/* A slab that is nobody's, though the background has a block of it, or NULL. */
+static struct bufpool_slab *class_claim_scrubbed(struct bufpool_class *class,
+						 struct bufpool_account *account,
+						 unsigned long quota)
+{
+	/* one block is zeroed at a time */
+	struct bufpool_slab *slab = list_first_entry_or_null(&class->scrubbed,
+							     struct bufpool_slab, node);
+
+	if (slab && slab->nr_free && !slab->reserved &&
+	    class_claim(class, slab, account, quota))
+		return slab;
+	return NULL;
+}
+
 /*
  * A slab with a free block that becomes the account's, or NULL. Where the quota does
  * not admit a whole one, a small one may do.
  */
-static struct bufpool_slab *class_claim_any(struct bufpool_class *class,
-					    struct bufpool_account *account,
-					    unsigned long quota)
+static __always_inline struct bufpool_slab *class_claim_any(struct bufpool_class *class,
+							    struct bufpool_account *account,
+							    unsigned long quota)
 {
-	struct list_head *slabs = list_empty(&class->idle) ? &class->scrubbed :
-							     &class->idle;
 	struct bufpool_slab *slab;
 
-	if (list_empty(slabs))
-		return NULL;
-	slab = list_first_entry(slabs, struct bufpool_slab, node);
-	if (slab->nr_free && !slab->reserved && class_claim(class, slab, account, quota))
+	if (list_empty(&class->idle))
+		return class_claim_scrubbed(class, account, quota);
+	slab = list_first_entry(&class->idle, struct bufpool_slab, node);
+	if (class_claim(class, slab, account, quota))
 		return slab;
-	slab = list_last_entry(slabs, struct bufpool_slab, node);
-	if (slab->nr_free && !slab->reserved && bufpool_slab_is_small(slab) &&
-	    class_claim(class, slab, account, quota))
+	slab = list_last_entry(&class->idle, struct bufpool_slab, node);
+	if (bufpool_slab_is_small(slab) && class_claim(class, slab, account, quota))
 		return slab;
 	return NULL;
 }
@@ -256,9 +271,9 @@ static struct bufpool_slab *class_claim_reserved(struct bufpool_class *class,
 	return slab && class_claim(class, slab, account, quota) ? slab : NULL;
 }
 
-static struct bufpool_blk *class_take(struct bufpool_class *class,
-				      struct bufpool_account *account,
-				      unsigned long quota, bool reserve)
+static __always_inline struct bufpool_blk *class_take(struct bufpool_class *class,
+						      struct bufpool_account *account,
+						      unsigned long quota, bool reserve)
 {
 	struct bufpool_slab *slab;
 	struct bufpool_blk *blk;

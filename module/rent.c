@@ -42,6 +42,8 @@ static struct bufpool_blk *rent_take_reserved(const struct bufpool_request *requ
 	struct bufpool_class *class = request->class;
 	struct bufpool_blk *blk;
 
+	if (!READ_ONCE(class->reserve_bytes))
+		return NULL;
 	spin_lock(&class->lock);
 	blk = bufpool_class_take_reserved(class, client->account,
 					  bufpool_client_quota(client));
