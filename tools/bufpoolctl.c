@@ -48,9 +48,9 @@ static const struct command commands[] = {
 	  "  -t, --time=SECONDS   hold them so long; else until a signal\n"
 	  "  -w, --wait=SECONDS   wait for them so long at most; else without an end\n",
 	  .run = rent_run },
-	{ "limit", "[SIZE] | -u USER [SIZE | none | default]",
+	{ "limit", "[-u USER] [SIZE | none | default]",
 	  "show or set what the pool may hold, or a user",
-	  "  -u, --user=USER  that user's quota, as quota has it\n"
+	  "  -u, --user=USER  that user's quota, as quota has it; none and default are for this\n"
 	  SIZE_HELP,
 	  .run = limit_run },
 	{ "quota", "[-u USER] [SIZE | none | default]",
