@@ -425,6 +425,15 @@ static int run_limit(struct call *call)
 	return bufpool_rental_set_ceiling(client_of(call), args->ceiling);
 }
 
+static int set_quota(struct bufpool_pool *pool, kuid_t uid, u64 bytes)
+{
+	int err = bufpool_quota_set(pool, uid, bytes);
+
+	if (!err)
+		bufpool_pool_wake_waiters(pool);
+	return err;
+}
+
 static int run_quota(struct call *call)
 {
 	const typeof(call->args.quota) *args = &call->args.quota;
@@ -444,7 +453,7 @@ static int run_quota(struct call *call)
 	if (probe_reply(&to->quota))
 		return -EFAULT;
 	if (args->flags & BUFPOOL_QUOTA_SET)
-		err = bufpool_quota_set(client_of(call)->pool, uid, args->quota);
+		err = set_quota(client_of(call)->pool, uid, args->quota);
 	if (err)
 		return err;
 	bufpool_quota_show(client_of(call)->pool, uid, &quota);

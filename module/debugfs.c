@@ -124,7 +124,6 @@ static void accounts_stop(struct seq_file *m, void *v)
 
 static void show_account(struct seq_file *m, struct bufpool_account *account)
 {
-	struct bufpool_pool *pool = m->private;
 	u64 pinned = bufpool_budget_used(&account->pinned);
 	u64 out = min(bufpool_account_out(account), pinned);
 	u64 warm = min(bufpool_account_warm(account), out);

@@ -29,7 +29,7 @@ unsigned long bufpool_quota_of_account(const struct bufpool_account *account)
  * @uid: whose
  * @bytes: at least a page; 0 is what is for all, U64_MAX is none
  *
- * May sleep.
+ * bufpool_pool_wake_waiters() is due. May sleep.
  *
  * Return: 0, -EINVAL, or -ENOMEM.
  */
@@ -51,7 +51,6 @@ int bufpool_quota_set(struct bufpool_pool *pool, kuid_t uid, u64 bytes)
 	if (account)
 		WRITE_ONCE(account->quota, bufpool_quota_of_user(pool, uid));
 	xa_unlock(&pool->accounts);
-	bufpool_pool_wake_waiters(pool);
 	return 0;
 }
 
