@@ -76,7 +76,8 @@ int device_quota(int fd, __u32 flags, __u32 uid, __u64 *bytes)
 	if (errno == ENOTTY)
 		fail(STATUS_FAILED, "the module is too old to have quotas of single users");
 	if (errno == EPERM)
-		fail(STATUS_NO_PERMISSION, "quotas of single users are for root (CAP_SYS_RESOURCE)");
+		fail(STATUS_NO_PERMISSION,
+		     "quotas of single users are for root: become root");
 	if (errno != EINVAL)
 		access_fail(DEVICE_PATH);
 	return -EINVAL;
