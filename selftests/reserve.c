@@ -218,7 +218,9 @@ TEST_F(reserve, can_be_less_later)
 
 TEST_F(reserve, bad_values_are_refused)
 {
-	const char *bad[] = { "x", "-1", "1.5M", "4097K", "16E", "18446744073709551616" };
+	static const char *const bad[] = {
+		"x", "-1", "1.5M", "4097K", "16E", "18446744073709551616",
+	};
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
