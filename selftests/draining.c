@@ -87,8 +87,11 @@ FIXTURE_TEARDOWN(large)
 	parameters_restore();
 }
 
-/* How many small requests at most may be served before a large one is. */
-#define PATIENCE	20000
+/*
+ * How many small requests at most may be served before a large one is. They go on at full
+ * speed meanwhile, as if nobody waited, and it looks now and then.
+ */
+#define PATIENCE	400000
 
 /* The large one is served, and before too many others were. */
 static bool served_in_time(struct line *line, unsigned int from,
