@@ -102,7 +102,8 @@
  *   EINTR      a signal handler without SA_RESTART interrupted the wait
  *   EDQUOT     over a bound: the client's ceiling or the user's quota, or a slab larger
  *              than the whole pool's limit, where waiting cannot help; or it would
- *              have to wait, and as many rents of this user do as may (max_waiters)
+ *              have to wait, and as many rents of this user do as may (max_waiters), or
+ *              it is for more than others give up for one that waits (share)
  *   ENOMEM     the kernel has no memory, although the limits would allow it
  *   EPERM      needs a capability
  *
@@ -325,9 +326,9 @@ struct bufpool_stack {
  *
  * The pool looks for a block in this order: warm ones of this client; free ones; new
  * ones, within the limit; free ones of up to two larger sizes (@length says
- * so); warm ones of others, the longest unused first, roughly. Where there is none
- * the call waits, unless told not to: first come, first served among the waiters
- * for one size, and the pool grows for the longest waiter first.
+ * so); warm ones of others, the longest unused first, roughly; what is set aside for this
+ * size. Where there is none the call waits, unless told not to: first come, first served
+ * among a user's waiters for one size, and users take turns where the pool grows.
  *
  * Errors: EFAULT, EINVAL, E2BIG, EMSGSIZE, EAGAIN, ETIMEDOUT, EINTR, EDQUOT,
  * ENOMEM.
