@@ -50,13 +50,11 @@ static struct kmem_cache *backing_cache(struct bufpool_class *class, bool small)
 }
 
 /* There are small slabs where a large one is hard to get. */
-static void *backing_alloc(struct bufpool_class *class, bool small)
+static void *backing_alloc(struct bufpool_class *class, bool small, gfp_t gfp)
 {
-	gfp_t gfp = BUFPOOL_SLAB_GFP | __GFP_ZERO;
-
 	if (!small && class->small)
 		gfp = (gfp & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY;
-	return kmem_cache_alloc(backing_cache(class, small), gfp);
+	return kmem_cache_alloc(backing_cache(class, small), gfp | __GFP_ZERO);
 }
 
 static void backing_free(struct bufpool_class *class, void *memory, bool small)

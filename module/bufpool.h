@@ -42,6 +42,7 @@
 
 #include "account.h"
 #include "backing.h"
+#include "branch.h"
 #include "budget.h"
 #include "bytes.h"
 #include "chardev.h"
@@ -55,6 +56,7 @@
 #include "kept.h"
 #include "lru.h"
 #include "map.h"
+#include "memcg.h"
 #include "place.h"
 #include "poll.h"
 #include "pool.h"

@@ -4,7 +4,8 @@
  *
  * An account takes blocks from its own slabs, see holding.c, and then from slabs that are
  * wholly free, which become its own. So as many as can be stay wholly free, and can be
- * given back.
+ * given back. Those that are charged to a memory cgroup are for whom they were made for,
+ * also when they are wholly free; see branch.c.
  */
 #include <linux/log2.h>
 #include "bufpool.h"
@@ -38,6 +39,7 @@ int bufpool_class_init(struct bufpool_class *class, struct bufpool_pool *pool,
 	bufpool_keepers_init(&class->kept, offsetof(struct bufpool_kept, by_class));
 	spin_lock_init(&class->lock);
 	INIT_LIST_HEAD(&class->idle);
+	INIT_LIST_HEAD(&class->charged);
 	INIT_LIST_HEAD(&class->scrubbed);
 	INIT_LIST_HEAD(&class->draining);
 	INIT_LIST_HEAD(&class->reserve);
@@ -76,6 +78,8 @@ static __always_inline void class_set_idle(struct bufpool_class *class,
 	if (slab->idle == idle)
 		return;
 	slab->idle = idle;
+	if (unlikely(slab->reclaimable))
+		bufpool_slab_set_reclaimable(slab, false);
 	if (unlikely(slab->reserved)) {
 		class->reserve_bytes += idle ? slab->bytes : -slab->bytes;
 	} else if (idle) {
@@ -88,18 +92,23 @@ static __always_inline void class_set_idle(struct bufpool_class *class,
 	}
 }
 
-/* Let a slab belong to an account, which has been charged for it. */
-static void class_give(struct bufpool_class *class, struct bufpool_slab *slab,
-		       struct bufpool_account *account)
+/* Let a slab belong to a holding, whose account has been charged for it. */
+static __always_inline void class_give(struct bufpool_class *class,
+				       struct bufpool_slab *slab,
+				       struct bufpool_holding *holding)
 {
 	lockdep_assert_held(&class->lock);
-	slab->holding = &account->holdings[class->nr];
+	slab->holding = holding;
 	class->unowned_bytes -= slab->bytes;
-	trace_bufpool_charge(account, slab);
+	/* see branch_check_holder() */
+	if (unlikely(list_empty(&holding->branch->holder)))
+		bufpool_branch_add_holder(holding->branch);
+	trace_bufpool_charge(holding->account, slab);
 }
 
 /* A slab of which no block is out belongs to nobody, and nobody is charged for it. */
-static void class_disown(struct bufpool_class *class, struct bufpool_slab *slab)
+static __always_inline void class_disown(struct bufpool_class *class,
+					 struct bufpool_slab *slab)
 {
 	struct bufpool_holding *holding = slab->holding;
 	size_t bytes = slab->bytes;
@@ -110,7 +119,40 @@ static void class_disown(struct bufpool_class *class, struct bufpool_slab *slab)
 	slab->holding = NULL;
 	class->unowned_bytes += bytes;
 	trace_bufpool_uncharge(holding->account, slab);
-	bufpool_account_uncharge(holding->account, bytes);
+	bufpool_budget_uncharge(&holding->account->pinned, bytes);
+	bufpool_branch_lost_slab(holding->branch);
+}
+
+/* A slab goes to the system, and the cgroup that it is charged to has it no more. */
+static void class_leave_home(struct bufpool_slab *slab)
+{
+	struct bufpool_holding *home = slab->home;
+
+	if (!home)
+		return;
+	WRITE_ONCE(home->charged_bytes, home->charged_bytes - slab->bytes);
+	/* as an atomic operation would be */
+	smp_mb();
+	bufpool_branch_lost_slab(home->branch);
+}
+
+/* A slab that has a home is not idle any more. */
+static void class_leave_charged(struct bufpool_slab *slab)
+{
+	struct bufpool_holding *home = slab->home;
+
+	if (list_empty(&slab->idle_node))
+		return;
+	list_del_init(&slab->idle_node);
+	WRITE_ONCE(home->idle_bytes, home->idle_bytes - slab->bytes);
+}
+
+static void class_add_charged(struct bufpool_class *class, struct bufpool_slab *slab)
+{
+	struct bufpool_holding *home = slab->home;
+
+	list_add(&slab->idle_node, &class->charged);
+	WRITE_ONCE(home->idle_bytes, home->idle_bytes + slab->bytes);
 }
 
 /* A slab is about to be moved from the list that it is on. */
@@ -118,6 +160,35 @@ static inline void class_leave_list(struct bufpool_slab *slab)
 {
 	if (slab->holding)
 		bufpool_holding_leave(slab->holding, slab);
+	else if (slab->home)
+		class_leave_charged(slab);
+}
+
+/* The system could have a slab that is idle. */
+static inline void class_count_reclaimable(struct bufpool_slab *slab)
+{
+	if (unlikely(!slab->reclaimable))
+		bufpool_slab_set_reclaimable(slab, true);
+}
+
+/*
+ * Put a slab that is idle where it is found again. The one that was the next to go out so
+ * far counts as reclaimable from now on; the next itself may come and go with each rent.
+ */
+static inline void class_add_idle(struct bufpool_class *class, struct bufpool_slab *slab)
+{
+	struct list_head *idle = &class->idle;
+
+	if (slab->home) {
+		idle = &slab->home->charged;
+		class_add_charged(class, slab);
+	}
+	if (!list_empty(idle))
+		class_count_reclaimable(list_first_entry(idle, struct bufpool_slab, node));
+	if (bufpool_slab_is_small(slab))
+		list_move_tail(&slab->node, idle);
+	else
+		list_move(&slab->node, idle);
 }
 
 /* A wholly free slab is no part of the reserve any more, if without it there is enough. */
@@ -131,61 +202,82 @@ static void class_unreserve(struct bufpool_class *class, struct bufpool_slab *sl
 	slab->reserved = false;
 }
 
+/* Put a slab, all of whose blocks are free, where it belongs. */
+static void class_sort_free(struct bufpool_class *class, struct bufpool_slab *slab)
+{
+	class_leave_list(slab);
+	class_disown(class, slab);
+	class_unreserve(class, slab);
+	class_set_idle(class, slab, true);
+	if (unlikely(slab->draining))
+		list_move(&slab->node, &class->draining);
+	else if (unlikely(slab->reserved))
+		list_move(&slab->node, &class->reserve);
+	else
+		class_add_idle(class, slab);
+}
+
+/* The same of one with a block that is out. */
+static void class_sort_used(struct bufpool_class *class, struct bufpool_slab *slab)
+{
+	class_leave_list(slab);
+	class_set_idle(class, slab, false);
+	if (slab->draining)
+		list_move(&slab->node, &class->draining);
+	else if (slab->holding)
+		bufpool_holding_move(slab->holding, slab);
+	else
+		list_move(&slab->node, &class->scrubbed);
+}
+
 /* Put a slab where its number of free blocks says. */
 void bufpool_class_sort_slab(struct bufpool_class *class,
 			     struct bufpool_slab *slab)
 {
-	bool idle = slab->nr_free == slab->nr_blks;
-
-	class_leave_list(slab);
-	if (idle) {
-		class_disown(class, slab);
-		class_unreserve(class, slab);
-	}
-	class_set_idle(class, slab, idle);
-	if (slab->draining)
-		list_move(&slab->node, &class->draining);
-	else if (!idle && slab->holding)
-		bufpool_holding_move(slab->holding, slab);
-	else if (!idle)
-		list_move(&slab->node, &class->scrubbed);
-	else if (unlikely(slab->reserved))
-		list_move(&slab->node, &class->reserve);
-	else if (bufpool_slab_is_small(slab))
-		list_move_tail(&slab->node, &class->idle);
+	if (slab->nr_free == slab->nr_blks)
+		class_sort_free(class, slab);
 	else
-		list_move(&slab->node, &class->idle);
+		class_sort_used(class, slab);
 }
 
 /* A block was popped from a slab. */
-static void class_count_out(struct bufpool_class *class,
-			    struct bufpool_slab *slab)
+static __always_inline void class_count_out(struct bufpool_class *class,
+					    struct bufpool_slab *slab)
 {
+	struct bufpool_holding *holding = slab->holding;
+
 	class->nr_out++;
-	if (slab->holding)
-		slab->holding->nr_out++;
-	if (is_power_of_2(slab->nr_free + 1))
-		bufpool_class_sort_slab(class, slab);
+	if (holding)
+		holding->nr_out++;
+	if (holding && slab->idle) {
+		/* in short, as it is on no list of the holding's yet */
+		class_set_idle(class, slab, false);
+		bufpool_holding_move(holding, slab);
+	} else if (is_power_of_2(slab->nr_free + 1)) {
+		class_sort_used(class, slab);
+	}
 }
 
 /**
- * bufpool_class_add - let a new slab be an account's
+ * bufpool_class_add - let a new slab be a holding's
  * @class: whose; its lock is held
  * @slab: all its blocks are out, and the account has been charged for it
- * @account: which; or NULL: it is set aside, for the reserve
+ * @holding: which; or NULL: it is set aside, for the reserve
  *
  * It is on no list yet: bufpool_class_put_rest() is due.
  */
 void bufpool_class_add(struct bufpool_class *class, struct bufpool_slab *slab,
-		       struct bufpool_account *account)
+		       struct bufpool_holding *holding)
 {
 	class->nr_slabs++;
 	class->nr_blks += slab->nr_blks;
 	class->nr_out += slab->nr_blks;
 	class->unowned_bytes += slab->bytes;
-	if (account) {
-		class_give(class, slab, account);
-		slab->holding->nr_out += slab->nr_blks;
+	if (slab->home)
+		WRITE_ONCE(holding->charged_bytes, holding->charged_bytes + slab->bytes);
+	if (holding) {
+		class_give(class, slab, holding);
+		holding->nr_out += slab->nr_blks;
 	} else {
 		slab->reserved = true;
 		class->reserved_bytes += slab->bytes;
@@ -207,26 +299,28 @@ void bufpool_class_put_rest(struct bufpool_class *class, struct bufpool_slab *sl
 	bufpool_class_sort_slab(class, slab);
 }
 
-/* Let a slab that is nobody's be an account's. Return: whether its quota admits it. */
+/* Let a slab that is nobody's be a holding's. Return: whether the quota admits it. */
 static __always_inline bool class_claim(struct bufpool_class *class,
 					struct bufpool_slab *slab,
-					struct bufpool_account *account,
+					struct bufpool_holding *holding,
 					unsigned long quota)
 {
-	if (!bufpool_account_charge(account, slab->bytes, quota))
+	if (!bufpool_budget_charge(&holding->account->pinned, slab->bytes, quota))
 		return false;
-	class_give(class, slab, account);
+	if (slab->home)
+		class_leave_charged(slab);
+	class_give(class, slab, holding);
 	/* an idle one is moved with the block that goes out; of others the scrubber has one */
 	if (!slab->idle) {
-		slab->holding->nr_out += slab->nr_blks - slab->nr_free;
-		bufpool_holding_move(slab->holding, slab);
+		holding->nr_out += slab->nr_blks - slab->nr_free;
+		bufpool_holding_move(holding, slab);
 	}
 	return true;
 }
 
 /* A slab that is nobody's, though the background has a block of it, or NULL. */
 static struct bufpool_slab *class_claim_scrubbed(struct bufpool_class *class,
-						 struct bufpool_account *account,
+						 struct bufpool_holding *holding,
 						 unsigned long quota)
 {
 	/* one block is zeroed at a time */
@@ -234,45 +328,46 @@ static struct bufpool_slab *class_claim_scrubbed(struct bufpool_class *class,
 							     struct bufpool_slab, node);
 
 	if (slab && slab->nr_free && !slab->reserved &&
-	    class_claim(class, slab, account, quota))
+	    slab->home == (holding->branch->is_charged ? holding : NULL) &&
+	    class_claim(class, slab, holding, quota))
 		return slab;
 	return NULL;
 }
 
 /*
- * A slab with a free block that becomes the account's, or NULL. Where the quota does
+ * A slab with a free block that becomes the holding's, or NULL. Where the quota does
  * not admit a whole one, a small one may do.
  */
 static __always_inline struct bufpool_slab *class_claim_any(struct bufpool_class *class,
-							    struct bufpool_account *account,
+							    struct bufpool_holding *holding,
 							    unsigned long quota)
 {
 	struct bufpool_slab *slab;
 
-	if (list_empty(&class->idle))
-		return class_claim_scrubbed(class, account, quota);
-	slab = list_first_entry(&class->idle, struct bufpool_slab, node);
-	if (class_claim(class, slab, account, quota))
+	if (list_empty(holding->idle))
+		return class_claim_scrubbed(class, holding, quota);
+	slab = list_first_entry(holding->idle, struct bufpool_slab, node);
+	if (class_claim(class, slab, holding, quota))
 		return slab;
-	slab = list_last_entry(&class->idle, struct bufpool_slab, node);
-	if (bufpool_slab_is_small(slab) && class_claim(class, slab, account, quota))
+	slab = list_last_entry(holding->idle, struct bufpool_slab, node);
+	if (bufpool_slab_is_small(slab) && class_claim(class, slab, holding, quota))
 		return slab;
 	return NULL;
 }
 
 /* The same of the reserve. */
 static struct bufpool_slab *class_claim_reserved(struct bufpool_class *class,
-						 struct bufpool_account *account,
+						 struct bufpool_holding *holding,
 						 unsigned long quota)
 {
 	struct bufpool_slab *slab;
 
 	slab = list_first_entry_or_null(&class->reserve, struct bufpool_slab, node);
-	return slab && class_claim(class, slab, account, quota) ? slab : NULL;
+	return slab && class_claim(class, slab, holding, quota) ? slab : NULL;
 }
 
 static __always_inline struct bufpool_blk *class_take(struct bufpool_class *class,
-						      struct bufpool_account *account,
+						      struct bufpool_holding *holding,
 						      unsigned long quota, bool reserve)
 {
 	struct bufpool_slab *slab;
@@ -281,10 +376,9 @@ static __always_inline struct bufpool_blk *class_take(struct bufpool_class *clas
 	lockdep_assert_held(&class->lock);
 	if (bufpool_pool_missing(class->pool, 0))
 		return NULL;
-	slab = bufpool_holding_fullest(&account->holdings[class->nr]) ?:
-	       class_claim_any(class, account, quota);
+	slab = bufpool_holding_fullest(holding) ?: class_claim_any(class, holding, quota);
 	if (!slab && reserve)
-		slab = class_claim_reserved(class, account, quota);
+		slab = class_claim_reserved(class, holding, quota);
 	if (!slab)
 		return NULL;
 	blk = bufpool_slab_pop(slab);
@@ -295,17 +389,17 @@ static __always_inline struct bufpool_blk *class_take(struct bufpool_class *clas
 /**
  * bufpool_class_take - take a free block, for a waiter
  * @class: whose; its lock is held
- * @account: for which account
- * @quota: bytes that it may hold
+ * @holding: whose it becomes
+ * @quota: bytes that the account may hold
  *
  * Return: the block, which the caller owns, maybe dirty, and maybe of the reserve; or NULL
- * if none is free for that account, or the pool is over its limit.
+ * if none is free for that holding, or the pool is over its limit.
  */
 struct bufpool_blk *bufpool_class_take(struct bufpool_class *class,
-				       struct bufpool_account *account,
+				       struct bufpool_holding *holding,
 				       unsigned long quota)
 {
-	return class_take(class, account, quota, true);
+	return class_take(class, holding, quota, true);
 }
 
 /*
@@ -313,25 +407,23 @@ struct bufpool_blk *bufpool_class_take(struct bufpool_class *class,
  * reserve; only of its @own slabs.
  */
 struct bufpool_blk *bufpool_class_take_new(struct bufpool_class *class,
-					   struct bufpool_account *account,
+					   struct bufpool_holding *holding,
 					   unsigned long quota, bool own)
 {
-	const struct bufpool_holding *holding = &account->holdings[class->nr];
-
 	/* what comes back to the account is for its waiters, and slabs are for all */
 	if (holding->nr_waiting ||
 	    (!holding->filled && (own || bufpool_class_has_waiters(class))))
 		return NULL;
-	return class_take(class, account, quota, false);
+	return class_take(class, holding, quota, false);
 }
 
 /* The same for one that finds nothing else: a block of the reserve. */
 struct bufpool_blk *bufpool_class_take_reserved(struct bufpool_class *class,
-						struct bufpool_account *account,
+						struct bufpool_holding *holding,
 						unsigned long quota)
 {
 	return bufpool_class_has_waiters(class) ? NULL :
-	       class_take(class, account, quota, true);
+	       class_take(class, holding, quota, true);
 }
 
 /**
@@ -364,18 +456,18 @@ static bool class_has_free_for(struct bufpool_class *class,
 {
 	return !holding->nr_waiting &&
 	       (holding->filled || (!bufpool_class_has_waiters(class) &&
-				    (!list_empty(&class->idle) ||
+				    (!list_empty(holding->idle) ||
 				     !list_empty(&class->reserve))));
 }
 
-/* Whether a rent of an account would find a free block here; NULL is of any account. */
+/* Whether a rent for a holding would find a free block here; NULL is for any. */
 bool bufpool_class_has_free(struct bufpool_class *class,
-			    const struct bufpool_account *account)
+			    const struct bufpool_holding *holding)
 {
 	bool ret;
 
 	spin_lock(&class->lock);
-	ret = account ? class_has_free_for(class, &account->holdings[class->nr]) :
+	ret = holding ? class_has_free_for(class, holding) :
 			class->nr_out != class->nr_blks;
 	spin_unlock(&class->lock);
 	return ret;
@@ -395,18 +487,40 @@ static void class_unlink(struct bufpool_class *class, struct bufpool_slab *slab)
 	class_set_idle(class, slab, false);
 	class->nr_slabs--;
 	class->nr_blks -= slab->nr_blks;
+	class_leave_home(slab);
 }
 
-/* Take the idle slab that can best be missed out of the class, or NULL. */
-struct bufpool_slab *bufpool_class_unlink_idle(struct bufpool_class *class)
+/* The idle slab that can best be missed, or NULL. Those that are for one branch come first. */
+static struct bufpool_slab *class_last_idle(struct bufpool_class *class)
 {
-	struct bufpool_slab *slab = NULL;
+	if (!list_empty(&class->charged))
+		return list_last_entry(&class->charged, struct bufpool_slab, idle_node);
+	if (!list_empty(&class->idle))
+		return list_last_entry(&class->idle, struct bufpool_slab, node);
+	return NULL;
+}
+
+/**
+ * bufpool_class_unlink_idle - take the idle slab that can best be missed out of a class
+ * @class: which
+ * @home: only one that is charged for this holding; or NULL: any
+ *
+ * Return: the slab, which the caller owns, or NULL.
+ */
+struct bufpool_slab *bufpool_class_unlink_idle(struct bufpool_class *class,
+					       struct bufpool_holding *home)
+{
+	struct bufpool_slab *slab;
 
 	spin_lock(&class->lock);
-	if (!list_empty(&class->idle)) {
-		slab = list_last_entry(&class->idle, struct bufpool_slab, node);
+	if (!home)
+		slab = class_last_idle(class);
+	else if (!list_empty(&home->charged))
+		slab = list_last_entry(&home->charged, struct bufpool_slab, node);
+	else
+		slab = NULL;
+	if (slab)
 		class_unlink(class, slab);
-	}
 	spin_unlock(&class->lock);
 	return slab;
 }
@@ -418,6 +532,8 @@ static bool class_wants(struct bufpool_slab *slab)
 
 	if (slab->reserved)
 		return true;
+	if (slab->home && READ_ONCE(slab->home->branch->orphan))
+		return false;
 	return (class->pooled || bufpool_class_has_waiters(class)) && !slab->draining &&
 	       !bufpool_pool_missing(class->pool, 0);
 }
@@ -427,19 +543,23 @@ struct bufpool_slab *bufpool_class_put_free(struct bufpool_class *class,
 					    struct bufpool_blk *blk)
 {
 	struct bufpool_slab *slab = bufpool_blk_slab(blk);
-	bool unwanted;
 
 	lockdep_assert_held(&class->lock);
 	bufpool_slab_push(slab, blk);
 	class->nr_out--;
 	if (slab->holding)
 		slab->holding->nr_out--;
-	unwanted = slab->nr_free == slab->nr_blks && !class_wants(slab);
-	if (unwanted)
-		class_unlink(class, slab);
-	else if (is_power_of_2(slab->nr_free))
-		bufpool_class_sort_slab(class, slab);
-	return unwanted ? slab : NULL;
+	if (slab->nr_free != slab->nr_blks) {
+		if (is_power_of_2(slab->nr_free))
+			class_sort_used(class, slab);
+		return NULL;
+	}
+	if (class_wants(slab)) {
+		class_sort_free(class, slab);
+		return NULL;
+	}
+	class_unlink(class, slab);
+	return slab;
 }
 
 /* A slab of the reserve that can be missed becomes an idle one. Return: whether one did. */
@@ -514,7 +634,7 @@ static void class_drain_list(struct bufpool_class *class,
 /**
  * bufpool_class_start_draining - reuse no more blocks of some slabs
  * @class: whose
- * @account: whose they are
+ * @holding: whose they are
  * @bytes: of slabs of so many bytes
  * @fullest: those first that have the most blocks out, not the fewest
  *
@@ -525,10 +645,9 @@ static void class_drain_list(struct bufpool_class *class,
  * Return: how many bytes are missing still.
  */
 size_t bufpool_class_start_draining(struct bufpool_class *class,
-				    struct bufpool_account *account, size_t bytes,
+				    struct bufpool_holding *holding, size_t bytes,
 				    bool fullest)
 {
-	struct bufpool_holding *holding = &account->holdings[class->nr];
 	unsigned int nr;
 
 	spin_lock(&class->lock);

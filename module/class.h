@@ -31,7 +31,9 @@ struct bufpool_pool;
  * @warm: struct bufpool_warm of this class, of all clients
  * @kept: struct bufpool_kept of this class, of all clients
  * @lock: guards all that follows
- * @idle: slabs with free blocks only, which are nobody's; small ones last
+ * @idle: slabs with free blocks only, which are nobody's, and charged to no cgroup; small
+ *	ones last
+ * @charged: the same of those that are, for whichever
  * @scrubbed: slabs that are nobody's, with a block that is being zeroed
  * @draining: slabs whose blocks are not to be used again
  * @reserve: slabs with free blocks only that are set aside, see reserve.c
@@ -71,6 +73,7 @@ struct bufpool_class {
 	struct bufpool_keepers kept;
 	spinlock_t lock ____cacheline_aligned;
 	struct list_head idle;
+	struct list_head charged;
 	struct list_head scrubbed;
 	struct list_head draining;
 	struct list_head reserve;
@@ -189,19 +192,19 @@ int bufpool_class_init(struct bufpool_class *class, struct bufpool_pool *pool,
 		       unsigned int nr);
 void bufpool_class_exit(struct bufpool_class *class);
 struct bufpool_blk *bufpool_class_take(struct bufpool_class *class,
-				       struct bufpool_account *account,
+				       struct bufpool_holding *holding,
 				       unsigned long quota);
 struct bufpool_blk *bufpool_class_take_dirty(struct bufpool_class *class);
 struct bufpool_blk *bufpool_class_take_new(struct bufpool_class *class,
-					   struct bufpool_account *account,
+					   struct bufpool_holding *holding,
 					   unsigned long quota, bool own);
 struct bufpool_blk *bufpool_class_take_reserved(struct bufpool_class *class,
-						struct bufpool_account *account,
+						struct bufpool_holding *holding,
 						unsigned long quota);
 bool bufpool_class_has_free(struct bufpool_class *class,
-			    const struct bufpool_account *account);
+			    const struct bufpool_holding *holding);
 void bufpool_class_add(struct bufpool_class *class, struct bufpool_slab *slab,
-		       struct bufpool_account *account);
+		       struct bufpool_holding *holding);
 void bufpool_class_want_reserve(struct bufpool_class *class, size_t bytes);
 void bufpool_class_put_rest(struct bufpool_class *class, struct bufpool_slab *slab,
 			    unsigned int first);
@@ -209,10 +212,11 @@ struct bufpool_slab *bufpool_class_put_free(struct bufpool_class *class,
 					    struct bufpool_blk *blk);
 void bufpool_class_sort_slab(struct bufpool_class *class,
 			     struct bufpool_slab *slab);
-struct bufpool_slab *bufpool_class_unlink_idle(struct bufpool_class *class);
+struct bufpool_slab *bufpool_class_unlink_idle(struct bufpool_class *class,
+					       struct bufpool_holding *home);
 unsigned long bufpool_class_spare(struct bufpool_class *class);
 size_t bufpool_class_start_draining(struct bufpool_class *class,
-				    struct bufpool_account *account, size_t bytes,
+				    struct bufpool_holding *holding, size_t bytes,
 				    bool fullest);
 void bufpool_class_stop_draining(struct bufpool_class *class);
 struct bufpool_slab *bufpool_class_next_draining(struct bufpool_class *class,

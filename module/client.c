@@ -43,9 +43,14 @@ struct bufpool_client *bufpool_client_create(struct bufpool_pool *pool,
 	client->account = bufpool_account_get(pool);
 	if (!client->account)
 		goto free;
+	client->branch = bufpool_branch_get(client->account);
+	/* that has one as well */
+	bufpool_account_put(client->account);
+	if (!client->branch)
+		goto free;
 	err = client_charge(client);
 	if (err)
-		goto put_account;
+		goto put_branch;
 	address_space_init_once(&client->mapping);
 	client->mapping.host = inode;
 	client->mapping.a_ops = &empty_aops;
@@ -69,8 +74,8 @@ struct bufpool_client *bufpool_client_create(struct bufpool_pool *pool,
 	spin_unlock(&pool->clients_lock);
 	return client;
 
-put_account:
-	bufpool_account_put(client->account);
+put_branch:
+	bufpool_supply_put_branch(client->branch);
 free:
 	kfree(client);
 	return ERR_PTR(err);
@@ -102,7 +107,7 @@ static void client_free(struct kref *ref)
 	bufpool_warm_destroy(client);
 	bufpool_kept_destroy_all(client);
 	bufpool_place_drop_all(client);
-	bufpool_account_put(client->account);
+	bufpool_supply_put_branch(client->branch);
 	kfree_rcu(client, rcu);
 }
 

@@ -8,6 +8,7 @@
 #include <linux/wait.h>
 #include <linux/xarray.h>
 #include "account.h"
+#include "branch.h"
 #include "pool.h"
 #include "quota.h"
 
@@ -17,6 +18,7 @@ struct bufpool_warm;
  * struct bufpool_client - one open file description
  * @pool: where it rents; constant
  * @account: whom it is charged to; constant
+ * @branch: of that, for tasks of the memory cgroup that it was opened in; constant
  * @exempt: from the bounds of that; constant
  * @pid: the process that opened it, as seen by init; constant
  * @comm: the name of that process; constant
@@ -54,6 +56,7 @@ struct bufpool_warm;
 struct bufpool_client {
 	struct bufpool_pool *pool;
 	struct bufpool_account *account;
+	struct bufpool_branch *branch;
 	bool exempt;
 	pid_t pid;
 	char comm[TASK_COMM_LEN];
@@ -108,11 +111,11 @@ bufpool_client_ceiling(const struct bufpool_client *client)
 	return min_t(u64, READ_ONCE(client->ceiling), LONG_MAX);
 }
 
-/* What a client's account has of a class */
+/* Where what a client keeps of a class is found. */
 static inline struct bufpool_holding *
 bufpool_client_holding(struct bufpool_client *client, const struct bufpool_class *class)
 {
-	return &client->account->holdings[class->nr];
+	return &client->branch->holdings[class->nr];
 }
 
 /* So many rentals have ended, of so many bytes. */

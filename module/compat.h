@@ -7,6 +7,7 @@
 #define _BUFPOOL_COMPAT_H
 
 #include <linux/cpumask.h>
+#include <linux/list_lru.h>
 #include <linux/mm.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
@@ -27,7 +28,8 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
 
 /*
  * Since 6.7 shrinkers are allocated and have private data. Before, the pool's
- * is found around the structure that is registered.
+ * is found around the structure that is registered. One with a list_lru is called for
+ * the memory cgroups that have something there, each.
  */
 struct bufpool_shrinker {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
@@ -45,13 +47,24 @@ typedef unsigned long bufpool_shrink_fn(struct shrinker *shrinker,
 static inline int bufpool_shrinker_register(struct bufpool_shrinker *s,
 					    const char *name,
 					    bufpool_shrink_fn *count,
-					    bufpool_shrink_fn *scan, void *data)
+					    bufpool_shrink_fn *scan, void *data,
+					    struct list_lru *lru)
 {
+	int err;
+
 	s->data = data;
 	s->shrinker.count_objects = count;
 	s->shrinker.scan_objects = scan;
 	s->shrinker.seeks = DEFAULT_SEEKS;
-	return register_shrinker(&s->shrinker, "%s", name);
+	s->shrinker.flags = lru ? SHRINKER_MEMCG_AWARE | SHRINKER_NUMA_AWARE : 0;
+	err = register_shrinker(&s->shrinker, "%s", name);
+	if (err || !lru)
+		return err;
+	/* it needs the number that the shrinker has by now */
+	err = list_lru_init_memcg(lru, &s->shrinker);
+	if (err)
+		unregister_shrinker(&s->shrinker);
+	return err;
 }
 
 static inline void bufpool_shrinker_unregister(struct bufpool_shrinker *s)
@@ -67,11 +80,20 @@ static inline void *bufpool_shrinker_data(struct shrinker *shrinker)
 static inline int bufpool_shrinker_register(struct bufpool_shrinker *s,
 					    const char *name,
 					    bufpool_shrink_fn *count,
-					    bufpool_shrink_fn *scan, void *data)
+					    bufpool_shrink_fn *scan, void *data,
+					    struct list_lru *lru)
 {
-	s->shrinker = shrinker_alloc(0, "%s", name);
+	unsigned int flags = lru ? SHRINKER_MEMCG_AWARE | SHRINKER_NUMA_AWARE : 0;
+	int err;
+
+	s->shrinker = shrinker_alloc(flags, "%s", name);
 	if (!s->shrinker)
 		return -ENOMEM;
+	err = lru ? list_lru_init_memcg(lru, s->shrinker) : 0;
+	if (err) {
+		shrinker_free(s->shrinker);
+		return err;
+	}
 	s->shrinker->count_objects = count;
 	s->shrinker->scan_objects = scan;
 	s->shrinker->private_data = data;
@@ -89,6 +111,50 @@ static inline void *bufpool_shrinker_data(struct shrinker *shrinker)
 	return shrinker->private_data;
 }
 #endif
+
+/* Since 6.8 a list_lru can also be told where an object belongs. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+#define list_lru_add_obj list_lru_add
+#define list_lru_del_obj list_lru_del
+#endif
+
+/* What is called for objects of a list_lru, under its lock. */
+typedef enum lru_status bufpool_lru_fn(struct list_head *item, void *data);
+
+struct bufpool_lru_visit {
+	bufpool_lru_fn *fn;
+	void *data;
+};
+
+/* Until 6.12 it was told the lock. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+static inline enum lru_status bufpool_list_lru_visit(struct list_head *item,
+						     struct list_lru_one *list,
+						     spinlock_t *lock, void *arg)
+{
+	const struct bufpool_lru_visit *visit = arg;
+
+	return visit->fn(item, visit->data);
+}
+#else
+static inline enum lru_status bufpool_list_lru_visit(struct list_head *item,
+						     struct list_lru_one *list, void *arg)
+{
+	const struct bufpool_lru_visit *visit = arg;
+
+	return visit->fn(item, visit->data);
+}
+#endif
+
+/* Visit up to @nr objects that a list_lru has for a cgroup on a node. */
+static inline void bufpool_list_lru_walk(struct list_lru *lru, int nid,
+					 struct mem_cgroup *memcg, bufpool_lru_fn *fn,
+					 void *data, unsigned long nr)
+{
+	struct bufpool_lru_visit visit = { .fn = fn, .data = data };
+
+	list_lru_walk_one(lru, nid, memcg, bufpool_list_lru_visit, &visit, &nr);
+}
 
 /* The name since 7.1. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(7, 1, 0)

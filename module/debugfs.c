@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /sys/kernel/debug/bufpool: what each client and each account holds, for administrators.
+ * /sys/kernel/debug/bufpool: what each client and each account holds, and in which memory
+ * cgroup, for administrators.
  *
  * An open file holds a reference to the module, and a read holds off the removal
  * of the file. So no reader looks at a pool that is being destroyed. Clients and accounts
@@ -125,9 +126,9 @@ static void accounts_stop(struct seq_file *m, void *v)
 static void show_account(struct seq_file *m, struct bufpool_account *account)
 {
 	u64 pinned = bufpool_budget_used(&account->pinned);
-	u64 out = min(bufpool_account_out(account), pinned);
+	u64 out = min(bufpool_branches_out(account), pinned);
 	u64 warm = min(bufpool_account_warm(account), out);
-	u64 kept = min(bufpool_account_kept(account), out - warm);
+	u64 kept = min(bufpool_branches_kept(account), out - warm);
 	unsigned long quota = bufpool_quota_of_account(account);
 
 	seq_printf(m, "%10u %8lu %8lu %12llu %12llu %12llu %12llu %20llu\n",
@@ -157,6 +158,29 @@ static const struct seq_operations accounts_sops = {
 
 DEFINE_SEQ_ATTRIBUTE(accounts);
 
+static void show_branch(struct seq_file *m, struct bufpool_branch *branch)
+{
+	seq_printf(m, "%20llu %10u %12llu %12llu\n", bufpool_memcg_id(branch->memcg),
+		   from_kuid_munged(seq_user_ns(m), branch->account->uid),
+		   bufpool_branch_out(branch), bufpool_branch_charged(branch));
+}
+
+static int cgroups_show(struct seq_file *m, void *v)
+{
+	struct bufpool_pool *pool = m->private;
+	struct bufpool_branch *branch;
+	int i;
+
+	seq_printf(m, "%20s %10s %12s %12s\n", "cgroup", "uid", "bytes", "charged");
+	rcu_read_lock();
+	hash_for_each_rcu(pool->branches, i, branch, hash)
+		show_branch(m, branch);
+	rcu_read_unlock();
+	return 0;
+}
+
+DEFINE_SHOW_ATTRIBUTE(cgroups);
+
 /**
  * bufpool_debugfs_create - show a pool in debugfs
  * @pool: the pool; the caller owns it, and keeps it longer than this
@@ -170,6 +194,7 @@ struct dentry *bufpool_debugfs_create(struct bufpool_pool *pool)
 
 	debugfs_create_file("clients", 0400, dir, pool, &clients_fops);
 	debugfs_create_file("accounts", 0400, dir, pool, &accounts_fops);
+	debugfs_create_file("cgroups", 0400, dir, pool, &cgroups_fops);
 	return dir;
 }
 

@@ -120,19 +120,19 @@ static bool evict_oldest_of(struct bufpool_lru *lru, unsigned long *since)
 }
 
 /*
- * The order that has the longest unused stack, of a pool or an account, or NULL; only one
+ * The order that has the longest unused stack, of a pool or a branch, or NULL; only one
  * that is @idle.
  */
 static struct bufpool_lru *evict_oldest(struct bufpool_pool *pool,
-					struct bufpool_account *account, bool idle)
+					struct bufpool_branch *branch, bool idle)
 {
 	struct bufpool_lru *oldest = NULL;
 	unsigned long since, earliest = 0;
 	unsigned int nr;
 
 	for (nr = 0; nr < pool->nr_classes; nr++) {
-		struct bufpool_lru *lru = account ? &account->holdings[nr].warm :
-						    &pool->classes[nr].warm;
+		struct bufpool_lru *lru = branch ? &branch->holdings[nr].warm :
+						   &pool->classes[nr].warm;
 
 		if (bufpool_lru_is_empty(lru) || !evict_oldest_of(lru, &since) ||
 		    (oldest && !time_before(since, earliest)))
@@ -160,11 +160,11 @@ static struct bufpool_blk *evict_steal_stack(struct bufpool_warm *warm)
 }
 
 /*
- * Take the longest unused warm block of a holding, or, with NULL, of an account or all, and
+ * Take the longest unused warm block of a holding, or, with NULL, of a branch or all, and
  * then only one that is @idle.
  */
 static struct bufpool_blk *evict_steal_warm(struct bufpool_pool *pool,
-					    struct bufpool_account *account,
+					    struct bufpool_branch *branch,
 					    struct bufpool_holding *holding, bool idle)
 {
 	struct bufpool_blk *blk = NULL;
@@ -172,11 +172,11 @@ static struct bufpool_blk *evict_steal_warm(struct bufpool_pool *pool,
 
 	for (tries = 0; !blk && tries < EVICT_TRIES; tries++) {
 		struct bufpool_lru *from = holding ? &holding->warm :
-						     evict_oldest(pool, account, idle);
+						     evict_oldest(pool, branch, idle);
 		struct bufpool_warm *warm = NULL;
 
 		if (from)
-			warm = evict_first(from, account);
+			warm = evict_first(from, branch);
 		if (!warm)
 			break;
 		blk = evict_steal_stack(warm);
@@ -197,56 +197,115 @@ static struct bufpool_blk *evict_steal_kept(struct bufpool_pool *pool, bool idle
 	return blk;
 }
 
-/**
- * bufpool_evict_steal_from_account - take a warm or kept block of an account
- * @account: from one of its clients
- * @idle: only one that is not in use
- *
- * One that has not been used for long. Looks at a bounded number of stacks, and waits
- * for no client. May sleep; the caller holds no client's lock.
- *
- * Return: the block, which the caller owns, maybe dirty; or NULL if none was found.
- */
-struct bufpool_blk *bufpool_evict_steal_from_account(struct bufpool_account *account,
-						     bool idle)
+/* Take a warm or kept block of one of a branch's clients; with @idle, one not in use. */
+static struct bufpool_blk *evict_steal_from_branch(struct bufpool_branch *branch, bool idle)
 {
-	struct bufpool_blk *blk = evict_steal_warm(account->pool, account, NULL, idle);
+	struct bufpool_pool *pool = branch->pool;
+	struct bufpool_blk *blk = evict_steal_warm(pool, branch, NULL, idle);
 	unsigned int nr;
 
-	for (nr = account->pool->nr_classes; !blk && nr--;)
-		blk = bufpool_take_steal(&account->holdings[nr].kept, idle);
+	for (nr = pool->nr_classes; !blk && nr--;)
+		blk = bufpool_take_steal(&branch->holdings[nr].kept, idle);
 	return blk;
 }
 
-/* The same, of what an account has of a class only. */
+/* How many branches of an account are looked at for what that does not use. */
+#define BRANCH_LOOKS	8
+
+/**
+ * bufpool_evict_steal_from_account - take a warm or kept block of an account
+ * @account: from one of its clients
+ *
+ * One that has not been used for long. Looks at a bounded number of branches and stacks,
+ * and waits for no client. May sleep; the caller holds no client's lock.
+ *
+ * Return: the block, which the caller owns, maybe dirty; or NULL if none was found.
+ */
+struct bufpool_blk *bufpool_evict_steal_from_account(struct bufpool_account *account)
+{
+	struct bufpool_branch *branch, *first = NULL;
+	struct bufpool_blk *blk = NULL;
+	unsigned int looks;
+
+	for (looks = 0; !blk && looks < BRANCH_LOOKS; looks++) {
+		branch = bufpool_branch_next(account);
+		if (!branch)
+			break;
+		/* once round */
+		if (branch == first)
+			looks = BRANCH_LOOKS;
+		else
+			blk = evict_steal_from_branch(branch, false);
+		first = first ?: branch;
+		bufpool_supply_put_branch(branch);
+	}
+	return blk;
+}
+
+/* See how much is kept, in some of the stacks of some of its branches. May sleep. */
+void bufpool_evict_look_at_account(struct bufpool_account *account)
+{
+	struct bufpool_branch *branch, *first = NULL;
+	unsigned int looks;
+
+	for (looks = 0; looks < BRANCH_LOOKS; looks++) {
+		branch = bufpool_branch_next(account);
+		if (!branch)
+			break;
+		if (branch == first)
+			looks = BRANCH_LOOKS;
+		else
+			bufpool_take_look_at_branch(branch);
+		first = first ?: branch;
+		bufpool_supply_put_branch(branch);
+	}
+}
+
+/* Take a warm or kept block of what a branch has of a class. As that of an account else. */
 struct bufpool_blk *bufpool_evict_steal_from(struct bufpool_holding *holding)
 {
-	struct bufpool_account *account = holding->account;
+	struct bufpool_pool *pool = holding->account->pool;
 	struct bufpool_blk *blk = NULL;
 
-	if (bufpool_kept_is_possible(account->pool))
+	if (bufpool_kept_is_possible(pool))
 		blk = bufpool_take_steal(&holding->kept, true);
 	if (!blk && !bufpool_lru_is_empty(&holding->warm))
-		blk = evict_steal_warm(account->pool, account, holding, false);
-	if (!blk && bufpool_kept_is_possible(account->pool))
+		blk = evict_steal_warm(pool, holding->branch, holding, false);
+	if (!blk && bufpool_kept_is_possible(pool))
 		blk = bufpool_take_steal(&holding->kept, false);
 	return blk;
 }
 
-/* How many accounts are looked at for what those with more than their share have. */
+/* How many branches are looked at for what accounts with more than their share have. */
 #define RICH_LOOKS	8
+
+/* The next branch with slabs in use, with a reference, if its account has more than its share. */
+static struct bufpool_branch *evict_next_rich(struct bufpool_pool *pool)
+{
+	struct bufpool_branch *branch;
+
+	rcu_read_lock();
+	branch = bufpool_branch_next_holder(pool);
+	if (branch && (!bufpool_account_is_rich(branch->account) ||
+		       !bufpool_branch_tryget(branch)))
+		branch = NULL;
+	rcu_read_unlock();
+	return branch;
+}
 
 /* Take a block from an account that has more than its share. */
 static struct bufpool_blk *evict_steal_from_rich(struct bufpool_pool *pool, bool idle)
 {
-	unsigned int looks = min(READ_ONCE(pool->nr_holders), RICH_LOOKS);
-	struct bufpool_account *account;
+	unsigned int looks = min(READ_ONCE(pool->nr_listed), RICH_LOOKS);
+	struct bufpool_branch *branch;
 	struct bufpool_blk *blk = NULL;
 
-	while (!blk && looks-- && (account = bufpool_account_next_holder(pool))) {
-		if (bufpool_account_is_rich(account))
-			blk = bufpool_evict_steal_from_account(account, idle);
-		bufpool_account_put(account);
+	while (!blk && looks--) {
+		branch = evict_next_rich(pool);
+		if (!branch)
+			continue;
+		blk = evict_steal_from_branch(branch, idle);
+		bufpool_supply_put_branch(branch);
 	}
 	return blk;
 }
@@ -453,18 +512,17 @@ u64 bufpool_evict_trim(struct bufpool_client *client, u64 min_size)
 	return bytes + bufpool_take_own(client, min_size, SIZE_MAX);
 }
 
-/* Age blocks of one class. Return: how many bytes. */
-static size_t evict_age_class(struct bufpool_class *class, unsigned long since,
-			      size_t bytes)
+/* Age blocks of one order, of a class or a holding. Return: how many bytes. */
+static size_t evict_age_warm(struct bufpool_lru *lru, bool by_holding, unsigned long since,
+			     size_t bytes)
 {
 	unsigned int misses = 0;
 	unsigned long oldest;
 	size_t done = 0;
 
-	while (done < bytes && misses < EVICT_TRIES &&
-	       evict_oldest_of(&class->warm, &oldest) &&
+	while (done < bytes && misses < EVICT_TRIES && evict_oldest_of(lru, &oldest) &&
 	       time_before(oldest, since)) {
-		struct bufpool_warm *warm = evict_first(&class->warm, false);
+		struct bufpool_warm *warm = evict_first(lru, by_holding);
 		struct bufpool_blk *blk;
 
 		if (!warm)
@@ -501,9 +559,31 @@ size_t bufpool_evict_age(struct bufpool_pool *pool, unsigned long warm,
 	for (nr = 0; nr < pool->nr_classes && done < bytes; nr++) {
 		struct bufpool_class *class = &pool->classes[nr];
 
-		done += evict_age_class(class, warm, bytes - done);
+		done += evict_age_warm(&class->warm, false, warm, bytes - done);
 		if (done < bytes)
-			done += bufpool_take_age(class, kept, bytes - done);
+			done += bufpool_take_age(&class->kept, kept, bytes - done);
+	}
+	return done;
+}
+
+/**
+ * bufpool_evict_age_branch - the same, of what a branch's clients have
+ * @branch: which
+ * @since: blocks that are unused since before then, in jiffies
+ * @bytes: about so many
+ */
+size_t bufpool_evict_age_branch(struct bufpool_branch *branch, unsigned long since,
+				size_t bytes)
+{
+	size_t done = 0;
+	unsigned int nr;
+
+	for (nr = 0; nr < branch->pool->nr_classes && done < bytes; nr++) {
+		struct bufpool_holding *holding = &branch->holdings[nr];
+
+		done += evict_age_warm(&holding->warm, true, since, bytes - done);
+		if (done < bytes)
+			done += bufpool_take_age(&holding->kept, since, bytes - done);
 	}
 	return done;
 }
@@ -515,8 +595,8 @@ void bufpool_evict_all(struct bufpool_pool *pool)
 	unsigned int nr;
 
 	for (nr = 0; nr < pool->nr_classes; nr++) {
-		evict_age_class(&pool->classes[nr], now, SIZE_MAX);
+		evict_age_warm(&pool->classes[nr].warm, false, now, SIZE_MAX);
 		/* used just now or not */
-		bufpool_take_age(&pool->classes[nr], now + MAX_JIFFY_OFFSET / 2, SIZE_MAX);
+		bufpool_take_age(&pool->classes[nr].kept, now + MAX_JIFFY_OFFSET / 2, SIZE_MAX);
 	}
 }

@@ -13,32 +13,45 @@
 #include "slab.h"
 
 struct bufpool_account;
+struct bufpool_branch;
+struct bufpool_class;
 
 /* Slabs are told apart by how many of their blocks are free, up to 2 to that. */
 #define BUFPOOL_FULLNESS	8
 
 /**
- * struct bufpool_holding - what an account has of a class
- * @account: the account, of which this is part; constant
+ * struct bufpool_holding - what a branch has of a class
+ * @branch: the branch, of which this is part; constant
+ * @account: its account; constant
+ * @idle: wholly free slabs that its account may have: @charged, or those of the class that
+ *	are charged to no cgroup; constant
  * @warm: struct bufpool_warm of its clients
  * @kept: struct bufpool_kept of its clients
  * @partial: its slabs with free blocks and blocks in use: of list n those with
  *	1 << n free blocks and more; class->lock, as for all that follows
  * @filled: bit n: list n of @partial is not empty
  * @full: its slabs without a free block
+ * @charged: wholly free slabs that are charged to its cgroup; small ones last
+ * @charged_bytes: bytes in slabs that are, in use or not
+ * @idle_bytes: bytes in these of @charged
  * @nr_out: blocks of its slabs that are not free
  * @waiters: see waitq.h
  * @nr_waiting: how many
- * @turn: it is this account's turn before that of those with a larger one, see waitq.h
+ * @turn: it is this holding's turn before that of those with a larger one, see waitq.h
  * @node: in class->waiting, while there are waiters
  */
 struct bufpool_holding {
+	struct bufpool_branch *branch;
 	struct bufpool_account *account;
+	struct list_head *idle;
 	struct bufpool_lru warm;
 	struct bufpool_keepers kept;
 	struct list_head partial[BUFPOOL_FULLNESS];
 	unsigned long filled;
 	struct list_head full;
+	struct list_head charged;
+	size_t charged_bytes;
+	size_t idle_bytes;
 	unsigned long nr_out;
 	struct rb_root_cached waiters[2];
 	unsigned int nr_waiting;
@@ -84,7 +97,7 @@ static inline void bufpool_holding_move(struct bufpool_holding *holding,
 	list_move(&slab->node, &holding->partial[nr]);
 }
 
-void bufpool_holding_init(struct bufpool_holding *holding,
-			  struct bufpool_account *account);
+void bufpool_holding_init(struct bufpool_holding *holding, struct bufpool_branch *branch,
+			  struct bufpool_class *class);
 
 #endif /* _BUFPOOL_HOLDING_H */

@@ -28,6 +28,7 @@ static_assert(KMALLOC_MAX_SIZE >= 2 * DEFAULT_SLAB_SIZE);
 static struct bufpool_config config = {
 	.slab_size = DEFAULT_SLAB_SIZE,
 	.max_pooled = ULONG_MAX,
+	.memcg = true,
 	.max_clients = 65536,
 	.max_waiters = 32768,
 	.floor = SZ_1M,
@@ -121,6 +122,9 @@ MODULE_PARM_DESC(slab_size, "bytes that the pool grows by; a power of two, at le
 
 module_param_cb(max_pooled, &bytes_ops, &config.max_pooled, 0444);
 MODULE_PARM_DESC(max_pooled, "bytes in the largest block that is kept for reuse; a power of two (default the largest that can be rented)");
+
+module_param_named(memcg, config.memcg, bool, 0444);
+MODULE_PARM_DESC(memcg, "charge slabs to the memory cgroup of the task that they are made for (default on)");
 
 module_param_cb(limit, &limit_ops, &config.limit, 0644);
 MODULE_PARM_DESC(limit, "bytes that the pool may hold (default an eighth of the memory)");

@@ -81,7 +81,7 @@ static bool poll_is_ready_for(struct bufpool_client *client,
 	struct bufpool_pool *pool = client->pool;
 
 	if (kind == BUFPOOL_POLL_IN)
-		return bufpool_rent_could(&pool->classes[0], client->account);
+		return bufpool_rent_could(&pool->classes[0], client->branch);
 	if (bufpool_pool_waiting(pool))
 		return true;
 	return READ_ONCE(client->pressure_seen) !=

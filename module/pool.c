@@ -84,6 +84,19 @@ static int pool_init_classes(struct bufpool_pool *pool, size_t largest)
 	return 0;
 }
 
+/* What a branch is made of, which has a holding for each class. */
+static int pool_init_branches(struct bufpool_pool *pool)
+{
+	const struct bufpool_branch *branch;
+	char name[32];
+
+	snprintf(name, sizeof(name), "%s-branch", pool->name);
+	pool->branch_cache = kmem_cache_create(name,
+					       struct_size(branch, holdings, pool->nr_classes),
+					       0, SLAB_NO_MERGE, NULL);
+	return pool->branch_cache ? 0 : -ENOMEM;
+}
+
 /* The last word of a pool: what it made, and that it is all gone. */
 static void pool_check_balance(struct bufpool_pool *pool)
 {
@@ -104,12 +117,14 @@ static void pool_free(struct bufpool_pool *pool)
 
 	for (i = 0; i < BUFPOOL_MAX_CLASSES; i++)
 		bufpool_supply_drain_class(&pool->classes[i]);
-	/* tables of slabs, and accounts, are freed by RCU callbacks */
+	/* tables of slabs, and branches with their accounts, are freed by RCU callbacks */
 	rcu_barrier();
 	for (i = 0; i < BUFPOOL_MAX_CLASSES; i++)
 		bufpool_class_exit(&pool->classes[i]);
 	if (pool->counters)
 		pool_check_balance(pool);
+	list_lru_destroy(&pool->charged);
+	kmem_cache_destroy(pool->branch_cache);
 	free_percpu(pool->counters);
 	bufpool_status_destroy(pool->status);
 	xa_destroy(&pool->accounts);
@@ -153,12 +168,17 @@ struct bufpool_pool *bufpool_pool_create(const char *name,
 	xa_init(&pool->quotas);
 	mutex_init(&pool->reserve_lock);
 	INIT_LIST_HEAD(&pool->holders);
+	hash_init(pool->branches);
+	pool->charges = config->memcg && bufpool_memcg_is_possible();
 	err = -ENOMEM;
 	pool->counters = alloc_percpu(struct bufpool_counters);
 	pool->status = bufpool_status_create();
 	if (!pool->counters || !pool->status)
 		goto destroy;
 	err = pool_init_classes(pool, largest);
+	if (err)
+		goto destroy;
+	err = pool_init_branches(pool);
 	if (err)
 		goto destroy;
 	err = bufpool_reclaim_start(pool);

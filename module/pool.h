@@ -3,6 +3,8 @@
 #define _BUFPOOL_POOL_H
 
 #include <linux/atomic.h>
+#include <linux/hashtable.h>
+#include <linux/list_lru.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -36,6 +38,7 @@ enum bufpool_poll_kind {
  *	BUFPOOL_SLAB_SIZE_MIN
  * @max_pooled: bytes in the largest block that is kept; a power of two, or
  *	ULONG_MAX for the largest that can be rented
+ * @memcg: charge slabs to memory cgroups
  * @limit: bytes that the pool may hold
  * @quota: bytes in slabs that one account may have; 0 is half of @limit
  * @share: bytes that others are to give up for one waiter at most; 0 is half of @limit
@@ -46,12 +49,13 @@ enum bufpool_poll_kind {
  * @warm_bytes: bytes of a class that a client keeps warm at most
  * @trim_ms: period of giving memory back, milliseconds
  *
- * All but the first two may change while the pool is in use; they are read
+ * All but the first three may change while the pool is in use; they are read
  * without a lock.
  */
 struct bufpool_config {
 	unsigned long slab_size;
 	unsigned long max_pooled;
+	bool memcg;
 	unsigned long limit;
 	unsigned long quota;
 	unsigned long share;
@@ -84,12 +88,19 @@ struct bufpool_config {
  * @clients_lock: guards writes of @clients and @nr_clients
  * @clients: open clients; read under RCU
  * @nr_clients: how many
+ * @charges: slabs are charged to memory cgroups; constant
  * @accounts: struct bufpool_account by user id; its own lock
+ * @branches: theirs, by account and cgroup; that lock
+ * @branch_cache: cache of struct bufpool_branch
+ * @charged: those whose slabs are charged, by cgroup; its own lock
  * @quotas: of single users, by user id; its own lock
  * @reserve_lock: guards what classes set aside
- * @holders: those with slabs, the one that was looked at longest ago first; that lock
- * @nr_holders: how many
+ * @holders: branches with slabs in use, the one that was looked at longest ago first; the
+ *	lock of @accounts
+ * @nr_listed: how many
+ * @nr_holders: how many accounts they are of
  * @shrinker: see reclaim.c, as for the rest up to @pressed
+ * @memcg_shrinker: gives up what is charged to a memory cgroup
  * @wq: for the works that follow
  * @trim: periodic
  * @scrub: zeroes free blocks
@@ -120,12 +131,18 @@ struct bufpool_pool {
 	spinlock_t clients_lock;	/* adding and removing clients */
 	struct list_head clients;
 	unsigned int nr_clients;
+	bool charges;
 	struct xarray accounts;
+	DECLARE_HASHTABLE(branches, 8);
+	struct kmem_cache *branch_cache;
+	struct list_lru charged;
 	struct xarray quotas;
 	struct mutex reserve_lock;	/* setting memory aside */
 	struct list_head holders;
+	unsigned int nr_listed;
 	unsigned int nr_holders;
 	struct bufpool_shrinker shrinker;
+	struct bufpool_shrinker memcg_shrinker;
 	struct workqueue_struct *wq;
 	struct delayed_work trim;
 	struct delayed_work scrub;

@@ -8,7 +8,9 @@
  * go of what was given back, which waits for all CPUs and so is done nowhere else but
  * by order of root. *scrub* and *wake_pollers* are in scrub.c and poll.c. The
  * shrinker gives up idle slabs at once, and then warm blocks in two generations:
- * those that were warm at the last call already, and not used since.
+ * those that were warm at the last call already, and not used since. A second one is
+ * called where a memory cgroup is short of memory, and does the same to what is charged
+ * to that: so nobody is killed there for what nobody uses.
  */
 #include <linux/jiffies.h>
 #include <linux/sizes.h>
@@ -78,6 +80,20 @@ static unsigned long shrink_count(struct shrinker *shrinker,
 	return bytes >> PAGE_SHIFT ?: SHRINK_EMPTY;
 }
 
+/*
+ * Give up warm and kept blocks of the last generation, and begin another. Return: since when
+ * those are unused.
+ */
+static unsigned long shrink_next_generation(unsigned long *pressed)
+{
+	unsigned long since = READ_ONCE(*pressed);
+
+	/* one pass of reclaim calls many times, and is one generation */
+	if (time_after_eq(jiffies, since + msecs_to_jiffies(10)))
+		WRITE_ONCE(*pressed, jiffies);
+	return since;
+}
+
 static unsigned long shrink_scan(struct shrinker *shrinker,
 				 struct shrink_control *sc)
 {
@@ -88,11 +104,8 @@ static unsigned long shrink_scan(struct shrinker *shrinker,
 	reclaim_report_pressure(pool);
 	done = bufpool_supply_drop(pool, wanted);
 	if (done < wanted) {
-		unsigned long since = READ_ONCE(pool->pressed);
+		unsigned long since = shrink_next_generation(&pool->pressed);
 
-		/* one pass of reclaim calls many times, and is one generation */
-		if (time_after_eq(jiffies, since + msecs_to_jiffies(10)))
-			WRITE_ONCE(pool->pressed, jiffies);
 		done += bufpool_evict_age(pool, since, since, wanted - done);
 		done += bufpool_supply_drop(pool, wanted);
 	}
@@ -100,6 +113,69 @@ static unsigned long shrink_scan(struct shrinker *shrinker,
 		return SHRINK_STOP;
 	bufpool_pool_flush_later(pool);
 	return done >> PAGE_SHIFT;
+}
+
+static unsigned long memcg_shrink_count(struct shrinker *shrinker,
+					struct shrink_control *sc)
+{
+	struct bufpool_pool *pool = bufpool_shrinker_data(shrinker);
+
+	/* the other one is for all */
+	if (!bufpool_memcg_is_charged(sc->memcg))
+		return 0;
+	return bufpool_branches_unused(pool, sc->nid, sc->memcg) >> PAGE_SHIFT;
+}
+
+static size_t memcg_shrink_branch(struct bufpool_branch *branch, size_t wanted)
+{
+	size_t done = bufpool_supply_drop_branch(branch, wanted);
+
+	if (done >= wanted)
+		return done;
+	bufpool_evict_age_branch(branch, shrink_next_generation(&branch->pressed),
+				 wanted - done);
+	return done + bufpool_supply_drop_branch(branch, wanted - done);
+}
+
+/* How many branches of a cgroup are looked at in one call. */
+#define MEMCG_LOOKS	32
+
+static unsigned long memcg_shrink_scan(struct shrinker *shrinker,
+				       struct shrink_control *sc)
+{
+	struct bufpool_pool *pool = bufpool_shrinker_data(shrinker);
+	size_t wanted = sc->nr_to_scan << PAGE_SHIFT, done = 0;
+	unsigned long looks = list_lru_shrink_count(&pool->charged, sc);
+	struct bufpool_branch *branch;
+
+	looks = min(looks, MEMCG_LOOKS);
+	while (done < wanted && looks--) {
+		branch = bufpool_branch_next_charged(pool, sc->nid, sc->memcg);
+		if (!branch)
+			break;
+		done += memcg_shrink_branch(branch, wanted - done);
+		bufpool_supply_put_branch(branch);
+	}
+	if (!done)
+		return SHRINK_STOP;
+	bufpool_pool_flush_later(pool);
+	return done >> PAGE_SHIFT;
+}
+
+static int reclaim_register(struct bufpool_pool *pool)
+{
+	char name[32];
+	int err = bufpool_shrinker_register(&pool->shrinker, pool->name, shrink_count,
+					    shrink_scan, pool, NULL);
+
+	if (err || !pool->charges)
+		return err;
+	snprintf(name, sizeof(name), "%s-memcg", pool->name);
+	err = bufpool_shrinker_register(&pool->memcg_shrinker, name, memcg_shrink_count,
+					memcg_shrink_scan, pool, &pool->charged);
+	if (err)
+		bufpool_shrinker_unregister(&pool->shrinker);
+	return err;
 }
 
 /**
@@ -121,8 +197,7 @@ int bufpool_reclaim_start(struct bufpool_pool *pool)
 	INIT_DELAYED_WORK(&pool->scrub, bufpool_scrub_work);
 	INIT_WORK(&pool->flush, reclaim_flush);
 	INIT_DELAYED_WORK(&pool->wake_pollers, bufpool_poll_work);
-	err = bufpool_shrinker_register(&pool->shrinker, pool->name,
-					shrink_count, shrink_scan, pool);
+	err = reclaim_register(pool);
 	if (err) {
 		destroy_workqueue(pool->wq);
 		return err;
@@ -163,6 +238,8 @@ void bufpool_reclaim_reschedule(struct bufpool_pool *pool)
 void bufpool_reclaim_stop(struct bufpool_pool *pool)
 {
 	bufpool_shrinker_unregister(&pool->shrinker);
+	if (pool->charges)
+		bufpool_shrinker_unregister(&pool->memcg_shrinker);
 	cancel_delayed_work_sync(&pool->trim);
 	cancel_delayed_work_sync(&pool->scrub);
 	cancel_work_sync(&pool->flush);

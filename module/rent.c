@@ -17,14 +17,14 @@
  */
 #include "bufpool.h"
 
-static struct bufpool_blk *rent_take_new(struct bufpool_client *client,
+static struct bufpool_blk *rent_take_new(const struct bufpool_request *request,
 					 struct bufpool_class *class, bool own)
 {
 	struct bufpool_blk *blk;
 
 	spin_lock(&class->lock);
-	blk = bufpool_class_take_new(class, client->account,
-				     bufpool_client_quota(client), own);
+	blk = bufpool_class_take_new(class, bufpool_rent_holding(request, class),
+				     bufpool_client_quota(request->client), own);
 	spin_unlock(&class->lock);
 	return blk;
 }
@@ -32,21 +32,20 @@ static struct bufpool_blk *rent_take_new(struct bufpool_client *client,
 /* A free block, if no waiter is about to have it. */
 static struct bufpool_blk *rent_take_free(const struct bufpool_request *request)
 {
-	return rent_take_new(request->client, request->class, false);
+	return rent_take_new(request, request->class, false);
 }
 
 /* A block of the reserve, if the class has one: the last resort before there is none. */
 static struct bufpool_blk *rent_take_reserved(const struct bufpool_request *request)
 {
-	struct bufpool_client *client = request->client;
 	struct bufpool_class *class = request->class;
 	struct bufpool_blk *blk;
 
 	if (!READ_ONCE(class->reserve_bytes))
 		return NULL;
 	spin_lock(&class->lock);
-	blk = bufpool_class_take_reserved(class, client->account,
-					  bufpool_client_quota(client));
+	blk = bufpool_class_take_reserved(class, bufpool_rent_holding(request, class),
+					  bufpool_client_quota(request->client));
 	spin_unlock(&class->lock);
 	return blk;
 }
@@ -58,18 +57,26 @@ static struct bufpool_blk *rent_take_reserved(const struct bufpool_request *requ
 static struct bufpool_blk *rent_take_larger(const struct bufpool_request *request,
 					    struct bufpool_class *class)
 {
-	return rent_take_new(request->client, class,
+	return rent_take_new(request, class,
 			     !request->waited &&
 			     bufpool_class_has_waiters(request->class));
 }
 
-/* The longest unused warm block of a class that the account has. */
+/* The longest unused warm block of a class that the branch has. */
 static struct bufpool_blk *rent_take_own(struct bufpool_request *request,
 					 struct bufpool_class *class)
 {
-	if (!bufpool_rent_may_steal(request))
+	struct bufpool_holding *holding = bufpool_rent_holding(request, class);
+	struct bufpool_blk *blk = NULL;
+
+	if (bufpool_rent_may_steal(request))
+		blk = bufpool_evict_steal_from(holding);
+	/* as a task of another cgroup rented it */
+	if (blk && bufpool_blk_slab(blk)->holding != holding) {
+		bufpool_supply_put(blk);
 		return NULL;
-	return bufpool_evict_steal_from(bufpool_client_holding(request->client, class));
+	}
+	return blk;
 }
 
 static size_t rent_rest(const struct bufpool_request *request,
@@ -182,7 +189,8 @@ int bufpool_rent_grow(struct bufpool_request *request,
 		return -EDQUOT;
 	if (!bufpool_waitq_is_turn(request->class, waiter))
 		return -EAGAIN;
-	return bufpool_supply_grow(request->class, client->account,
+	return bufpool_supply_grow(request->class,
+				   bufpool_rent_holding(request, request->class),
 				   bufpool_client_quota(client), keep);
 }
 
@@ -243,14 +251,14 @@ bool bufpool_rent_evict_for_quota(struct bufpool_request *request)
 	struct bufpool_blk *blk;
 
 	if (bufpool_kept_is_possible(client->pool)) {
-		bufpool_take_look_at_account(client->account);
-		unused += bufpool_account_kept(client->account);
+		bufpool_evict_look_at_account(client->account);
+		unused += bufpool_branches_kept(client->account);
 	}
-	if (!unused || bufpool_account_out(client->account) + size >
+	if (!unused || bufpool_branches_out(client->account) + size >
 		       bufpool_client_quota(client) + unused ||
 	    !bufpool_rent_may_steal(request))
 		return false;
-	blk = bufpool_evict_steal_from_account(client->account, false);
+	blk = bufpool_evict_steal_from_account(client->account);
 	if (blk)
 		bufpool_supply_put(blk);
 	return blk;
@@ -287,6 +295,19 @@ static int rent_grow_for_own(struct bufpool_request *request, struct bufpool_blk
 	return err;
 }
 
+/* Grow in the place of what the client does not use, where its cgroup is full. */
+static int rent_grow_in_memcg(struct bufpool_request *request, struct bufpool_blk **blk)
+{
+	int err = -ENOSPC;
+
+	while (err == -ENOSPC && bufpool_rent_may_steal(request) &&
+	       bufpool_evict_own(request->client)) {
+		*blk = rent_take_free(request);
+		err = *blk ? 0 : bufpool_rent_grow(request, NULL, blk);
+	}
+	return err;
+}
+
 /* A block that was made, or that was left when others were served with what was. */
 static struct bufpool_blk *rent_result(struct bufpool_request *request,
 				       struct bufpool_blk *blk, int err)
@@ -303,12 +324,13 @@ static struct bufpool_blk *rent_result(struct bufpool_request *request,
  * May sleep.
  *
  * Return: a block, which the caller owns, maybe dirty, maybe of a larger class and
- * then charged for the rest of that; or ERR_PTR(): -EAGAIN, -EDQUOT, -ENOMEM.
+ * then charged for the rest of that; or ERR_PTR(): -EAGAIN, -EDQUOT, -ENOSPC where its
+ * memory cgroup is full, -ENOMEM.
  */
 struct bufpool_blk *bufpool_rent_find(struct bufpool_request *request)
 {
 	struct bufpool_class *class = request->class;
-	struct bufpool_holding *holding = bufpool_client_holding(request->client, class);
+	struct bufpool_holding *holding = bufpool_rent_holding(request, class);
 	struct bufpool_blk *blk = rent_take_free(request), *larger = NULL;
 	int err;
 
@@ -323,7 +345,9 @@ struct bufpool_blk *bufpool_rent_find(struct bufpool_request *request)
 		return larger;
 	if (err == -EDQUOT)
 		return rent_result(request, blk, rent_grow_for_own(request, &blk));
-	if (bufpool_rent_steal(request, &blk))
+	if (err == -ENOSPC)
+		err = rent_grow_in_memcg(request, &blk);
+	if (err && bufpool_rent_steal(request, &blk))
 		err = 0;
 	else if (err == -EAGAIN)
 		err = bufpool_rent_grow_for_warm(request, NULL, &blk);
@@ -331,7 +355,10 @@ struct bufpool_blk *bufpool_rent_find(struct bufpool_request *request)
 		return rent_result(request, blk, err);
 	if (!bufpool_waitq_wants_larger(holding))
 		larger = bufpool_rent_larger_warm(request);
-	return larger ?: rent_take_reserved(request) ?: ERR_PTR(err);
+	/* the reserve is charged to no cgroup, and is no way past the bound of one */
+	if (!larger && err != -ENOSPC)
+		larger = rent_take_reserved(request);
+	return larger ?: ERR_PTR(err);
 }
 
 /*
@@ -354,11 +381,11 @@ static bool rent_could_grow(struct bufpool_class *class)
 
 /* Whether a class has a block for a newcomer. */
 static bool rent_could_take(struct bufpool_class *class,
-			    const struct bufpool_account *account)
+			    const struct bufpool_branch *branch)
 {
-	const struct bufpool_holding *holding = account ? &account->holdings[class->nr] : NULL;
+	const struct bufpool_holding *holding = branch ? &branch->holdings[class->nr] : NULL;
 
-	if (bufpool_class_has_free(class, account) ||
+	if (bufpool_class_has_free(class, holding) ||
 	    bufpool_kept_seen(holding ? &holding->kept : &class->kept))
 		return true;
 	/* an order may have stacks that are empty by now */
@@ -369,12 +396,12 @@ static bool rent_could_take(struct bufpool_class *class,
 /**
  * bufpool_rent_could - whether a block of a class can be had now
  * @class: which
- * @account: by which account, or NULL: by any
+ * @branch: for which branch, or NULL: for any
  *
  * Without taking it, and without asking for which client it would be. May sleep.
  */
 bool bufpool_rent_could(struct bufpool_class *class,
-			const struct bufpool_account *account)
+			const struct bufpool_branch *branch)
 {
 	struct bufpool_class *larger = class;
 	unsigned int i;
@@ -382,15 +409,15 @@ bool bufpool_rent_could(struct bufpool_class *class,
 	if (bufpool_pool_missing(class->pool, 0))
 		return false;
 	bufpool_take_look(class->pool);
-	if (rent_could_grow(class) || rent_could_take(class, account))
+	if (rent_could_grow(class) || rent_could_take(class, branch))
 		return true;
-	if (account && bufpool_waitq_wants_larger(&account->holdings[class->nr]))
+	if (branch && bufpool_waitq_wants_larger(&branch->holdings[class->nr]))
 		return false;
 	for (i = 0; i < BUFPOOL_LARGER_CLASSES; i++) {
 		larger = bufpool_pool_larger_class(larger);
 		if (!larger)
 			break;
-		if (rent_could_take(larger, account))
+		if (rent_could_take(larger, branch))
 			return true;
 	}
 	return false;

@@ -20,7 +20,8 @@ struct bufpool_tally {
 
 /**
  * struct bufpool_request - what a rent asks for
- * @client: for which client; bufpool_rental_rent() sets it
+ * @client: for which client; bufpool_rental_rent() sets it, and the next
+ * @branch: for which branch of its account: of the task's cgroup, not the client's
  * @class: blocks of this class
  * @count: at most so many
  * @exact: no larger ones; also once one was more than the client may have
@@ -35,6 +36,7 @@ struct bufpool_tally {
  */
 struct bufpool_request {
 	struct bufpool_client *client;
+	struct bufpool_branch *branch;
 	struct bufpool_class *class;
 	unsigned int count;
 	bool exact;
@@ -57,6 +59,13 @@ static inline bool bufpool_rent_may_steal(struct bufpool_request *request)
 	return request->steals && request->steals--;
 }
 
+/* Where blocks of a class for it are. */
+static inline struct bufpool_holding *
+bufpool_rent_holding(const struct bufpool_request *request, const struct bufpool_class *class)
+{
+	return &request->branch->holdings[class->nr];
+}
+
 /* How much larger a block may be than was asked for, in classes. */
 #define BUFPOOL_LARGER_CLASSES	2
 
@@ -75,6 +84,6 @@ int bufpool_rent_grow_for_warm(struct bufpool_request *request,
 			       const struct bufpool_waiter *waiter,
 			       struct bufpool_blk **keep);
 bool bufpool_rent_could(struct bufpool_class *class,
-			const struct bufpool_account *account);
+			const struct bufpool_branch *branch);
 
 #endif /* _BUFPOOL_RENT_H */

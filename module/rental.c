@@ -61,6 +61,18 @@ static int rental_charge(struct bufpool_request *request, size_t size)
 	return 0;
 }
 
+/* The client's branch, if the current task is in the memory cgroup of that; or NULL. */
+static inline struct bufpool_branch *rental_branch(const struct bufpool_client *client)
+{
+	struct bufpool_branch *branch = client->branch;
+
+	/* which RCU holds */
+	lockdep_assert_held(&client->lock);
+	if (branch->memcg && unlikely(!bufpool_memcg_is_current(branch->memcg)))
+		return NULL;
+	return branch;
+}
+
 /*
  * Take warm blocks, under one lock. They are the client's, and warm, until they are
  * published. Return: how many.
@@ -73,6 +85,7 @@ static unsigned int rental_take_warm(struct bufpool_client *client,
 	unsigned int done = 0, wanted = 0;
 
 	spin_lock(&client->lock);
+	request->branch = rental_branch(client);
 	if (warm && bufpool_budget_used(&client->held) <=
 		    bufpool_client_ceiling(client))
 		wanted = min(request->count, bufpool_warm_nr(warm));
@@ -105,7 +118,8 @@ static struct bufpool_blk *rental_find(struct bufpool_request *request)
 	struct bufpool_blk *blk = bufpool_rent_find(request);
 
 	/* what is being zeroed just now counts as free, and its slab may be that by this */
-	if ((blk == ERR_PTR(-EAGAIN) || blk == ERR_PTR(-EDQUOT)) &&
+	if ((blk == ERR_PTR(-EAGAIN) || blk == ERR_PTR(-EDQUOT) ||
+	     blk == ERR_PTR(-ENOSPC)) &&
 	    bufpool_scrub_interrupt(pool, puts))
 		blk = bufpool_rent_find(request);
 	if (blk == ERR_PTR(-EAGAIN) && !request->nonblock)
@@ -128,7 +142,8 @@ static struct bufpool_blk *rental_rent_new(struct bufpool_request *request)
 	blk = rental_find(request);
 	if (IS_ERR(blk)) {
 		bufpool_budget_uncharge(&client->held, size);
-		return blk;
+		/* to a program it is the same whose memory is at its end */
+		return blk == ERR_PTR(-ENOSPC) ? ERR_PTR(-ENOMEM) : blk;
 	}
 	/* without, it is not kept warm when it is returned */
 	bufpool_warm_prepare(client, bufpool_blk_class(blk));
@@ -211,7 +226,12 @@ int bufpool_rental_rent(struct bufpool_client *client,
 	if (done == request->count)
 		return done;
 	request->client = client;
-	done = rental_rent_more(request, done, blks);
+	/* for a task of another memory cgroup */
+	if (unlikely(!request->branch))
+		request->branch = bufpool_branch_get(client->account);
+	done = request->branch ? rental_rent_more(request, done, blks) : done ?: -ENOMEM;
+	if (unlikely(request->branch != client->branch) && request->branch)
+		bufpool_supply_put_branch(request->branch);
 	if (done < 0)
 		rental_count_refused(client, done);
 	return done;

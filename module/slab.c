@@ -6,6 +6,7 @@
  * free block: its memory may be zero, and has to stay so.
  */
 #include <linux/nospec.h>
+#include <linux/sched/mm.h>
 #include "bufpool.h"
 #include "trace.h"
 
@@ -30,13 +31,13 @@ static int slab_publish(struct bufpool_slab *slab)
 }
 
 static struct bufpool_slab *slab_alloc_table(struct bufpool_class *class,
-					     unsigned int nr_blks)
+					     unsigned int nr_blks, gfp_t gfp)
 {
 	struct bufpool_slab *slab;
 
 	if (nr_blks == class->per_slab)
-		return kmem_cache_alloc(class->tables, BUFPOOL_SLAB_GFP);
-	return kmalloc(struct_size(slab, blks, nr_blks), BUFPOOL_SLAB_GFP);
+		return kmem_cache_alloc(class->tables, gfp);
+	return kmalloc(struct_size(slab, blks, nr_blks), gfp);
 }
 
 static void slab_free_table(struct bufpool_slab *slab)
@@ -47,20 +48,12 @@ static void slab_free_table(struct bufpool_slab *slab)
 		kfree(slab);
 }
 
-/**
- * bufpool_slab_create - make a slab, all of whose blocks the caller owns
- * @class: whose blocks it shall hold; they have been charged
- * @nr_blks: how many: class->per_slab, or 1 for a small slab
- *
- * May sleep.
- *
- * Return: the slab, which the caller owns, or ERR_PTR(-ENOMEM), also where the
- * class's span of the window is full.
- */
-struct bufpool_slab *bufpool_slab_create(struct bufpool_class *class,
-					 unsigned int nr_blks)
+static struct bufpool_slab *slab_create(struct bufpool_class *class,
+					struct bufpool_holding *home,
+					unsigned int nr_blks)
 {
-	struct bufpool_slab *slab = slab_alloc_table(class, nr_blks);
+	gfp_t gfp = BUFPOOL_SLAB_GFP | (home ? __GFP_ACCOUNT : 0);
+	struct bufpool_slab *slab = slab_alloc_table(class, nr_blks, gfp);
 	unsigned int i;
 	int err = -ENOMEM;
 
@@ -69,19 +62,23 @@ struct bufpool_slab *bufpool_slab_create(struct bufpool_class *class,
 
 	*slab = (struct bufpool_slab){
 		.class = class,
+		.home = home,
 		.bytes = (size_t)nr_blks << class->shift,
 		.nr_blks = nr_blks,
 		.clean = BUFPOOL_NO_BLK,
 		.dirty = BUFPOOL_NO_BLK,
 	};
 	INIT_LIST_HEAD(&slab->node);
+	INIT_LIST_HEAD(&slab->idle_node);
 	INIT_LIST_HEAD(&slab->dirty_node);
 	for (i = 0; i < nr_blks; i++)
 		blk_init(&slab->blks[i], i);
 
-	slab->memory = class->backing->alloc(class, bufpool_slab_is_small(slab));
+	slab->memory = class->backing->alloc(class, bufpool_slab_is_small(slab), gfp);
 	if (!slab->memory)
 		goto free_table;
+	if (home && !bufpool_memcg_has_rest(home->branch->memcg))
+		goto free_memory;
 
 	err = slab_publish(slab);
 	if (err)
@@ -96,6 +93,33 @@ free_memory:
 free_table:
 	slab_free_table(slab);
 	return ERR_PTR(err);
+}
+
+/**
+ * bufpool_slab_create - make a slab, all of whose blocks the caller owns
+ * @class: whose blocks it shall hold; they have been charged
+ * @home: the holding whose cgroup it is charged to, or NULL: to none. The caller sees to
+ *	it that it stays until the slab is one of its
+ * @nr_blks: how many: class->per_slab, or 1 for a small slab
+ *
+ * May sleep.
+ *
+ * Return: the slab, which the caller owns, or ERR_PTR(): -ENOSPC where the cgroup is full,
+ * -ENOMEM, also where the class's span of the window is full.
+ */
+struct bufpool_slab *bufpool_slab_create(struct bufpool_class *class,
+					 struct bufpool_holding *home,
+					 unsigned int nr_blks)
+{
+	struct mem_cgroup *memcg = home ? home->branch->memcg : NULL;
+	struct mem_cgroup *old = set_active_memcg(memcg);
+	struct bufpool_slab *slab = slab_create(class, home, nr_blks);
+
+	set_active_memcg(old);
+	if (IS_ERR(slab) && memcg &&
+	    bufpool_memcg_is_full(memcg, (size_t)nr_blks << class->shift))
+		return ERR_PTR(-ENOSPC);
+	return slab;
 }
 
 static void slab_free_rcu(struct rcu_head *rcu)
@@ -236,4 +260,17 @@ void bufpool_blk_scrub(struct bufpool_blk *blk)
 		cond_resched();
 	}
 	blk->dirty = false;
+}
+
+/*
+ * Let the system count a slab as memory that it could have, or no more: in KReclaimable of
+ * /proc/meminfo, and so in MemAvailable.
+ */
+void bufpool_slab_set_reclaimable(struct bufpool_slab *slab, bool reclaimable)
+{
+	long pages = slab->bytes >> PAGE_SHIFT;
+
+	slab->reclaimable = reclaimable;
+	mod_node_page_state(page_pgdat(virt_to_page(slab->memory)),
+			    NR_KERNEL_MISC_RECLAIMABLE, reclaimable ? pages : -pages);
 }

@@ -76,10 +76,13 @@ struct bufpool_blk {
  * memory for a whole one, a small slab has only the first block of the range.
  *
  * @node: in one of the class's lists, or of the account's; class->lock
+ * @idle_node: in class->charged, while it is idle, if it has a @home; class->lock
  * @dirty_node: in class->dirty, while a free block is dirty; class->lock
  * @class: whose blocks it holds; constant
  * @holding: of the account that it is charged to, from the first block that goes out to a
  *	client on, until none is out; or NULL; class->lock
+ * @home: the holding that it is for, where its memory is charged to the cgroup of that; or
+ *	NULL; constant
  * @memory: the blocks' memory; constant until the slab is destroyed, which is
  *	not done while a block is out
  * @bytes: in its blocks; constant
@@ -96,14 +99,17 @@ struct bufpool_blk {
  * @draining: its free blocks are not to be used again; written under class->lock. Read
  *	without that it is a hint
  * @reserved: it is part of the class's reserve, see reserve.c; class->lock
+ * @reclaimable: the system counts its memory as such; class->lock
  * @rcu: for freeing, since lookups by handle run under RCU
  * @blks: the blocks
  */
 struct bufpool_slab {
 	struct list_head node;
+	struct list_head idle_node;
 	struct list_head dirty_node;
 	struct bufpool_class *class;
 	struct bufpool_holding *holding;
+	struct bufpool_holding *home;
 	void *memory;
 	size_t bytes;
 	u32 id;
@@ -116,6 +122,7 @@ struct bufpool_slab {
 	bool idle;
 	bool draining;
 	bool reserved;
+	bool reclaimable;
 	struct rcu_head rcu;
 	struct bufpool_blk blks[];
 };
@@ -138,6 +145,7 @@ static inline u32 bufpool_blk_place(struct bufpool_blk *blk)
 }
 
 struct bufpool_slab *bufpool_slab_create(struct bufpool_class *class,
+					 struct bufpool_holding *home,
 					 unsigned int nr_blks);
 void bufpool_slab_destroy(struct bufpool_slab *slab);
 void bufpool_slab_push(struct bufpool_slab *slab, struct bufpool_blk *blk);
@@ -147,5 +155,6 @@ struct bufpool_blk *bufpool_slab_find(struct bufpool_class *class, u32 index);
 void *bufpool_blk_memory(struct bufpool_blk *blk);
 void bufpool_blk_update_dirty(struct bufpool_blk *blk);
 void bufpool_blk_scrub(struct bufpool_blk *blk);
+void bufpool_slab_set_reclaimable(struct bufpool_slab *slab, bool reclaimable);
 
 #endif /* _BUFPOOL_SLAB_H */

@@ -7,17 +7,17 @@
 #include "bufpool.h"
 
 /*
- * Hand a new slab's blocks to waiters of its account, one to the caller if it wants one,
+ * Hand a new slab's blocks to waiters of its holding, one to the caller if it wants one,
  * and the rest to the free lists.
  */
 static void supply_add(struct bufpool_class *class, struct bufpool_slab *slab,
-		       struct bufpool_account *account, struct bufpool_blk **keep)
+		       struct bufpool_holding *holding, struct bufpool_blk **keep)
 {
 	unsigned int i = 0, nr_blks = slab->nr_blks;
 
 	spin_lock(&class->lock);
-	bufpool_class_add(class, slab, account);
-	bufpool_waitq_end_turn(class, slab->holding);
+	bufpool_class_add(class, slab, holding);
+	bufpool_waitq_end_turn(class, holding);
 	while (i < nr_blks && bufpool_waitq_hand_over(class, &slab->blks[i]))
 		i++;
 	if (keep && i < nr_blks)
@@ -64,6 +64,21 @@ void bufpool_supply_flush_class(struct bufpool_class *class)
 	class->backing->shrink(class);
 }
 
+/* Give wholly free slabs to the system, of one holding or, with NULL, of any. */
+static size_t supply_drop(struct bufpool_class *class, struct bufpool_holding *home,
+			  size_t bytes)
+{
+	struct bufpool_slab *slab;
+	size_t dropped = 0;
+
+	while (dropped < bytes && (slab = bufpool_class_unlink_idle(class, home))) {
+		dropped += slab->bytes;
+		supply_give_back(class, slab);
+		cond_resched();
+	}
+	return dropped;
+}
+
 /**
  * bufpool_supply_drop_class - give wholly free slabs to the system
  * @class: whose
@@ -75,15 +90,37 @@ void bufpool_supply_flush_class(struct bufpool_class *class)
  */
 size_t bufpool_supply_drop_class(struct bufpool_class *class, size_t bytes)
 {
-	struct bufpool_slab *slab;
-	size_t dropped = 0;
+	return supply_drop(class, NULL, bytes);
+}
 
-	while (dropped < bytes && (slab = bufpool_class_unlink_idle(class))) {
-		dropped += slab->bytes;
-		supply_give_back(class, slab);
-		cond_resched();
-	}
+/* The same of those that are charged to the cgroup of a branch. */
+size_t bufpool_supply_drop_branch(struct bufpool_branch *branch, size_t bytes)
+{
+	struct bufpool_pool *pool = branch->pool;
+	size_t dropped = 0;
+	unsigned int nr;
+
+	for (nr = 0; nr < pool->nr_classes && dropped < bytes; nr++)
+		dropped += supply_drop(&pool->classes[nr], &branch->holdings[nr],
+				       bytes - dropped);
 	return dropped;
+}
+
+/**
+ * bufpool_supply_put_branch - let go of a branch
+ * @branch: which; the last who does has its idle slabs given to the system
+ *
+ * May sleep.
+ */
+void bufpool_supply_put_branch(struct bufpool_branch *branch)
+{
+	struct bufpool_pool *pool = branch->pool;
+
+	if (bufpool_branch_put(branch))
+		return;
+	if (bufpool_supply_drop_branch(branch, SIZE_MAX))
+		bufpool_pool_flush_later(pool);
+	bufpool_branch_put_last(branch);
 }
 
 /* Bytes in wholly free slabs. */
@@ -254,7 +291,7 @@ static int supply_charge(struct bufpool_class *class, struct bufpool_account *ac
 	if (!supply_is_within_quota(account, quota, bytes))
 		return -EDQUOT;
 	err = supply_charge_pool(class, bytes);
-	if (err || bufpool_account_charge(account, bytes, quota))
+	if (err || bufpool_budget_charge(&account->pinned, bytes, quota))
 		return err;
 	supply_uncharge(class->pool, bytes);
 	return -EDQUOT;
@@ -278,36 +315,39 @@ static bool supply_makes_small(const struct bufpool_class *class)
 
 /* Make a slab of so many bytes, which are charged, or else a small one. */
 static struct bufpool_slab *supply_create(struct bufpool_class *class,
-					  struct bufpool_account *account, size_t bytes)
+					  struct bufpool_holding *holding, size_t bytes)
 {
-	struct bufpool_slab *slab = bufpool_slab_create(class, bytes >> class->shift);
+	struct bufpool_holding *home = holding->branch->is_charged ? holding : NULL;
+	struct bufpool_slab *slab = bufpool_slab_create(class, home, bytes >> class->shift);
 
 	if (!IS_ERR(slab) || !class->small || bytes != class->slab_size)
 		return slab;
-	WRITE_ONCE(class->small_until, jiffies + HZ / 10);
-	slab = bufpool_slab_create(class, 1);
+	if (PTR_ERR(slab) != -ENOSPC)
+		WRITE_ONCE(class->small_until, jiffies + HZ / 10);
+	slab = bufpool_slab_create(class, home, 1);
 	if (!IS_ERR(slab))
-		supply_uncharge_both(class, account, bytes - slab->bytes);
+		supply_uncharge_both(class, holding->account, bytes - slab->bytes);
 	return slab;
 }
 
 /**
  * bufpool_supply_grow - add a slab
  * @class: whose
- * @account: whose it becomes
+ * @holding: whose it becomes; the caller has a reference to its branch
  * @quota: bytes that the account may hold
- * @keep: gets a block, for the caller to own, if the account's waiters leave one; or NULL
+ * @keep: gets a block, for the caller to own, if the holding's waiters leave one; or NULL
  *
  * Where the pool is at its limit, or the system without memory, wholly free
  * slabs of other classes give way. Memory is had and zeroed without a lock, so
  * several tasks may do so at once. May sleep.
  *
  * Return: 0; -EAGAIN where the limit forbids it now, -EDQUOT where it always
- * does, or the quota does, -ENOMEM.
+ * does, or the quota does, -ENOSPC where the memory cgroup is full, -ENOMEM.
  */
-int bufpool_supply_grow(struct bufpool_class *class, struct bufpool_account *account,
+int bufpool_supply_grow(struct bufpool_class *class, struct bufpool_holding *holding,
 			unsigned long quota, struct bufpool_blk **keep)
 {
+	struct bufpool_account *account = holding->account;
 	size_t least = bufpool_class_least_slab(class);
 	size_t bytes = supply_makes_small(class) ? least : class->slab_size;
 	struct bufpool_pool *pool = class->pool;
@@ -321,14 +361,14 @@ int bufpool_supply_grow(struct bufpool_class *class, struct bufpool_account *acc
 	}
 	if (err)
 		return err;
-	slab = supply_create(class, account, bytes);
-	if (IS_ERR(slab) && bufpool_supply_drop_idle(pool, bytes))
-		slab = supply_create(class, account, bytes);
+	slab = supply_create(class, holding, bytes);
+	if (slab == ERR_PTR(-ENOMEM) && bufpool_supply_drop_idle(pool, bytes))
+		slab = supply_create(class, holding, bytes);
 	if (IS_ERR(slab)) {
 		supply_uncharge_both(class, account, bytes);
 		return PTR_ERR(slab);
 	}
-	supply_add(class, slab, account, keep);
+	supply_add(class, slab, holding, keep);
 	return 0;
 }
 
@@ -340,7 +380,7 @@ static int supply_set_aside(struct bufpool_class *class, unsigned int nr_blks)
 
 	if (err)
 		return err;
-	slab = bufpool_slab_create(class, nr_blks);
+	slab = bufpool_slab_create(class, NULL, nr_blks);
 	if (IS_ERR(slab)) {
 		supply_uncharge(class->pool, bytes);
 		return PTR_ERR(slab);
@@ -374,8 +414,8 @@ int bufpool_supply_set_aside(struct bufpool_class *class)
  * @blk: the caller owns it, and nothing can reach its memory
  * @keep: gets it, if no waiter does; or NULL
  *
- * It goes to the first waiter of its account, else to the caller, who rents for that
- * account, or to the free list. A slab that is wholly free by that is for any waiter.
+ * It goes to the first waiter of its holding, else to the caller, who rents for that, or to
+ * the free list. A slab that is wholly free by that is for any waiter.
  */
 void bufpool_supply_put_begin(struct bufpool_put *put, struct bufpool_blk *blk,
 			      struct bufpool_blk **keep)
@@ -385,9 +425,10 @@ void bufpool_supply_put_begin(struct bufpool_put *put, struct bufpool_blk *blk,
 
 	*put = (struct bufpool_put){ .class = class, .dirty = blk->dirty };
 	spin_lock(&class->lock);
-	if (blk->scrubbing)
+	if (unlikely(blk->scrubbing)) {
 		class->nr_scrubbing--;
-	blk->scrubbing = false;
+		blk->scrubbing = false;
+	}
 	if (slab->draining || bufpool_pool_missing(class->pool, 0)) {
 		put->unwanted = bufpool_class_put_free(class, blk);
 	} else if (!bufpool_class_has_waiters(class) ||
@@ -457,13 +498,13 @@ void bufpool_supply_drain_class(struct bufpool_class *class)
 	bufpool_supply_drop_class(class, SIZE_MAX);
 }
 
-/* Have slabs of an account drained. Return: how many bytes are missing still. */
-static size_t supply_drain_account(struct bufpool_account *account,
-				   const struct bufpool_waiter *waiter, size_t bytes)
+/* Have slabs of a branch drained. Return: how many bytes are missing still. */
+static size_t supply_drain_branch(struct bufpool_branch *branch,
+				  const struct bufpool_waiter *waiter, size_t bytes)
 {
 	struct bufpool_request *request = waiter->request;
-	struct bufpool_pool *pool = account->pool;
-	bool own = account == request->client->account;
+	struct bufpool_pool *pool = branch->pool;
+	bool own = branch == request->branch;
 	unsigned int i;
 
 	for (i = 0; i < pool->nr_classes && bytes; i++) {
@@ -475,7 +516,8 @@ static size_t supply_drain_account(struct bufpool_account *account,
 		if (own && waiter->exact && class->shift > request->class->shift)
 			continue;
 		if (!bufpool_waitq_has_older(class, waiter, true))
-			bytes = bufpool_class_start_draining(class, account, bytes,
+			bytes = bufpool_class_start_draining(class, &branch->holdings[i],
+							     bytes,
 							     waiter->drain_fullest);
 	}
 	return bytes;
@@ -492,25 +534,26 @@ size_t bufpool_supply_draining(struct bufpool_pool *pool)
 	return bytes;
 }
 
-/* How many accounts are looked at to have slabs of theirs drained. */
+/* How many branches are looked at to have slabs of theirs drained. */
 #define DRAIN_LOOKS	32
 
-/* Have slabs of accounts drained, of the rich or the others. Return: whether there were any. */
+/* Have slabs drained of accounts that are rich, or of the others. Return: whether there were any. */
 static bool supply_drain_accounts(const struct bufpool_waiter *waiter, size_t bytes,
 				  bool rich)
 {
 	struct bufpool_pool *pool = waiter->request->client->pool;
-	unsigned int looks = min(READ_ONCE(pool->nr_holders), DRAIN_LOOKS);
-	struct bufpool_account *account;
+	unsigned int looks = min(READ_ONCE(pool->nr_listed), DRAIN_LOOKS);
+	struct bufpool_branch *branch;
 	bool any = false;
 
-	while (bytes && looks-- && (account = bufpool_account_next_holder(pool))) {
-		if (bufpool_account_is_rich(account) == rich) {
-			bytes = supply_drain_account(account, waiter, bytes);
+	rcu_read_lock();
+	while (bytes && looks-- && (branch = bufpool_branch_next_holder(pool))) {
+		if (bufpool_account_is_rich(branch->account) == rich) {
+			bytes = supply_drain_branch(branch, waiter, bytes);
 			any = true;
 		}
-		bufpool_account_put(account);
 	}
+	rcu_read_unlock();
 	return any;
 }
 

@@ -6,7 +6,9 @@
 
 struct bufpool_account;
 struct bufpool_blk;
+struct bufpool_branch;
 struct bufpool_class;
+struct bufpool_holding;
 struct bufpool_pool;
 struct bufpool_slab;
 struct bufpool_waiter;
@@ -27,7 +29,7 @@ struct bufpool_put {
 
 bool bufpool_supply_may_grow(struct bufpool_class *class, struct bufpool_account *account,
 			     unsigned long quota);
-int bufpool_supply_grow(struct bufpool_class *class, struct bufpool_account *account,
+int bufpool_supply_grow(struct bufpool_class *class, struct bufpool_holding *holding,
 			unsigned long quota, struct bufpool_blk **keep);
 int bufpool_supply_set_aside(struct bufpool_class *class);
 void bufpool_supply_put_begin(struct bufpool_put *put, struct bufpool_blk *blk,
@@ -38,6 +40,8 @@ void bufpool_supply_put(struct bufpool_blk *blk);
 void bufpool_supply_put_all(struct list_head *batch);
 void bufpool_supply_flush_class(struct bufpool_class *class);
 size_t bufpool_supply_drop_class(struct bufpool_class *class, size_t bytes);
+size_t bufpool_supply_drop_branch(struct bufpool_branch *branch, size_t bytes);
+void bufpool_supply_put_branch(struct bufpool_branch *branch);
 void bufpool_supply_drain_class(struct bufpool_class *class);
 bool bufpool_supply_drop_idle(struct bufpool_pool *pool, size_t bytes);
 size_t bufpool_supply_drop(struct bufpool_pool *pool, size_t bytes);

@@ -337,7 +337,7 @@ size_t bufpool_take_own(struct bufpool_client *client, u64 min_size, size_t byte
 
 /**
  * bufpool_take_age - take blocks that are in stacks which have not been used for long
- * @class: of this size
+ * @keepers: of these stacks
  * @since: those unused since before then, in jiffies
  * @bytes: about so many
  *
@@ -345,14 +345,14 @@ size_t bufpool_take_own(struct bufpool_client *client, u64 min_size, size_t byte
  *
  * Return: how many bytes.
  */
-size_t bufpool_take_age(struct bufpool_class *class, unsigned long since, size_t bytes)
+size_t bufpool_take_age(struct bufpool_keepers *keepers, unsigned long since, size_t bytes)
 {
 	/* once round; those that look at the same time move the ring too */
-	unsigned int looks = READ_ONCE(class->kept.nr);
+	unsigned int looks = READ_ONCE(keepers->nr);
 	struct bufpool_kept *kept;
 	size_t done = 0;
 
-	while (done < bytes && looks-- && (kept = bufpool_kept_next(&class->kept))) {
+	while (done < bytes && looks-- && (kept = bufpool_kept_next(keepers))) {
 		struct bufpool_client *client = kept->client;
 
 		if (bufpool_kept_look(kept) && take_is_idle(kept, since))
@@ -385,13 +385,14 @@ void bufpool_take_look(struct bufpool_pool *pool)
 		take_look_at(&pool->classes[i].kept);
 }
 
-/* The same of an account. */
-void bufpool_take_look_at_account(struct bufpool_account *account)
+/* The same of a branch. */
+void bufpool_take_look_at_branch(struct bufpool_branch *branch)
 {
+	struct bufpool_pool *pool = branch->pool;
 	unsigned int i;
 
-	if (!bufpool_kept_is_possible(account->pool))
+	if (!bufpool_kept_is_possible(pool))
 		return;
-	for (i = 0; i < account->pool->nr_classes; i++)
-		take_look_at(&account->holdings[i].kept);
+	for (i = 0; i < pool->nr_classes; i++)
+		take_look_at(&branch->holdings[i].kept);
 }

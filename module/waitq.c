@@ -15,7 +15,7 @@ static bool waitq_is_older(struct rb_node *a, const struct rb_node *b)
 static struct bufpool_holding *waitq_holding(const struct bufpool_class *class,
 					     const struct bufpool_waiter *waiter)
 {
-	return bufpool_client_holding(waiter->request->client, class);
+	return bufpool_rent_holding(waiter->request, class);
 }
 
 static struct bufpool_waiter *waitq_first_of(struct bufpool_holding *holding, bool exact)
@@ -163,7 +163,22 @@ bool bufpool_waitq_hand_over(struct bufpool_class *class,
 	return waiter;
 }
 
-/* Serve the first waiter of an account with a free block, if there is one for it. */
+/*
+ * Whether it is the turn of a holding that has no free block to be given a wholly free slab.
+ * What is charged to a cgroup nobody else can use as it is, but the room for it is for
+ * whoever comes first.
+ */
+static bool waitq_may_have_idle(struct bufpool_class *class, struct bufpool_holding *holding)
+{
+	struct bufpool_waiter *first;
+
+	if (!holding->branch->is_charged || waitq_first_in_line(class) == holding)
+		return true;
+	first = waitq_first(class);
+	return first && first->nomem_backoff;
+}
+
+/* Serve the first waiter of a holding with a free block, if there is one for it. */
 static bool waitq_serve_account(struct bufpool_class *class,
 				struct bufpool_holding *holding)
 {
@@ -171,9 +186,9 @@ static bool waitq_serve_account(struct bufpool_class *class,
 	bool own = holding->filled;
 	struct bufpool_blk *blk;
 
-	if (!waiter)
+	if (!waiter || (!own && !waitq_may_have_idle(class, holding)))
 		return false;
-	blk = bufpool_class_take(class, holding->account,
+	blk = bufpool_class_take(class, holding,
 				 bufpool_client_quota(waiter->request->client));
 	if (!blk)
 		return false;
@@ -421,7 +436,7 @@ void bufpool_waitq_enlist(struct bufpool_class *class,
 	spin_lock(&class->lock);
 	if (!waiter->ticket)
 		waiter->ticket = atomic64_inc_return(&pool->tickets);
-	waiter->blk = bufpool_class_take_new(class, client->account,
+	waiter->blk = bufpool_class_take_new(class, holding,
 					     bufpool_client_quota(client), false);
 	if (waiter->blk) {
 		trace_bufpool_serve(class, waiter->task);

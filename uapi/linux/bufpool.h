@@ -104,7 +104,8 @@
  *              than the whole pool's limit, where waiting cannot help; or it would
  *              have to wait, and as many rents of this user do as may (max_waiters), or
  *              it is for more than others give up for one that waits (share)
- *   ENOMEM     the kernel has no memory, although the limits would allow it
+ *   ENOMEM     the kernel has no memory, although the limits would allow it; or the
+ *              memory cgroup of the task is full
  *   EPERM      needs a capability
  *
  *   A call that fails has changed nothing.
