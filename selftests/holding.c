@@ -6,9 +6,6 @@
 #include "random.h"
 #include "tenant.h"
 
-#include <linux/securebits.h>
-#include <sys/prctl.h>
-
 #define ALICE	4711
 #define BOB	4712
 #define CAROL	4713
@@ -23,31 +20,6 @@ FIXTURE(holding)
 	struct bufpool_block *blocks;
 	struct bufpool_rent rent;
 };
-
-static bool set_effective(__u32 capabilities)
-{
-	struct __user_cap_header_struct header = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	struct __user_cap_data_struct data[2];
-
-	if (syscall(SYS_capget, &header, data))
-		return false;
-	data[0].effective = data[0].permitted & capabilities;
-	return !syscall(SYS_capset, &header, data);
-}
-
-/* A client that is charged to this user, and exempt from no bound */
-static int open_for(uid_t uid)
-{
-	int fd;
-
-	CHECK(!prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP));
-	CHECK(!setresuid(-1, uid, -1) && set_effective(ONLY_OPEN));
-	fd = open_or_fail();
-	CHECK(set_effective(~0U) && !setresuid(-1, 0, -1));
-	return fd;
-}
 
 FIXTURE_SETUP(holding)
 {

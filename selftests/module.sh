@@ -307,7 +307,7 @@ free_at_run_time() {
 
 fixed_at_run_time() {
 	load || return
-	have_mode 444 slab_size max_pooled
+	have_mode 444 slab_size max_pooled memcg
 }
 
 [ -e "$ko" ] || skip_all "there is no $ko"
@@ -338,7 +338,7 @@ trap 'rm -rf "$work"' EXIT
 mkfifo "$work/holder"
 
 echo "TAP version 13"
-echo "1..$((22 + $#))"
+echo "1..$((23 + $#))"
 test_case "loading makes the device" makes_the_device
 test_case "the device is root's" gives_it_to_root
 test_case "a node that is there stays" keeps_another_node
@@ -356,6 +356,7 @@ text_case "a refused value is named in one line" names_refused_values
 test_case "small slabs" accepts "slab_size=$((8 * page / 1024))K" "slab_size=$((8 * page))" 1 65536 1048576
 test_case "large slabs" accepts "slab_size=1M" "slab_size=1048576" 1 65536 1048576
 test_case "little is pooled" accepts "max_pooled=64K" "max_pooled=65536" 1 65536 65537 1048576
+test_case "no cgroups" accepts "memcg=0" "memcg=N" 1 65536 1048576
 test_case "a low limit" accepts "limit=4M" "limit=4194304" 1 65536 1048576
 test_case "everything at once" accepts "limit=2M slab_size=$((16 * page / 1024))K max_pooled=$((page / 1024))K" \
 	"limit=2097152 slab_size=$((16 * page)) max_pooled=$page" 1 "$page" $((page + 1)) 1048576

@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Memory cgroups: who is charged for slabs, and what is refused, given back, and left.
+ */
+#include "box.h"
+#include "effort.h"
+#include "pressure.h"
+#include "tenant.h"
+
+#include <sched.h>
+
+#define ALICE	4711
+#define BOB	4712
+#define LIMIT	(64 * MIB)
+#define MAX	(16 * MIB)	/* of a box */
+#define BLOCK	(1 * MIB)
+#define MOST	(LIMIT / BLOCK)
+/* What the kernel charges a box for besides, and ahead. */
+#define SLACK	(2 * MIB)
+
+#define A	"a"
+#define B	"b"
+
+FIXTURE(cgroup)
+{
+	int fd;				/* of root's, in no box */
+	struct bufpool_info info;
+	struct bufpool_block *blocks;
+	struct bufpool_rent rent;
+};
+
+FIXTURE_SETUP(cgroup)
+{
+	if (!boxes_are_possible())
+		SKIP(return, "this kernel has no memory cgroups, of version 2");
+	ASSERT_TRUE(box_create(A, MAX));
+	ASSERT_TRUE(box_create(B, MAX));
+	ASSERT_EQ(0, limit_write(LIMIT));
+	ASSERT_EQ(0, parameter_write("quota", LONG_MAX));
+	/* nothing goes with time */
+	ASSERT_EQ(0, parameter_write("trim_ms", 3600000));
+	self->fd = pool_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, pool_info(self->fd, &self->info));
+	self->blocks = calloc(LIMIT / PAGE, sizeof(*self->blocks));
+	ASSERT_NE(NULL, self->blocks);
+	ASSERT_EQ(0, write_text("/sys/class/misc/bufpool/trim", "1"));
+}
+
+FIXTURE_TEARDOWN(cgroup)
+{
+	box_leave();
+	close(self->fd);
+	EXPECT_TRUE(box_remove(A));
+	EXPECT_TRUE(box_remove(B));
+	parameters_restore();
+}
+
+/* Rent until there is no more. Return: how many blocks; @err gets why not more. */
+static int rent_all(int fd, __u64 size, struct bufpool_block *blocks, int most, int *err)
+{
+	struct bufpool_rent rented;
+	int count = 0;
+
+	for (*err = 0; count < most; count++) {
+		*err = rent(fd, size, &rented);
+		if (*err)
+			break;
+		blocks[count] = (struct bufpool_block){
+			.handle = rented.handle,
+			.offset = rented.offset,
+			.length = rented.length,
+		};
+	}
+	return count;
+}
+
+static __u64 killed_in(const char *box)
+{
+	return box_read(box, "memory.events", "oom_kill");
+}
+
+/* As much as its bound, and nobody else has less for it. */
+TEST_F(cgroup, a_box_holds_what_it_may)
+{
+	int fd, count, err;
+
+	ASSERT_TRUE(box_enter(A));
+	fd = open_for(ALICE);
+	count = rent_all(fd, BLOCK, self->blocks, MOST, &err);
+	EXPECT_EQ(-ENOMEM, err);
+	TH_LOG("%d MiB of %llu, charged %llu KiB", count, MAX / MIB, box_charged(A) / KIB);
+	EXPECT_GE(MAX / BLOCK, count);
+	EXPECT_LE((MAX - SLACK) / BLOCK, count);
+	EXPECT_GE(MAX, box_charged(A));
+	EXPECT_LE(count * BLOCK, box_charged(A));
+	/* One that would wait is told as well. */
+	EXPECT_EQ(-ENOMEM, rent_with(fd, BLOCK, 0, 0, &self->rent));
+	EXPECT_EQ(0, killed_in(A));
+	ASSERT_TRUE(box_leave());
+	EXPECT_EQ(MOST - count, rent_all(self->fd, BLOCK, self->blocks, MOST, &err));
+	EXPECT_EQ(-EAGAIN, err);
+	close(fd);
+}
+
+/* With small blocks, too, up to the last page; and others' do not become small for it. */
+TEST_F(cgroup, a_box_is_full_to_the_last_pages)
+{
+	const unsigned int pages = self->info.slab_size / PAGE;
+	int fd, count, err;
+	__u64 created;
+
+	ASSERT_TRUE(box_enter(A));
+	fd = open_for(ALICE);
+	count = rent_all(fd, PAGE, self->blocks, LIMIT / PAGE, &err);
+	EXPECT_EQ(-ENOMEM, err);
+	TH_LOG("%llu KiB of %llu, charged %llu KiB", count * PAGE / KIB, MAX / KIB,
+	       box_charged(A) / KIB);
+	EXPECT_LE(MAX - SLACK, count * PAGE);
+	EXPECT_GE(MAX, box_charged(A));
+	ASSERT_TRUE(box_leave());
+	created = stats_of(self->fd).slabs_created;
+	ASSERT_EQ(pages, rent_many(self->fd, PAGE, pages, self->blocks));
+	EXPECT_EQ(created + 1, stats_of(self->fd).slabs_created);
+	close(fd);
+}
+
+/* What is unused in a box is for nobody else, and comes back to it at once. */
+TEST_F(cgroup, idle_slabs_are_for_their_box_alone)
+{
+	int fd, other, err, i;
+	__u64 created;
+
+	ASSERT_TRUE(box_enter(A));
+	fd = open_for(ALICE);
+	ASSERT_EQ(4, rent_all(fd, BLOCK, self->blocks, 4, &err));
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, give_up(fd, self->blocks[i].handle));
+	EXPECT_EQ(4 * BLOCK, stats_of(fd).idle);
+	EXPECT_EQ(0, stats_of(fd).user_held);
+	created = stats_of(fd).slabs_created;
+	ASSERT_EQ(4, rent_all(fd, BLOCK, self->blocks, 4, &err));
+	EXPECT_EQ(created, stats_of(fd).slabs_created);
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, give_up(fd, self->blocks[i].handle));
+
+	/* the same user, in another box; another one, in none */
+	ASSERT_TRUE(box_enter(B));
+	other = open_for(ALICE);
+	ASSERT_EQ(4, rent_all(other, BLOCK, self->blocks, 4, &err));
+	EXPECT_EQ(created + 4, stats_of(fd).slabs_created);
+	EXPECT_LE(4 * BLOCK, box_charged(B));
+	ASSERT_TRUE(box_leave());
+	ASSERT_EQ(0, rent(self->fd, BLOCK, &self->rent));
+	EXPECT_EQ(created + 5, stats_of(fd).slabs_created);
+	EXPECT_LE(4 * BLOCK, box_charged(A));
+	close(other);
+
+	/* with the last client of the box it is gone */
+	close(fd);
+	EXPECT_TRUE(BECOMES(stats_of(self->fd).pinned == self->rent.length));
+	EXPECT_TRUE(BECOMES(box_charged(A) < BLOCK));
+}
+
+/* What is idle outside is no way around a box, and neither is the reserve. */
+TEST_F(cgroup, a_box_gets_nothing_that_is_charged_to_nobody)
+{
+	char path[96], text[32];
+	int fd, err, count;
+
+	ASSERT_EQ(MOST / 4, rent_all(self->fd, BLOCK, self->blocks, MOST / 4, &err));
+	for (count = 0; count < (int)MOST / 4; count++)
+		ASSERT_EQ(0, give_up(self->fd, self->blocks[count].handle));
+	snprintf(path, sizeof(path), "/sys/class/misc/bufpool/classes/%llu/reserve", BLOCK);
+	snprintf(text, sizeof(text), "%llu", 8 * BLOCK);
+	ASSERT_EQ(0, write_text(path, text));
+	ASSERT_TRUE(box_enter(A));
+	fd = open_for(ALICE);
+	count = rent_all(fd, BLOCK, self->blocks, MOST, &err);
+	EXPECT_EQ(-ENOMEM, err);
+	EXPECT_GE(MAX / BLOCK, count);
+	EXPECT_GE(MAX, box_charged(A));
+	EXPECT_LE(count * BLOCK, box_charged(A));
+	close(fd);
+	ASSERT_TRUE(box_leave());
+	ASSERT_EQ(0, write_text(path, "0"));
+}
+
+/* Who rents is charged, whoever opened the device. */
+TEST_F(cgroup, a_passed_descriptor_is_charged_to_who_rents)
+{
+	int fd = open_for(ALICE), count, err;
+
+	ASSERT_EQ(0, rent(fd, BLOCK, &self->rent));
+	ASSERT_TRUE(box_enter(A));
+	EXPECT_GT(BLOCK, box_charged(A));
+	count = rent_all(fd, BLOCK, self->blocks, MOST, &err);
+	EXPECT_EQ(-ENOMEM, err);
+	EXPECT_GE(MAX / BLOCK, count);
+	EXPECT_LE(count * BLOCK, box_charged(A));
+	/* of the same account */
+	EXPECT_EQ((count + 1) * BLOCK, stats_of(fd).user_held);
+	ASSERT_TRUE(box_leave());
+	EXPECT_EQ(0, rent(fd, BLOCK, &self->rent));
+	close(fd);
+	EXPECT_TRUE(BECOMES(box_charged(A) < BLOCK));
+}
+
+/* A box goes while its slabs are in use; they serve on, and go with their client. */
+TEST_F(cgroup, a_box_may_go_before_its_slabs)
+{
+	const unsigned int pages = self->info.slab_size / PAGE;
+	__u64 pinned = stats_of(self->fd).pinned;
+	unsigned int i;
+	int fd;
+
+	for (i = 0; i < often(20); i++) {
+		ASSERT_TRUE(box_create(A, MAX));
+		ASSERT_TRUE(box_enter(A));
+		fd = open_for(ALICE);
+		ASSERT_EQ(pages, rent_many(fd, 1, pages, self->blocks));
+		ASSERT_TRUE(block_fill(fd, self->blocks[0].offset, PAGE, i + 1));
+		ASSERT_TRUE(box_leave());
+		ASSERT_TRUE(box_remove(A));
+		EXPECT_EQ(0, rent(fd, BLOCK, &self->rent));
+		ASSERT_EQ(0, give(fd, self->rent.handle));
+		ASSERT_TRUE(give_all(fd, self->blocks, pages / 2));
+		ASSERT_EQ(pages, rent_many(fd, 1, pages, self->blocks + pages));
+		close(fd);
+		EXPECT_TRUE(BECOMES(stats_of(self->fd).user_held == 0));
+	}
+	/* but for what is idle, and charged to no box */
+	EXPECT_TRUE(BECOMES(stats_of(self->fd).pinned <=
+			    pinned + BLOCK + 2 * self->info.slab_size));
+}
+
+/* One quota for a user, in however many boxes; what is unused in one makes room in another. */
+TEST_F(cgroup, boxes_of_a_user_share_a_quota)
+{
+	int fd, other, err, i;
+
+	ASSERT_EQ(0, parameter_write("quota", 4 * BLOCK));
+	ASSERT_TRUE(box_enter(A));
+	fd = open_for(ALICE);
+	ASSERT_EQ(3, rent_all(fd, BLOCK, self->blocks, 3, &err));
+	ASSERT_TRUE(box_enter(B));
+	other = open_for(ALICE);
+	EXPECT_EQ(1, rent_all(other, BLOCK, self->blocks + 3, MOST, &err));
+	EXPECT_EQ(-EDQUOT, err);
+	/* warm in the first box */
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, give(fd, self->blocks[i].handle));
+	ASSERT_EQ(3, stats_of(fd).client_warm_blocks);
+	EXPECT_EQ(3, rent_all(other, BLOCK, self->blocks, MOST, &err));
+	EXPECT_EQ(-EDQUOT, err);
+	close(other);
+	close(fd);
+}
+
+/* One's own unused blocks make room where the box is full. */
+TEST_F(cgroup, warm_blocks_make_room_in_a_full_box)
+{
+	const __u64 half = BLOCK / 2;
+	int fd, count, err, i;
+
+	ASSERT_EQ(0, parameter_write("warm_bytes", LIMIT));
+	ASSERT_TRUE(box_enter(A));
+	fd = open_for(ALICE);
+	count = rent_all(fd, half, self->blocks, 2 * MOST, &err);
+	ASSERT_EQ(-ENOMEM, err);
+	for (i = 0; i < 8; i++)
+		ASSERT_EQ(0, give(fd, self->blocks[i].handle));
+	ASSERT_EQ(8, stats_of(fd).client_warm_blocks);
+	EXPECT_LE(3, rent_all(fd, BLOCK, self->blocks + count, MOST, &err));
+	EXPECT_EQ(0, killed_in(A));
+	close(fd);
+}
+
+static int use_memory(void *arg)
+{
+	const size_t *bytes = arg;
+	char *at = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			-1, 0);
+	size_t i;
+
+	CHECK(at != MAP_FAILED);
+	for (i = 0; i < *bytes; i += PAGE)
+		at[i] = 1;
+	return 0;
+}
+
+/* What a box does not use goes when it is short of memory, and nobody is killed for it. */
+TEST_F(cgroup, pressure_in_a_box_takes_what_is_unused)
+{
+	size_t bytes = MAX * 3 / 4;
+	int fd, count, err, i;
+
+	ASSERT_EQ(0, parameter_write("warm_bytes", LIMIT));
+	ASSERT_TRUE(box_enter(A));
+	fd = open_for(ALICE);
+	count = rent_all(fd, BLOCK, self->blocks, MOST, &err);
+	ASSERT_EQ(-ENOMEM, err);
+	/* one half idle, and the other warm, but for one that is in use */
+	for (i = 0; i < count / 2; i++)
+		ASSERT_EQ(0, give_up(fd, self->blocks[i].handle));
+	for (; i < count - 1; i++)
+		ASSERT_EQ(0, give(fd, self->blocks[i].handle));
+	ASSERT_TRUE(block_fill(fd, self->blocks[count - 1].offset, BLOCK, 0x5a));
+	EXPECT_EQ(0, in_child(use_memory, &bytes));
+	EXPECT_EQ(0, killed_in(A));
+	TH_LOG("%d MiB before, %llu MiB after", count, stats_of(fd).pinned / MIB);
+	EXPECT_GE(MAX - bytes + SLACK, stats_of(fd).pinned);
+	EXPECT_EQ(BLOCK, stats_of(fd).client_bytes);
+	close(fd);
+}
+
+/* What an account has in a cgroup is seen in debugfs. */
+TEST_F(cgroup, each_box_is_seen)
+{
+	__u64 cgroup, uid, bytes, charged, id;
+	bool found = false;
+	char line[128];
+	struct stat st;
+	FILE *stream;
+	int fd;
+
+	ASSERT_TRUE(box_enter(A));
+	fd = open_for(ALICE);
+	ASSERT_EQ(0, rent(fd, BLOCK, &self->rent));
+	ASSERT_EQ(0, stat(BOXES "bufpool-" A, &st));
+	id = st.st_ino;
+	stream = fopen("/sys/kernel/debug/bufpool/cgroups", "re");
+	if (!stream)
+		SKIP(return, "there is no debugfs in /sys/kernel/debug");
+	while (fgets(line, sizeof(line), stream)) {
+		if (sscanf(line, "%llu %llu %llu %llu", &cgroup, &uid, &bytes, &charged) != 4 ||
+		    cgroup != id)
+			continue;
+		EXPECT_EQ(ALICE, uid);
+		EXPECT_EQ(BLOCK, bytes);
+		EXPECT_EQ(BLOCK, charged);
+		found = true;
+	}
+	fclose(stream);
+	EXPECT_TRUE(found);
+	close(fd);
+}
+
+/* Slabs that are idle count as memory that the system could have. */
+TEST_F(cgroup, idle_slabs_are_reclaimable)
+{
+	__u64 before = memory_number("KReclaimable"), idle;
+	int err, i;
+
+	ASSERT_EQ(MOST / 2, rent_all(self->fd, BLOCK, self->blocks, MOST / 2, &err));
+	for (i = 0; i < (int)MOST / 2; i++)
+		ASSERT_EQ(0, give_up(self->fd, self->blocks[i].handle));
+	idle = memory_number("KReclaimable");
+	EXPECT_LE(before * KIB + (MOST / 2 - 2) * BLOCK, idle * KIB);
+	ASSERT_EQ(0, write_text("/sys/class/misc/bufpool/trim", "1"));
+	EXPECT_GE(idle * KIB - (MOST / 2 - 2) * BLOCK, memory_number("KReclaimable") * KIB);
+}
+
+/* Waiting ----------------------------------------------------------------------- */
+
+#define ROUNDS	100		/* in which a waiter is served, whoever comes by */
+#define MANY	100000		/* that would be too many */
+
+struct wait_in_a_box {
+	int fd;
+	unsigned int *served;
+	unsigned int *stop;
+};
+
+static bool run_on_one_cpu(int policy)
+{
+	struct sched_param param = { .sched_priority = policy == SCHED_FIFO };
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	return !sched_setaffinity(0, sizeof(set), &set) &&
+	       !sched_setscheduler(0, policy, &param);
+}
+
+static int wait_for_a_block(void *arg)
+{
+	struct wait_in_a_box *wait = arg;
+	struct bufpool_rent rented;
+
+	CHECK(run_on_one_cpu(SCHED_OTHER));
+	CHECK(!rent_with(wait->fd, BLOCK, 0, 0, &rented));
+	word_set(wait->served, 1);
+	CHECK(word_reaches(wait->stop, 1));
+	return 0;
+}
+
+/* Rent, waiting, and return what there is, before all others that could run. */
+static int rent_and_return(void *arg)
+{
+	struct wait_in_a_box *wait = arg;
+	struct bufpool_rent rented;
+	unsigned int round;
+
+	CHECK(run_on_one_cpu(SCHED_FIFO));
+	for (round = 1; round < MANY && !word_get(wait->stop); round++) {
+		if (!rent_with(wait->fd, BLOCK, 0, 1000 * NSEC_PER_MSEC, &rented))
+			CHECK(!give_up(wait->fd, rented.handle));
+		word_set(wait->served, round);
+	}
+	return 0;
+}
+
+/* A slab that only one box could use as it is goes to whose turn it is, all the same. */
+TEST_F(cgroup, a_box_is_no_way_past_a_turn)
+{
+	unsigned int *words = shared_alloc(3 * sizeof(*words));
+	struct wait_in_a_box alice = { .served = words, .stop = words + 2 };
+	struct wait_in_a_box bob = { .served = words + 1, .stop = words };
+	pid_t pids[2];
+	int err;
+
+	ASSERT_NE(NULL, words);
+	ASSERT_EQ(MOST - 1, rent_all(self->fd, BLOCK, self->blocks, MOST - 1, &err));
+	ASSERT_TRUE(box_enter(A));
+	bob.fd = open_for(BOB);
+	ASSERT_EQ(0, rent(bob.fd, BLOCK, &self->rent));
+	ASSERT_TRUE(box_enter(B));
+	alice.fd = open_for(ALICE);
+	pids[0] = spawn(wait_for_a_block, &alice);
+	ASSERT_TRUE(BECOMES(stats_of(self->fd).waiting == 1));
+	ASSERT_TRUE(box_enter(A));
+	ASSERT_TRUE(run_on_one_cpu(SCHED_FIFO));
+	ASSERT_EQ(0, give_up(bob.fd, self->rent.handle));
+	pids[1] = spawn(rent_and_return, &bob);
+	EXPECT_EQ(0, reap(pids[1]));
+	TH_LOG("served after %u rounds of another", word_get(words + 1));
+	EXPECT_GE(ROUNDS, word_get(words + 1));
+	EXPECT_EQ(1, word_get(words));
+	word_set(words + 2, 1);
+	EXPECT_EQ(0, reap(pids[0]));
+	close(alice.fd);
+	close(bob.fd);
+}
+
+TEST_HARNESS_MAIN
