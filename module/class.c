@@ -34,6 +34,7 @@ int bufpool_class_init(struct bufpool_class *class, struct bufpool_pool *pool,
 	class->slab_shift = ilog2(class->slab_size) - class->shift;
 	class->per_slab = 1U << class->slab_shift;
 	class->small_until = jiffies;
+	class->first_held = ULONG_MAX;
 	xa_init_flags(&class->slabs, XA_FLAGS_ALLOC);
 	bufpool_lru_init(&class->warm);
 	bufpool_keepers_init(&class->kept, offsetof(struct bufpool_kept, by_class));
@@ -117,6 +118,8 @@ static __always_inline void class_disown(struct bufpool_class *class,
 	if (!holding)
 		return;
 	slab->holding = NULL;
+	if (unlikely(slab->draining))
+		holding->draining_bytes -= bytes;
 	class->unowned_bytes += bytes;
 	trace_bufpool_uncharge(holding->account, slab);
 	bufpool_budget_uncharge(&holding->account->pinned, bytes);
@@ -412,7 +415,8 @@ struct bufpool_blk *bufpool_class_take_new(struct bufpool_class *class,
 {
 	/* what comes back to the account is for its waiters, and slabs are for all */
 	if (holding->nr_waiting ||
-	    (!holding->filled && (own || bufpool_class_has_waiters(class))))
+	    (!holding->filled && (own || bufpool_class_has_waiters(class) ||
+				  bufpool_pool_is_for_others(class, holding->account))))
 		return NULL;
 	return class_take(class, holding, quota, false);
 }
@@ -454,10 +458,15 @@ struct bufpool_blk *bufpool_class_take_dirty(struct bufpool_class *class)
 static bool class_has_free_for(struct bufpool_class *class,
 			       const struct bufpool_holding *holding)
 {
-	return !holding->nr_waiting &&
-	       (holding->filled || (!bufpool_class_has_waiters(class) &&
-				    (!list_empty(holding->idle) ||
-				     !list_empty(&class->reserve))));
+	if (holding->nr_waiting)
+		return false;
+	if (holding->filled)
+		return true;
+	if (bufpool_class_has_waiters(class))
+		return false;
+	return !list_empty(&class->reserve) ||
+	       (!list_empty(holding->idle) &&
+		!bufpool_pool_is_for_others(class, holding->account));
 }
 
 /* Whether a rent for a holding would find a free block here; NULL is for any. */
@@ -626,6 +635,7 @@ static void class_drain_list(struct bufpool_class *class,
 			continue;
 		WRITE_ONCE(slab->draining, true);
 		class->draining_bytes += slab->bytes;
+		slab->holding->draining_bytes += slab->bytes;
 		bufpool_class_sort_slab(class, slab);
 		*bytes -= min(*bytes, slab->bytes);
 	}
@@ -669,6 +679,8 @@ void bufpool_class_stop_draining(struct bufpool_class *class)
 	list_for_each_entry_safe(slab, next, &class->draining, node) {
 		WRITE_ONCE(slab->draining, false);
 		class->draining_bytes -= slab->bytes;
+		if (slab->holding)
+			slab->holding->draining_bytes -= slab->bytes;
 		bufpool_class_sort_slab(class, slab);
 	}
 	spin_unlock(&class->lock);

@@ -27,6 +27,9 @@ struct bufpool_pool;
  * @slab_size: bytes in it
  * @small_until: only small slabs are made until then, in jiffies; no lock
  * @slabs: by id; its own lock, read under RCU
+ * @first_held: bytes that the account holds whose turn it is here, as of the last change in
+ *	line; 0 if it comes first in any case, and ULONG_MAX if none does. Written under
+ *	@lock
  * @stale: slabs were given back since the last bufpool_supply_flush(); no lock
  * @warm: struct bufpool_warm of this class, of all clients
  * @kept: struct bufpool_kept of this class, of all clients
@@ -52,7 +55,6 @@ struct bufpool_pool;
  * @nr_out: of these, blocks that are not free
  * @nr_scrubbing: of these, blocks that are being zeroed in the background
  * @nr_waiting: tasks that wait, see waitq.h
- * @nr_in_line: accounts that they are of
  */
 struct bufpool_class {
 	struct bufpool_pool *pool;
@@ -68,6 +70,7 @@ struct bufpool_class {
 	size_t slab_size;
 	unsigned long small_until;
 	struct xarray slabs;
+	unsigned long first_held;
 	int stale;
 	struct bufpool_lru warm;
 	struct bufpool_keepers kept;
@@ -92,7 +95,6 @@ struct bufpool_class {
 	unsigned long nr_out;
 	unsigned long nr_scrubbing;
 	unsigned long nr_waiting;
-	unsigned int nr_in_line;
 };
 
 /**

@@ -34,10 +34,12 @@ struct bufpool_class;
  * @charged: wholly free slabs that are charged to its cgroup; small ones last
  * @charged_bytes: bytes in slabs that are, in use or not
  * @idle_bytes: bytes in these of @charged
+ * @draining_bytes: bytes in its slabs that are being drained
  * @nr_out: blocks of its slabs that are not free
  * @waiters: see waitq.h
  * @nr_waiting: how many
  * @turn: it is this holding's turn before that of those with a larger one, see waitq.h
+ * @grants: slabs that had been given to whom they could not have been, when its turn began
  * @node: in class->waiting, while there are waiters
  */
 struct bufpool_holding {
@@ -52,10 +54,12 @@ struct bufpool_holding {
 	struct list_head charged;
 	size_t charged_bytes;
 	size_t idle_bytes;
+	size_t draining_bytes;
 	unsigned long nr_out;
 	struct rb_root_cached waiters[2];
 	unsigned int nr_waiting;
 	u64 turn;
+	u64 grants;
 	struct rb_node node;
 };
 

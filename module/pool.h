@@ -10,6 +10,7 @@
 #include <linux/mutex.h>
 #include <linux/nospec.h>
 #include <linux/workqueue.h>
+#include "account.h"
 #include "budget.h"
 #include "class.h"
 #include "compat.h"
@@ -79,9 +80,15 @@ struct bufpool_config {
  * @uncharges: how often @pinned has become less
  * @status: what programs see of it
  * @nr_kept: stacks of all clients, see kept.c
+ * @waiting: bit n: there are waiters in class n; a hint
  * @tickets: see wait.c
- * @drain_lock: guards @drains_for
+ * @grants: how many slabs have been given to holdings, which others could have had
+ * @drain_lock: guards what follows, up to @drain_fullest
  * @drains_for: the waiter that slabs are being drained for, or NULL
+ * @drain_at: when to have more slabs drained, in jiffies
+ * @drain_wait: how long to wait then, in jiffies
+ * @drain_fullest: slabs with the most blocks out are drained, as those with the fewest did
+ *	not come back
  * @poll_lock: guards @armed
  * @armed: clients with a poller that was told of nothing, see poll.h
  * @wake_pollers: tells them
@@ -122,9 +129,14 @@ struct bufpool_pool {
 	atomic_long_t uncharges;
 	struct bufpool_status_page *status;
 	atomic_t nr_kept;
+	unsigned long waiting;
 	atomic64_t tickets;
+	atomic64_t grants;
 	spinlock_t drain_lock;		/* for which waiter slabs are drained */
 	struct bufpool_waiter *drains_for;
+	unsigned long drain_at;
+	unsigned long drain_wait;
+	bool drain_fullest;
 	spinlock_t poll_lock;		/* arming pollers */
 	struct list_head armed[BUFPOOL_POLL_KINDS];
 	struct delayed_work wake_pollers;
@@ -178,6 +190,26 @@ static inline int bufpool_pool_waiting_of(const struct bufpool_pool *pool,
 					  const struct bufpool_class *class)
 {
 	return atomic_read(&pool->status->waiting_of[class->nr]);
+}
+
+/*
+ * Whether a wholly free slab of a class is for accounts that wait for blocks of other classes,
+ * and hold less than another: they get the room that it takes. A hint.
+ */
+static inline bool bufpool_pool_is_for_others(const struct bufpool_class *class,
+					      const struct bufpool_account *account)
+{
+	const struct bufpool_pool *pool = class->pool;
+	unsigned long waiting = READ_ONCE(pool->waiting) & ~BIT(class->nr), held;
+	unsigned int nr;
+
+	if (likely(!waiting))
+		return false;
+	held = bufpool_budget_used(&account->pinned);
+	for_each_set_bit(nr, &waiting, BUFPOOL_MAX_CLASSES)
+		if (READ_ONCE(pool->classes[nr].first_held) < held)
+			return true;
+	return false;
 }
 
 /* How many bytes would have to be uncharged before so many can be charged. */

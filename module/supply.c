@@ -518,7 +518,7 @@ static size_t supply_drain_branch(struct bufpool_branch *branch,
 		if (!bufpool_waitq_has_older(class, waiter, true))
 			bytes = bufpool_class_start_draining(class, &branch->holdings[i],
 							     bytes,
-							     waiter->drain_fullest);
+							     pool->drain_fullest);
 	}
 	return bytes;
 }
@@ -537,9 +537,33 @@ size_t bufpool_supply_draining(struct bufpool_pool *pool)
 /* How many branches are looked at to have slabs of theirs drained. */
 #define DRAIN_LOOKS	32
 
-/* Have slabs drained of accounts that are rich, or of the others. Return: whether there were any. */
-static bool supply_drain_accounts(const struct bufpool_waiter *waiter, size_t bytes,
-				  bool rich)
+/* Bytes in slabs of a branch that are being drained. */
+static size_t supply_draining_of(const struct bufpool_branch *branch)
+{
+	size_t bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < branch->pool->nr_classes; i++)
+		bytes += READ_ONCE(branch->holdings[i].draining_bytes);
+	return bytes;
+}
+
+/* How much a branch gives up to a waiter: half of what its account has more than that one's. */
+static size_t supply_excess(const struct bufpool_branch *branch,
+			    const struct bufpool_waiter *waiter)
+{
+	const struct bufpool_request *request = waiter->request;
+	size_t held = bufpool_budget_used(&branch->account->pinned);
+	size_t own = bufpool_budget_used(&request->branch->account->pinned);
+
+	return held > own + request->class->slab_size ? (held - own) / 2 : 0;
+}
+
+/*
+ * Have slabs of those drained that have more than a waiter. Return: whether there are any,
+ * or have been.
+ */
+static bool supply_drain_excess(const struct bufpool_waiter *waiter, size_t most)
 {
 	struct bufpool_pool *pool = waiter->request->client->pool;
 	unsigned int looks = min(READ_ONCE(pool->nr_listed), DRAIN_LOOKS);
@@ -547,28 +571,50 @@ static bool supply_drain_accounts(const struct bufpool_waiter *waiter, size_t by
 	bool any = false;
 
 	rcu_read_lock();
-	while (bytes && looks-- && (branch = bufpool_branch_next_holder(pool))) {
-		if (bufpool_account_is_rich(branch->account) == rich) {
-			bytes = supply_drain_branch(branch, waiter, bytes);
-			any = true;
-		}
+	while (most && looks-- && (branch = bufpool_branch_next_holder(pool))) {
+		size_t excess = supply_excess(branch, waiter);
+		size_t draining = supply_draining_of(branch);
+		size_t bytes = min(excess - min(excess, draining), most);
+
+		any |= excess;
+		if (bytes)
+			most -= bytes - supply_drain_branch(branch, waiter, bytes);
 	}
 	rcu_read_unlock();
 	return any;
 }
 
+/* Have slabs drained of whoever there is; of others only where the waiter has not its share. */
+static void supply_drain_any(const struct bufpool_waiter *waiter, size_t bytes)
+{
+	const struct bufpool_account *own = waiter->request->branch->account;
+	struct bufpool_pool *pool = waiter->request->client->pool;
+	unsigned int looks = min(READ_ONCE(pool->nr_listed), DRAIN_LOOKS);
+	bool is_rich = bufpool_account_is_rich(own);
+	struct bufpool_branch *branch;
+
+	rcu_read_lock();
+	while (bytes && looks-- && (branch = bufpool_branch_next_holder(pool)))
+		if (branch->account == own || !is_rich)
+			bytes = supply_drain_branch(branch, waiter, bytes);
+	rcu_read_unlock();
+}
+
 /**
  * bufpool_supply_start_draining - make room for a waiter
- * @waiter: which; no older one loses anything. Its account keeps slabs of its class, and,
+ * @waiter: which; no older one loses anything. Its branch keeps slabs of its class, and,
  *	if no larger block is for it, larger ones, for other renters
- * @bytes: how much is missing
+ * @missing: how many bytes
+ * @most: no more than so many
  *
- * From accounts with more than their share, if there are such.
+ * From accounts with more than that of the waiter, if there are such: they give up half of
+ * that, so that none of them gets below it by it, and the next waiter finds room as well.
  */
-void bufpool_supply_start_draining(const struct bufpool_waiter *waiter, size_t bytes)
+void bufpool_supply_start_draining(const struct bufpool_waiter *waiter, size_t missing,
+				   size_t most)
 {
-	if (!supply_drain_accounts(waiter, bytes, true))
-		supply_drain_accounts(waiter, bytes, false);
+	if (!supply_drain_excess(waiter, most))
+		supply_drain_any(waiter, min(missing, most));
 }
 
 /* Undo bufpool_supply_start_draining(). */

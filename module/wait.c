@@ -2,25 +2,23 @@
 /*
  * Waiting for a block, in the order of arrival within an account and a class.
  *
- * A block that comes back is handed to the first waiter of its slab's account under
- * class->lock, and is on no free list in between; so no newcomer can take it. A slab that
- * becomes wholly free is for one account after the other. A waiter leaves the queue under
- * that lock too: either a block has been handed to it by then, and it has one, or none ever
- * will be.
+ * A block that comes back is handed to the first waiter of its slab's branch under
+ * class->lock, and is on no free list in between; so no newcomer can take it. A waiter leaves
+ * the queue under that lock too: either a block has been handed to it by then, and it has
+ * one, or none ever will be.
  *
  * What may let a class grow again (a slab somewhere became idle, or was given
  * back, or the limit was raised) is no block yet: the first waiters of each class are
  * told to try again, and the first that may have a larger block. When one leaves, the
  * next one is told.
  *
- * Room is for the account whose turn it is, and within that for the waiter that has
- * waited longest, in whatever class: tickets number the waiters of the pool, and a class
- * may grow only for a waiter that none of another class precedes. So that small blocks
- * that keep being reused do not keep a large request waiting, the first waiter has as many
- * slabs drained as it needs room for, and the same again after ever longer times if blocks
- * in those do not come back, up to a share of the limit; the rest of the pool goes on, as if
- * nobody waited. So what is warm or kept in such slabs is taken for that waiter, and beyond
- * them only what is not in use.
+ * Room is for whoever holds least of those whose turn it is, in whatever class, see waitq.h:
+ * a class may grow only for a waiter that none of another class precedes. So that small
+ * blocks that keep being reused do not keep others waiting, the first waiter has slabs of
+ * those drained who have more, half of what that is, and others after ever longer times if
+ * blocks in those do not come back, up to a share of the limit; the rest of the pool goes
+ * on, as if nobody waited. So what is warm or kept in such slabs is taken for that waiter,
+ * and beyond them only what is not in use.
  *
  * A waiter may find room, and the system without memory for its size. It backs off:
  * it looks again now and then, since nothing tells when there is memory, and not
@@ -53,32 +51,26 @@
 #define DRAIN_WAIT_MAX		(4UL * HZ)
 
 /*
- * When it looks again into stacks, as nothing tells when something is kept there; or where
- * there are more in line than are told.
+ * When it looks again at the latest: nothing tells when something is kept in a stack, when
+ * those before it get no processor, or when more is to be drained; and where many are in line
+ * not all are told.
  */
-#define KEPT_MS			50
+#define WAIT_LOOK_MS		50
 
-static void wait_stop_draining(struct bufpool_pool *pool,
-			       struct bufpool_waiter *waiter)
+/*
+ * A waiter needs no room any more, or cannot use it. If another waits, what is drained goes
+ * on for that: it would begin with the same slabs.
+ */
+static void wait_stop_draining(struct bufpool_pool *pool, struct bufpool_waiter *waiter,
+			       bool others_wait)
 {
 	spin_lock(&pool->drain_lock);
-	if (pool->drains_for == waiter) {
+	if (pool->drains_for == waiter)
 		pool->drains_for = NULL;
+	/* maybe what another left that did not wait for so long */
+	if (!others_wait && !pool->drains_for && bufpool_supply_draining(pool))
 		bufpool_supply_stop_draining(pool);
-	}
 	spin_unlock(&pool->drain_lock);
-}
-
-/* Slabs may be drained for a later waiter, if the first was in backoff. */
-static void wait_stop_draining_for_others(struct bufpool_pool *pool,
-					  struct bufpool_waiter *waiter)
-{
-	struct bufpool_waiter *other = READ_ONCE(pool->drains_for);
-
-	if (!other || other == waiter)
-		return;
-	wait_stop_draining(pool, other);
-	bufpool_pool_wake_waiters(pool);
 }
 
 /*
@@ -93,10 +85,10 @@ static void wait_drain_more(struct bufpool_pool *pool, struct bufpool_waiter *wa
 
 	if (draining >= most) {
 		bufpool_supply_stop_draining(pool);
-		waiter->drain_fullest = !waiter->drain_fullest;
+		pool->drain_fullest = !pool->drain_fullest;
 		draining = 0;
 	}
-	bufpool_supply_start_draining(waiter, min(missing, most - draining));
+	bufpool_supply_start_draining(waiter, missing, most - draining);
 }
 
 /* Have slabs drained for the first waiter, and after a while more of them. */
@@ -105,26 +97,22 @@ static void wait_start_draining(struct bufpool_class *class,
 {
 	struct bufpool_pool *pool = class->pool;
 	size_t missing = bufpool_pool_missing(pool, class->slab_size);
-	bool is_time;
 
 	if (!bufpool_waitq_is_first(class, waiter) ||
 	    !bufpool_waitq_is_turn(class, waiter))
 		return;
-	wait_stop_draining_for_others(pool, waiter);
 	spin_lock(&pool->drain_lock);
-	if (!pool->drains_for) {
-		WRITE_ONCE(pool->drains_for, waiter);
-		waiter->drain_at = jiffies;
-		waiter->drain_wait = HZ / 10;
-	}
-	is_time = time_after_eq(jiffies, waiter->drain_at);
+	WRITE_ONCE(pool->drains_for, waiter);
 	/* at once where all that was drained has come back */
-	if (pool->drains_for == waiter &&
-	    (is_time || !bufpool_supply_draining(pool)))
+	if (!bufpool_supply_draining(pool)) {
+		pool->drain_at = jiffies;
+		pool->drain_wait = HZ / 10;
+		pool->drain_fullest = false;
+	}
+	if (time_after_eq(jiffies, pool->drain_at)) {
 		wait_drain_more(pool, waiter, missing);
-	if (pool->drains_for == waiter && is_time) {
-		waiter->drain_at = jiffies + waiter->drain_wait;
-		waiter->drain_wait = min(2 * waiter->drain_wait, DRAIN_WAIT_MAX);
+		pool->drain_at = jiffies + pool->drain_wait;
+		WRITE_ONCE(pool->drain_wait, min(2 * pool->drain_wait, DRAIN_WAIT_MAX));
 	}
 	spin_unlock(&pool->drain_lock);
 }
@@ -175,7 +163,7 @@ static struct bufpool_blk *wait_end(struct bufpool_class *class,
 {
 	bufpool_waitq_delist(class, waiter);
 	bufpool_budget_uncharge(&waiter->request->client->account->waiters, 1);
-	wait_stop_draining(class->pool, waiter);
+	wait_stop_draining(class->pool, waiter, bufpool_pool_waiting(class->pool));
 	/*
 	 * Only the first waiters of a class are told to try again. One that leaves
 	 * passes it on: it may not have tried, or left room for more than
@@ -225,13 +213,11 @@ static void wait_set_nomem_backoff(struct bufpool_class *class,
 {
 	bool begins = backoff && !waiter->nomem_backoff;
 
-	spin_lock(&class->lock);
-	waiter->nomem_backoff = backoff;
-	spin_unlock(&class->lock);
+	bufpool_waitq_set_nomem_backoff(class, waiter, backoff);
 	if (backoff)
 		waiter->look_at = ktime_add_ms(ktime_get(), NOMEM_BACKOFF_MS);
 	if (begins) {
-		wait_stop_draining(class->pool, waiter);
+		wait_stop_draining(class->pool, waiter, bufpool_pool_waiting(class->pool) > 1);
 		bufpool_pool_wake_waiters(class->pool);
 	}
 }
@@ -256,7 +242,7 @@ static int wait_replenish(struct bufpool_class *class,
 	if (err == -EDQUOT && waiter->quota_steals &&
 	    bufpool_rent_evict_for_quota(request)) {
 		waiter->quota_steals--;
-		WRITE_ONCE(waiter->retry, 1);
+		bufpool_waitq_set_retry(waiter);
 		return 0;
 	}
 	if (!err || err == -EDQUOT)
@@ -276,15 +262,11 @@ static void wait_set_look(struct bufpool_class *class,
 
 	/* there is more to be taken */
 	if (!waiter->request->steals)
-		WRITE_ONCE(waiter->retry, 1);
+		bufpool_waitq_set_retry(waiter);
 	else if (bufpool_supply_warm(pool))
 		waiter->look_at = ktime_add_ms(ktime_get(), LOOK_MS);
-	else if (bufpool_kept_is_possible(pool) ||
-		 READ_ONCE(class->nr_in_line) > BUFPOOL_WAITQ_TELLS)
-		waiter->look_at = ktime_add_ms(ktime_get(), KEPT_MS);
-	else if (READ_ONCE(pool->drains_for) == waiter)
-		waiter->look_at = ktime_add_ms(ktime_get(),
-					       jiffies_to_msecs(waiter->drain_wait));
+	else
+		waiter->look_at = ktime_add_ms(ktime_get(), WAIT_LOOK_MS);
 }
 
 /* Return: 0 as long as there is reason to wait on. */
@@ -327,7 +309,7 @@ static int wait_sleep(struct bufpool_waiter *waiter, ktime_t deadline)
 	set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
 	if (!READ_ONCE(waiter->blk) && !READ_ONCE(waiter->retry) &&
 	    !schedule_hrtimeout(&look, HRTIMER_MODE_ABS))
-		WRITE_ONCE(waiter->retry, 1);
+		bufpool_waitq_set_retry(waiter);
 	__set_current_state(TASK_RUNNING);
 	cond_resched();
 

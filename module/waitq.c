@@ -2,6 +2,7 @@
 /*
  * The queue of waiters of a class; see waitq.h.
  */
+#include <linux/jiffies.h>
 #include <linux/sched.h>
 #include "bufpool.h"
 #include "trace.h"
@@ -41,25 +42,106 @@ static bool waitq_is_earlier(struct rb_node *a, const struct rb_node *b)
 	       rb_entry(b, struct bufpool_holding, node)->turn;
 }
 
-/* The account whose turn it is, or NULL. */
+/* The holding that is in line for longest, or NULL. */
 static struct bufpool_holding *waitq_first_in_line(struct bufpool_class *class)
 {
 	lockdep_assert_held(&class->lock);
 	return rb_entry_safe(rb_first_cached(&class->waiting), struct bufpool_holding, node);
 }
 
-/* The account that comes after another, or NULL. */
+/* The one that came into line after another, or NULL. */
 static struct bufpool_holding *waitq_next_in_line(struct bufpool_holding *holding)
 {
 	return rb_entry_safe(rb_next(&holding->node), struct bufpool_holding, node);
 }
 
-/* The waiter that the next slab is for, or NULL. */
-static struct bufpool_waiter *waitq_first(struct bufpool_class *class)
-{
-	struct bufpool_holding *holding = waitq_first_in_line(class);
+/* In how many rounds of all accounts others are served before one that holds more. */
+#define WAITQ_ROUNDS	8
 
-	return holding ? waitq_first_of_account(holding) : NULL;
+/* Whether others have been given so much that it is a holding's turn now, whatever it has. */
+static bool waitq_is_overdue(const struct bufpool_pool *pool,
+			     const struct bufpool_holding *holding)
+{
+	u64 since = atomic64_read(&pool->grants) - READ_ONCE(holding->grants);
+
+	return since > WAITQ_ROUNDS * (READ_ONCE(pool->nr_holders) + 1ULL);
+}
+
+/*
+ * Whether it is one holding's turn before another's, of whatever classes. At each instant
+ * that is a total order: so there is a first of all that wait.
+ */
+static bool waitq_precedes(const struct bufpool_pool *pool,
+			   const struct bufpool_holding *holding,
+			   const struct bufpool_holding *other)
+{
+	bool overdue = waitq_is_overdue(pool, holding);
+	unsigned long held, others;
+
+	if (overdue != waitq_is_overdue(pool, other))
+		return overdue;
+	held = bufpool_budget_used(&holding->account->pinned);
+	others = bufpool_budget_used(&other->account->pinned);
+	if (!overdue && held != others)
+		return held < others;
+	return READ_ONCE(holding->turn) < READ_ONCE(other->turn);
+}
+
+/*
+ * Whether a waiter was told that there may be room, and has not come to see for a while: it
+ * gets no processor.
+ */
+static bool waitq_is_absent(const struct bufpool_waiter *waiter)
+{
+	return READ_ONCE(waiter->retry) &&
+	       time_after(jiffies, waiter->told_at + BUFPOOL_WAITQ_ABSENT);
+}
+
+/* How many in line are compared by what their accounts hold. */
+#define WAITQ_RIVALS	8
+
+/*
+ * The holding whose turn it is, of the first few in line, or NULL. To grow takes a waiter who
+ * is @present; what is idle is handed to others, too.
+ */
+static struct bufpool_holding *waitq_next_turn(struct bufpool_class *class, bool present)
+{
+	struct bufpool_holding *holding = waitq_first_in_line(class), *first = NULL;
+	unsigned int rivals = WAITQ_RIVALS;
+
+	for (; holding && rivals--; holding = waitq_next_in_line(holding)) {
+		if (present && waitq_is_absent(waitq_first_of_account(holding)))
+			continue;
+		if (!first || waitq_precedes(class->pool, holding, first))
+			first = holding;
+	}
+	return first;
+}
+
+/* The line has changed: let other classes know who is first, by bufpool_pool_is_for_others(). */
+static void waitq_update_first(struct bufpool_class *class)
+{
+	struct bufpool_holding *first = waitq_next_turn(class, true);
+	unsigned long held = ULONG_MAX;
+
+	if (first && waitq_is_overdue(class->pool, first))
+		held = 0;
+	else if (first)
+		held = bufpool_budget_used(&first->account->pinned);
+	/* room is of no use to it */
+	if (first && waitq_first_of_account(first)->nomem_backoff)
+		held = ULONG_MAX;
+	WRITE_ONCE(class->first_held, held);
+}
+
+/* A waiter backs off, or does not any more. */
+void bufpool_waitq_set_nomem_backoff(struct bufpool_class *class,
+				     struct bufpool_waiter *waiter, bool backoff)
+{
+	spin_lock(&class->lock);
+	waiter->nomem_backoff = backoff;
+	waitq_update_first(class);
+	spin_unlock(&class->lock);
 }
 
 /*
@@ -75,10 +157,13 @@ static void waitq_add(struct bufpool_class *class, struct bufpool_waiter *waiter
 	waiter->is_queued = true;
 	if (!holding->nr_waiting++) {
 		WRITE_ONCE(holding->turn, max(holding->turn, waiter->ticket));
+		WRITE_ONCE(holding->grants, atomic64_read(&class->pool->grants));
 		rb_add_cached(&holding->node, &class->waiting, waitq_is_earlier);
-		WRITE_ONCE(class->nr_in_line, class->nr_in_line + 1);
 	}
+	if (!class->nr_waiting)
+		set_bit(class->nr, &class->pool->waiting);
 	WRITE_ONCE(class->nr_waiting, class->nr_waiting + 1);
+	waitq_update_first(class);
 }
 
 static void waitq_remove(struct bufpool_class *class,
@@ -89,11 +174,12 @@ static void waitq_remove(struct bufpool_class *class,
 	lockdep_assert_held(&class->lock);
 	rb_erase_cached(&waiter->node, &holding->waiters[waiter->exact]);
 	waiter->is_queued = false;
-	if (!--holding->nr_waiting) {
+	if (!--holding->nr_waiting)
 		rb_erase_cached(&holding->node, &class->waiting);
-		WRITE_ONCE(class->nr_in_line, class->nr_in_line - 1);
-	}
 	WRITE_ONCE(class->nr_waiting, class->nr_waiting - 1);
+	if (!class->nr_waiting)
+		clear_bit(class->nr, &class->pool->waiting);
+	waitq_update_first(class);
 }
 
 /**
@@ -108,13 +194,15 @@ void bufpool_waitq_end_turn(struct bufpool_class *class, struct bufpool_holding 
 	if (holding->nr_waiting)
 		rb_erase_cached(&holding->node, &class->waiting);
 	WRITE_ONCE(holding->turn, turn);
+	WRITE_ONCE(holding->grants, atomic64_inc_return(&class->pool->grants));
 	if (holding->nr_waiting)
 		rb_add_cached(&holding->node, &class->waiting, waitq_is_earlier);
+	waitq_update_first(class);
 }
 
 static void waitq_tell(struct bufpool_waiter *waiter)
 {
-	WRITE_ONCE(waiter->retry, 1);
+	bufpool_waitq_set_retry(waiter);
 	wake_up_process(waiter->task);
 }
 
@@ -166,16 +254,19 @@ bool bufpool_waitq_hand_over(struct bufpool_class *class,
 /*
  * Whether it is the turn of a holding that has no free block to be given a wholly free slab.
  * What is charged to a cgroup nobody else can use as it is, but the room for it is for
- * whoever comes first.
+ * whoever comes first, as it is where others hold less and wait for other sizes.
  */
 static bool waitq_may_have_idle(struct bufpool_class *class, struct bufpool_holding *holding)
 {
-	struct bufpool_waiter *first;
+	struct bufpool_holding *first;
 
-	if (!holding->branch->is_charged || waitq_first_in_line(class) == holding)
+	if (bufpool_pool_is_for_others(class, holding->account) &&
+	    !waitq_is_overdue(class->pool, holding))
+		return false;
+	if (!holding->branch->is_charged)
 		return true;
-	first = waitq_first(class);
-	return first && first->nomem_backoff;
+	first = waitq_next_turn(class, true);
+	return first == holding || (first && waitq_first_of_account(first)->nomem_backoff);
 }
 
 /* Serve the first waiter of a holding with a free block, if there is one for it. */
@@ -201,11 +292,17 @@ static bool waitq_serve_account(struct bufpool_class *class,
 /* Serve the next account in line for which there is a free block; look at @left at most. */
 static bool waitq_serve_next(struct bufpool_class *class, unsigned int *left)
 {
+	struct bufpool_holding *first = waitq_next_turn(class, false);
 	struct bufpool_holding *holding = waitq_first_in_line(class);
 
+	if (!first || !*left)
+		return false;
+	--*left;
+	if (waitq_serve_account(class, first))
+		return true;
 	for (; holding && *left; holding = waitq_next_in_line(holding)) {
 		--*left;
-		if (waitq_serve_account(class, holding))
+		if (holding != first && waitq_serve_account(class, holding))
 			return true;
 	}
 	return false;
@@ -262,9 +359,13 @@ bool bufpool_waitq_hand_to(struct bufpool_class *class,
 /* Tell the waiters that are first in a class to try again. Its lock is held. */
 void bufpool_waitq_retry_first(struct bufpool_class *class)
 {
-	struct bufpool_holding *holding = waitq_first_in_line(class);
+	struct bufpool_holding *holding = waitq_next_turn(class, true);
 	unsigned int left = BUFPOOL_WAITQ_TELLS;
 
+	waitq_update_first(class);
+	if (holding)
+		waitq_tell_account(holding);
+	holding = waitq_first_in_line(class);
 	for (; holding && left--; holding = waitq_next_in_line(holding))
 		waitq_tell_account(holding);
 }
@@ -275,33 +376,16 @@ void bufpool_waitq_retry_first(struct bufpool_class *class)
  */
 void bufpool_waitq_retry(struct bufpool_pool *pool)
 {
-	unsigned int i;
+	unsigned long waiting = READ_ONCE(pool->waiting);
+	unsigned int nr;
 
-	for (i = 0; i < pool->nr_classes; i++) {
-		struct bufpool_class *class = &pool->classes[i];
+	for_each_set_bit(nr, &waiting, BUFPOOL_MAX_CLASSES) {
+		struct bufpool_class *class = &pool->classes[nr];
 
-		if (!bufpool_class_has_waiters(class))
-			continue;
 		spin_lock(&class->lock);
 		bufpool_waitq_retry_first(class);
 		spin_unlock(&class->lock);
 	}
-}
-
-/* Whether a waiter is served before another of another class: NULL is a newcomer. */
-static bool waitq_precedes(const struct bufpool_class *class,
-			   const struct bufpool_waiter *waiter,
-			   const struct bufpool_waiter *other)
-{
-	const struct bufpool_holding *holding, *others;
-
-	if (!other)
-		return true;
-	holding = waitq_holding(class, waiter);
-	others = waitq_holding(other->request->class, other);
-	if (holding->account == others->account)
-		return waiter->ticket < other->ticket;
-	return holding->turn < READ_ONCE(others->turn);
 }
 
 /**
@@ -313,15 +397,21 @@ static bool waitq_precedes(const struct bufpool_class *class,
 bool bufpool_waitq_has_older(struct bufpool_class *class,
 			     const struct bufpool_waiter *other, bool nomem_backoff)
 {
+	struct bufpool_holding *holding;
 	struct bufpool_waiter *first;
-	bool ret;
+	bool ret = false;
 
 	if (!bufpool_class_has_waiters(class))
 		return false;
 	spin_lock(&class->lock);
-	first = waitq_first(class);
-	ret = first && waitq_precedes(class, first, other) &&
-	      (nomem_backoff || !first->nomem_backoff);
+	holding = waitq_next_turn(class, true);
+	waitq_update_first(class);
+	if (holding) {
+		first = waitq_first_of_account(holding);
+		ret = (nomem_backoff || !first->nomem_backoff) &&
+		      (!other || waitq_precedes(class->pool, holding,
+						waitq_holding(other->request->class, other)));
+	}
 	spin_unlock(&class->lock);
 	return ret;
 }
@@ -338,19 +428,15 @@ bool bufpool_waitq_is_turn(struct bufpool_class *class,
 			   const struct bufpool_waiter *waiter)
 {
 	struct bufpool_pool *pool = class->pool;
-	unsigned int i;
+	unsigned long waiting = READ_ONCE(pool->waiting);
+	unsigned int nr;
 
-	if (!bufpool_pool_waiting(pool))
-		return true;
-	for (i = 0; i < pool->nr_classes; i++) {
-		struct bufpool_class *other = &pool->classes[i];
-
-		/* in its own class a waiter knows its place */
-		if (other == class && waiter)
-			continue;
-		if (bufpool_waitq_has_older(other, waiter, false))
+	/* in its own class a waiter knows its place */
+	if (waiter)
+		waiting &= ~BIT(class->nr);
+	for_each_set_bit(nr, &waiting, BUFPOOL_MAX_CLASSES)
+		if (bufpool_waitq_has_older(&pool->classes[nr], waiter, false))
 			return false;
-	}
 	return true;
 }
 
@@ -361,7 +447,8 @@ bool bufpool_waitq_is_first(struct bufpool_class *class,
 	bool ret;
 
 	spin_lock(&class->lock);
-	ret = waitq_first(class) == waiter;
+	ret = waitq_next_turn(class, true) == waitq_holding(class, waiter) &&
+	      waitq_first_of_account(waitq_holding(class, waiter)) == waiter;
 	spin_unlock(&class->lock);
 	return ret;
 }
@@ -443,8 +530,9 @@ void bufpool_waitq_enlist(struct bufpool_class *class,
 	} else {
 		waitq_add(class, waiter);
 		/* a waiter behind another is told when that one leaves */
-		waiter->retry = waitq_first_of_account(holding) == waiter ||
-				waitq_first_of(holding, false) == waiter;
+		if (waitq_first_of_account(holding) == waiter ||
+		    waitq_first_of(holding, false) == waiter)
+			bufpool_waitq_set_retry(waiter);
 	}
 	spin_unlock(&class->lock);
 	bufpool_poll_kick(pool, BUFPOOL_POLL_PRI);

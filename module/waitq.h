@@ -6,14 +6,17 @@
  * for the longest waiter of those that may have one: a waiter that was refused one
  * by its ceiling is *exact*, and those have a tree of their own.
  *
- * A slab that is nobody's is for one account after the other, and so is room that a class
- * may grow into: class->waiting has the accounts with waiters by their *turn*, a ticket. An
- * account that gets a slab comes behind all others in the class; a block that comes back to
- * it is its own anyway, and changes nothing.
+ * A slab that is nobody's is for the account that holds least of those whose turn it is,
+ * and so is room that a class may grow into: class->waiting has the holdings with waiters by
+ * their *turn*, a ticket, and of the first few in line the one comes first whose account
+ * holds least. A holding that gets a slab comes behind all others in the class; a block that
+ * comes back to it is its own anyway, and changes nothing. One that was passed by for long
+ * comes first whatever it holds.
  */
 #ifndef _BUFPOOL_WAITQ_H
 #define _BUFPOOL_WAITQ_H
 
+#include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/rbtree.h>
 #include "poll.h"
@@ -29,15 +32,12 @@ struct bufpool_request;
  * @exact: no larger block is for it
  * @ticket: less than that of each waiter of the pool that came later
  * @blk: what was handed over; written once
+ * @told_at: when @retry was set by another, in jiffies
  * @nomem_backoff: there was no memory when it tried to grow its class last;
  *	written by its own task
  * @task: the task; constant
  * @request: what it waits for; its own task's, as the rest
  * @look_at: when to try again by itself; KTIME_MAX is never
- * @drain_at: when to have more slabs drained, if it is the one they are for
- * @drain_wait: how long to wait then, in jiffies
- * @drain_fullest: slabs with the most blocks out are drained, as those with the fewest did
- *	not come back
  * @evict_at: when to take what is warm or kept in those slabs
  * @quota_steals: so many blocks more are taken to make room within its account's quota
  * @retry: trying again may succeed now; an int, which every machine can exchange
@@ -48,23 +48,32 @@ struct bufpool_waiter {
 	bool exact;
 	u64 ticket;
 	struct bufpool_blk *blk;
+	unsigned long told_at;
 	bool nomem_backoff;
 	struct task_struct *task;
 	struct bufpool_request *request;
 	ktime_t look_at;
-	unsigned long drain_at;
-	unsigned long drain_wait;
-	bool drain_fullest;
 	unsigned long evict_at;
 	unsigned int quota_steals;
 	int retry;
 };
 
 /*
- * How many accounts are told at once that trying again may succeed: the first to leave
- * tells the next. Where more are in line, they look now and then.
+ * How many are told at once that trying again may succeed: the first to leave tells the
+ * next. Where more are in line, they look now and then.
  */
 #define BUFPOOL_WAITQ_TELLS	4
+
+/* For how long those behind a waiter that was told leave room to it, in jiffies. */
+#define BUFPOOL_WAITQ_ABSENT	(HZ / 50)
+
+/* Have a waiter try again. One that was told before, and has not come, was told then. */
+static inline void bufpool_waitq_set_retry(struct bufpool_waiter *waiter)
+{
+	if (!READ_ONCE(waiter->retry))
+		waiter->told_at = jiffies;
+	WRITE_ONCE(waiter->retry, 1);
+}
 
 /* Whether a waiter there may have a larger block. Without class->lock, a hint. */
 static inline bool bufpool_waitq_wants_larger(const struct bufpool_holding *holding)
@@ -82,6 +91,8 @@ void bufpool_waitq_end_turn(struct bufpool_class *class,
 bool bufpool_waitq_hand_to(struct bufpool_class *class,
 			   struct bufpool_waiter *waiter,
 			   struct bufpool_blk *blk);
+void bufpool_waitq_set_nomem_backoff(struct bufpool_class *class,
+				     struct bufpool_waiter *waiter, bool backoff);
 void bufpool_waitq_retry_first(struct bufpool_class *class);
 void bufpool_waitq_retry(struct bufpool_pool *pool);
 bool bufpool_waitq_has_older(struct bufpool_class *class,
