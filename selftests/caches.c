@@ -3,7 +3,7 @@
  * What the kernel's allocator holds for the pool is what the pool says is pinned: it
  * keeps no free slabs of its own beside that, beyond limit and shrinker.
  */
-#include "bufpool_test.h"
+#include "slabinfo.h"
 
 #include <sched.h>
 
@@ -18,29 +18,9 @@ FIXTURE(caches)
 	const char *missing;	/* why this cannot be done here */
 };
 
-/* Whether the allocator adds red zones and the like to objects. */
-static bool allocator_debugs(void)
-{
-	char path[64];
-	FILE *file;
-	int on = 0;
-
-	snprintf(path, sizeof(path), "/sys/kernel/slab/bufpool-%lluk/red_zone",
-		 PAGE / KIB);
-	file = fopen(path, "re");
-	if (!file || fscanf(file, "%d", &on) != 1)
-		on = 0;
-	if (file)
-		fclose(file);
-	return on;
-}
-
 FIXTURE_SETUP(caches)
 {
-	if (access("/proc/slabinfo", R_OK))
-		self->missing = "this kernel has no /proc/slabinfo";
-	else if (allocator_debugs())
-		self->missing = "the allocator of this kernel adds red zones to objects";
+	self->missing = slabinfo_missing();
 	self->fd = pool_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, limit_write(LIMIT));
@@ -50,30 +30,6 @@ FIXTURE_TEARDOWN(caches)
 {
 	close(self->fd);
 	limit_restore();
-}
-
-/* The memory of the caches of blocks, in bytes, by /proc/slabinfo. */
-static __u64 held_by_caches(void)
-{
-	const __u64 page_size = sysconf(_SC_PAGESIZE);
-	FILE *file = fopen("/proc/slabinfo", "re");
-	unsigned long long pages, slabs;
-	char line[512], name[64];
-	__u64 bytes = 0;
-
-	if (!file)
-		return ~0ULL;
-	while (fgets(line, sizeof(line), file)) {
-		char *rest = strstr(line, "slabdata");
-
-		if (!rest || sscanf(rest, "slabdata %*u %llu", &slabs) != 1 ||
-		    sscanf(line, "%63s %*u %*u %*u %*u %llu", name, &pages) != 2)
-			continue;
-		if (!strncmp(name, "bufpool-", 8) && !strstr(name, "-table"))
-			bytes += pages * slabs * page_size;
-	}
-	fclose(file);
-	return bytes;
 }
 
 static bool is_honest(int fd)

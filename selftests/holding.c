@@ -6,6 +6,9 @@
 #include "random.h"
 #include "tenant.h"
 
+#include <poll.h>
+#include <sched.h>
+
 #define ALICE	4711
 #define BOB	4712
 #define CAROL	4713
@@ -229,6 +232,7 @@ TEST_F(holding, who_has_more_than_a_share_gives_way_first)
 
 struct turns {
 	unsigned int served[2];	/* by user */
+	unsigned int spins;
 	unsigned int stop;
 };
 
@@ -260,7 +264,9 @@ TEST_F(holding, users_take_turns)
 	unsigned int i;
 
 	ASSERT_NE(NULL, turns);
-	ASSERT_EQ(self->slabs, drain(holder, self->info.slab_size, self->blocks, MOST));
+	/* So that both have as much when Alice has got one. */
+	ASSERT_EQ(0, rent(self->bob, self->info.slab_size, &self->rent));
+	ASSERT_EQ(self->slabs - 1, drain(holder, self->info.slab_size, self->blocks, MOST));
 	for (i = 0; i <= PATIENT; i++) {
 		turn.user = i == PATIENT;
 		turn.fd = turn.user ? self->bob : self->alice;
@@ -280,6 +286,276 @@ TEST_F(holding, users_take_turns)
 	for (i = 0; i <= PATIENT; i++)
 		EXPECT_EQ(0, reap(pids[i]));
 	close(holder);
+}
+
+/* Who holds less is served first, though it came later. */
+TEST_F(holding, who_holds_less_comes_first)
+{
+	struct turns *turns = shared_alloc(sizeof(*turns));
+	struct turn turn = { .turns = turns, .size = self->info.slab_size };
+	int holder = pool_open();
+	pid_t pids[2];
+
+	ASSERT_NE(NULL, turns);
+	ASSERT_EQ(4, rent_many(self->alice, self->info.slab_size, 4, self->blocks));
+	ASSERT_EQ(self->slabs - 4, drain(holder, self->info.slab_size, self->blocks, MOST));
+	for (turn.user = 0; turn.user < 2; turn.user++) {
+		turn.fd = turn.user ? self->bob : self->alice;
+		pids[turn.user] = spawn(wait_for_a_block, &turn);
+		ASSERT_TRUE(BECOMES(stats_of(holder).waiting == turn.user + 1));
+	}
+	ASSERT_EQ(0, give_up(holder, self->blocks[0].handle));
+	EXPECT_TRUE(BECOMES(word_get(&turns->served[1]) == 1));
+	EXPECT_EQ(0, word_get(&turns->served[0]));
+	ASSERT_EQ(0, give_up(holder, self->blocks[1].handle));
+	EXPECT_TRUE(BECOMES(word_get(&turns->served[0]) == 1));
+	word_set(&turns->stop, 1);
+	EXPECT_EQ(0, reap(pids[0]));
+	EXPECT_EQ(0, reap(pids[1]));
+	close(holder);
+}
+
+#define FEW	200		/* times that others are served before one, at most */
+#define ENDLESS	20000
+
+/* Wait for a block, and return it as soon as the other one and Alice wait, again and again. */
+static int take_turns_with_another(void *arg)
+{
+	const struct turn *turn = arg;
+	struct bufpool_rent rented;
+
+	while (!word_get(&turn->turns->served[0]) &&
+	       word_get(&turn->turns->served[1]) < ENDLESS) {
+		if (rent_with(turn->fd, turn->size, 0, 100 * NSEC_PER_MSEC, &rented))
+			continue;
+		__atomic_add_fetch(&turn->turns->served[1], 1, __ATOMIC_SEQ_CST);
+		while (!word_get(&turn->turns->served[0]) && stats_of(turn->fd).waiting != 2)
+			;
+		CHECK(!give_up(turn->fd, rented.handle));
+	}
+	return 0;
+}
+
+/* Others who hold less are served before one, but not for ever. */
+TEST_F(holding, nobody_is_passed_by_for_ever)
+{
+	struct turns *turns = shared_alloc(sizeof(*turns));
+	struct turn turn = { .turns = turns, .size = self->info.slab_size };
+	int holder = pool_open(), carol = open_for(CAROL);
+	pid_t pids[3];
+
+	ASSERT_NE(NULL, turns);
+	ASSERT_EQ(4, rent_many(self->alice, self->info.slab_size, 4, self->blocks));
+	ASSERT_EQ(self->slabs - 4, drain(holder, self->info.slab_size, self->blocks, MOST));
+	turn.fd = self->alice;
+	pids[0] = spawn(wait_for_a_block, &turn);
+	ASSERT_TRUE(BECOMES(stats_of(holder).waiting == 1));
+	turn.user = 1;
+	turn.fd = self->bob;
+	pids[1] = spawn(take_turns_with_another, &turn);
+	turn.fd = carol;
+	pids[2] = spawn(take_turns_with_another, &turn);
+	ASSERT_TRUE(BECOMES(stats_of(holder).waiting == 3));
+	ASSERT_EQ(0, give_up(holder, self->blocks[0].handle));
+	EXPECT_EQ(0, reap(pids[1]));
+	EXPECT_EQ(0, reap(pids[2]));
+	TH_LOG("others were served %u times before", word_get(&turns->served[1]));
+	EXPECT_EQ(1, word_get(&turns->served[0]));
+	EXPECT_GE(FEW, word_get(&turns->served[1]));
+	word_set(&turns->stop, 1);
+	kill(pids[0], SIGKILL);
+	reap(pids[0]);
+	close(holder);
+	close(carol);
+}
+
+/* What one returns is room for who waits for another size and holds less. */
+TEST_F(holding, room_is_for_who_holds_less)
+{
+	const __u64 size = self->info.slab_size;
+	struct turn turn = {
+		.fd = self->bob,
+		.user = 1,
+		.size = size / 2,
+	};
+	unsigned int round;
+	pid_t pid;
+
+	ASSERT_EQ(self->slabs, drain(self->alice, size, self->blocks, MOST));
+	for (round = 0; round < 8; round++) {
+		turn.turns = shared_alloc(sizeof(*turn.turns));
+		ASSERT_NE(NULL, turn.turns);
+		pid = spawn(wait_for_a_block, &turn);
+		ASSERT_TRUE(BECOMES(stats_of(self->alice).waiting == 1));
+		ASSERT_EQ(0, give_up(self->alice, self->blocks[round].handle));
+		EXPECT_EQ(-EAGAIN, rent(self->alice, size, &self->rent));
+		EXPECT_TRUE(BECOMES(word_get(&turn.turns->served[1]) == 1));
+		word_set(&turn.turns->stop, 1);
+		EXPECT_EQ(0, reap(pid));
+	}
+}
+
+static bool run_on_cpu(int cpu, int policy)
+{
+	struct sched_param param = { .sched_priority = policy == SCHED_FIFO };
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return !sched_setaffinity(0, sizeof(set), &set) &&
+	       !sched_setscheduler(0, policy, &param);
+}
+
+static int wait_on_cpu_0(void *arg)
+{
+	CHECK(run_on_cpu(0, SCHED_OTHER));
+	return wait_for_a_block(arg);
+}
+
+/* So nothing else runs there. */
+static int spin_on_cpu_0(void *arg)
+{
+	const struct turn *turn = arg;
+
+	CHECK(run_on_cpu(0, SCHED_FIFO));
+	word_set(&turn->turns->spins, 1);
+	while (!word_get(&turn->turns->served[0]))
+		;
+	return 0;
+}
+
+/* Room is for who comes first, if it comes. */
+TEST_F(holding, who_gets_no_processor_delays_nobody)
+{
+	struct turns *turns = shared_alloc(sizeof(*turns));
+	struct turn alice = { .fd = self->alice, .size = self->info.slab_size, .turns = turns };
+	struct turn bob = { .fd = self->bob, .user = 1, .size = 2 * self->info.slab_size,
+			    .turns = turns };
+	int holder = pool_open();
+	pid_t pids[3];
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2 ||
+	    write_text("/proc/sys/kernel/sched_rt_runtime_us", "-1"))
+		SKIP(return, "a task cannot have a processor to itself here");
+	ASSERT_NE(NULL, turns);
+	ASSERT_TRUE(run_on_cpu(1, SCHED_OTHER));
+	ASSERT_EQ(0, rent(self->alice, self->info.slab_size, &self->rent));
+	ASSERT_EQ(self->slabs - 1, drain(holder, self->info.slab_size, self->blocks, MOST));
+	pids[0] = spawn(wait_on_cpu_0, &bob);
+	ASSERT_TRUE(BECOMES(stats_of(holder).waiting == 1));
+	pids[1] = spawn(spin_on_cpu_0, &alice);
+	pids[2] = spawn(wait_for_a_block, &alice);
+	ASSERT_TRUE(BECOMES(stats_of(holder).waiting == 2));
+	ASSERT_TRUE(word_reaches(&turns->spins, 1));
+	/* As much as Bob needs, who holds less. */
+	ASSERT_EQ(0, give_up(holder, self->blocks[0].handle));
+	ASSERT_EQ(0, give_up(holder, self->blocks[1].handle));
+	EXPECT_TRUE(BECOMES(word_get(&turns->served[0]) == 1));
+	word_set(&turns->served[0], 1);
+	EXPECT_EQ(0, reap(pids[1]));
+	/* And there is some for it as well. */
+	ASSERT_EQ(0, give_up(holder, self->blocks[2].handle));
+	EXPECT_TRUE(BECOMES(word_get(&turns->served[1]) == 1));
+	word_set(&turns->stop, 1);
+	EXPECT_EQ(0, reap(pids[0]));
+	EXPECT_EQ(0, reap(pids[2]));
+	write_text("/proc/sys/kernel/sched_rt_runtime_us", "950000");
+	close(holder);
+}
+
+/* What is drained for waiters is not for longer than there are any. */
+TEST_F(holding, draining_ends_with_the_last_waiter)
+{
+	const unsigned int pages = self->info.slab_size / PAGE;
+	struct turns *turns = shared_alloc(sizeof(*turns));
+	struct turn turn = { .user = 1, .size = 1, .turns = turns };
+	int carol = open_for(CAROL);
+	unsigned int i, round;
+	pid_t pids[2];
+
+	ASSERT_NE(NULL, turns);
+	ASSERT_EQ(LIMIT / PAGE, rent_all_pages(self->alice, self->blocks));
+	for (round = 0; round < often(20); round++) {
+		turn.fd = self->bob;
+		pids[0] = spawn(wait_for_a_block, &turn);
+		turn.fd = carol;
+		pids[1] = spawn(wait_for_a_block, &turn);
+		ASSERT_TRUE(BECOMES(stats_of(self->alice).waiting == 2));
+		sleep_ms(20);
+		kill(pids[round % 2], SIGKILL);
+		kill(pids[1 - round % 2], SIGKILL);
+		EXPECT_EQ(-SIGKILL, reap(pids[0]));
+		EXPECT_EQ(-SIGKILL, reap(pids[1]));
+		for (i = 0; i < LIMIT / PAGE; i += pages)
+			ASSERT_EQ(0, give_up(self->alice, self->blocks[i].handle));
+		for (i = 0; i < LIMIT / PAGE; i += pages) {
+			ASSERT_EQ(0, rent(self->alice, 1, &self->rent));
+			self->blocks[i].handle = self->rent.handle;
+		}
+	}
+	close(carol);
+}
+
+/* A poller who could not have what is idle is not told of it. */
+TEST_F(holding, pollers_are_not_told_of_what_is_for_others)
+{
+	const unsigned int pages = self->info.slab_size / PAGE, last = LIMIT / PAGE - pages;
+	struct pollfd poller = { .fd = self->alice, .events = POLLIN };
+	struct turn turn = {
+		.fd = self->bob,
+		.user = 1,
+		.size = 8 * self->info.slab_size,
+		.turns = shared_alloc(sizeof(*turn.turns)),
+	};
+	unsigned int i;
+	pid_t pid;
+
+	ASSERT_NE(NULL, turn.turns);
+	ASSERT_EQ(LIMIT / PAGE, rent_all_pages(self->alice, self->blocks));
+	pid = spawn(wait_for_a_block, &turn);
+	ASSERT_TRUE(BECOMES(stats_of(self->alice).waiting == 1));
+	sleep_ms(20);
+	/* One of these is drained, or neither, and is idle for Bob, who needs more. */
+	for (i = 0; i < pages; i++) {
+		ASSERT_EQ(0, give_up(self->alice, self->blocks[i].handle));
+		ASSERT_EQ(0, give_up(self->alice, self->blocks[last + i].handle));
+	}
+	EXPECT_EQ(0, poll(&poller, 1, 0));
+	EXPECT_EQ(-EAGAIN, rent(self->alice, 1, &self->rent));
+	kill(pid, SIGKILL);
+	EXPECT_EQ(-SIGKILL, reap(pid));
+	EXPECT_EQ(1, poll(&poller, 1, 0));
+	EXPECT_EQ(0, rent(self->alice, 1, &self->rent));
+}
+
+/* Who has more than a waiter gives up half of that, and keeps the rest. */
+TEST_F(holding, who_has_more_gives_up_half)
+{
+	const unsigned int pages = self->info.slab_size / PAGE;
+	struct turn turn = {
+		.fd = self->bob,
+		.user = 1,
+		.size = 1,
+		.turns = shared_alloc(sizeof(*turn.turns)),
+	};
+	unsigned int i, again = 0;
+	pid_t pid;
+
+	ASSERT_NE(NULL, turn.turns);
+	ASSERT_EQ(LIMIT / PAGE, rent_all_pages(self->alice, self->blocks));
+	pid = spawn(wait_for_a_block, &turn);
+	ASSERT_TRUE(BECOMES(stats_of(self->alice).waiting == 1));
+	/* longer than the first looks take */
+	sleep_ms(50);
+	for (i = 0; i < LIMIT / PAGE; i += pages)
+		ASSERT_EQ(0, give_up(self->alice, self->blocks[i].handle));
+	while (!rent(self->alice, 1, &self->rent))
+		again++;
+	TH_LOG("%u of %u slabs go on", again, self->slabs);
+	EXPECT_LE(self->slabs * 3 / 8, again);
+	EXPECT_GE(self->slabs * 5 / 8, again);
+	kill(pid, SIGKILL);
+	reap(pid);
 }
 
 /* Beside somebody else's waiter --------------------------------------------------- */
