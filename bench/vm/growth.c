@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Whether a verb costs more the more there is: other clients, blocks that are
- * rented, sizes that are in use.
+ * rented, sizes that are in use, accounts.
  */
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -10,10 +10,13 @@
 #include "device.h"
 #include "measure.h"
 #include "pages.h"
+#include "user.h"
 
 #define MOST_CLIENTS	1000
 #define MOST_BLOCKS	100000
 #define MOST_CLASSES	11
+#define MOST_ACCOUNTS	10000
+#define HOLDERS		1000	/* of these, with a slab */
 
 static struct device *others;
 static unsigned int nr_others;
@@ -64,6 +67,19 @@ static void add_classes(unsigned int count)
 		device_rent(other, (size_t)PAGE << count);
 }
 
+/* Each is a user of its own; some have a slab. */
+static void add_accounts(unsigned int count)
+{
+	struct device *other;
+
+	while (nr_others < count) {
+		other = &others[nr_others++];
+		user_open_of(other, nr_others);
+		if (nr_others <= HOLDERS)
+			device_rent(other, PAGE);
+	}
+}
+
 static void measure_axis(const char *axis, void (*add)(unsigned int level),
 			 const unsigned int *levels, unsigned int count)
 {
@@ -85,14 +101,16 @@ void growth_measure(void)
 	static const unsigned int clients[] = { 1, 10, 100, MOST_CLIENTS };
 	static const unsigned int blocks[] = { 10, 1000, MOST_BLOCKS };
 	static const unsigned int classes[] = { 1, 4, MOST_CLASSES };
-	struct rlimit limit = { MOST_CLIENTS + 100, MOST_CLIENTS + 100 };
+	static const unsigned int accounts[] = { 1, 100, MOST_ACCOUNTS };
+	struct rlimit limit = { MOST_ACCOUNTS + 100, MOST_ACCOUNTS + 100 };
 
 	MUST(!setrlimit(RLIMIT_NOFILE, &limit));
-	others = calloc(MOST_CLIENTS, sizeof(*others));
+	others = calloc(MOST_ACCOUNTS, sizeof(*others));
 	MUST(others);
 	device_set("limit", 600ULL << 20);
 	measure_axis("clients", add_clients, clients, COUNT(clients));
 	measure_axis("blocks", add_blocks, blocks, COUNT(blocks));
 	measure_axis("classes", add_classes, classes, COUNT(classes));
+	measure_axis("accounts", add_accounts, accounts, COUNT(accounts));
 	free(others);
 }

@@ -7,9 +7,14 @@
 
 #define UID	1000
 
+static void enter(unsigned int nr)
+{
+	MUST(!seteuid(UID + nr));
+}
+
 void user_enter(void)
 {
-	MUST(!seteuid(UID));
+	enter(0);
 }
 
 void user_leave(void)
@@ -17,9 +22,14 @@ void user_leave(void)
 	MUST(!seteuid(0));
 }
 
-void user_open(struct device *device)
+void user_open_of(struct device *device, unsigned int nr)
 {
-	user_enter();
+	enter(nr);
 	device_open(device);
 	user_leave();
+}
+
+void user_open(struct device *device)
+{
+	user_open_of(device, 0);
 }

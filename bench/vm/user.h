@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An ordinary user, to whom the quota applies. */
+/* Ordinary users, to whom the quota applies. */
 #ifndef BENCH_USER_H
 #define BENCH_USER_H
 
@@ -9,7 +9,8 @@ struct device;
 void user_enter(void);
 void user_leave(void);
 
-/* Open a client of that user. */
+/* Open a client of that user, or of the @nr-th after it. */
 void user_open(struct device *device);
+void user_open_of(struct device *device, unsigned int nr);
 
 #endif /* BENCH_USER_H */
