@@ -20,6 +20,7 @@ struct bufpool_pool;
  * @clients: how many are open
  * @waiters: how many of their rents wait
  * @pinned: bytes in its slabs
+ * @draining: of these, bytes in slabs that are being drained
  * @quota: how many these may be, if that was set for the user, see quota.c; or 0
  * @warm: bytes in warm blocks; each CPU has its own part
  * @rcu: for freeing, since clients and accounts are looked through under RCU
@@ -35,6 +36,7 @@ struct bufpool_account {
 	struct bufpool_budget clients;
 	struct bufpool_budget waiters;
 	struct bufpool_budget pinned;
+	atomic_long_t draining;
 	unsigned long quota;
 	s64 __percpu *warm;
 	struct rcu_head rcu;

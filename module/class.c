@@ -4,8 +4,8 @@
  *
  * An account takes blocks from its own slabs, see holding.c, and then from slabs that are
  * wholly free, which become its own. So as many as can be stay wholly free, and can be
- * given back. Those that are charged to a memory cgroup are for whom they were made for,
- * also when they are wholly free; see branch.c.
+ * given back. Those that are charged to a memory cgroup are for the branch that they were
+ * made for, also when they are wholly free; see branch.c.
  */
 #include <linux/log2.h>
 #include "bufpool.h"
@@ -119,7 +119,7 @@ static __always_inline void class_disown(struct bufpool_class *class,
 		return;
 	slab->holding = NULL;
 	if (unlikely(slab->draining))
-		holding->draining_bytes -= bytes;
+		atomic_long_sub(bytes, &holding->account->draining);
 	class->unowned_bytes += bytes;
 	trace_bufpool_uncharge(holding->account, slab);
 	bufpool_budget_uncharge(&holding->account->pinned, bytes);
@@ -635,7 +635,7 @@ static void class_drain_list(struct bufpool_class *class,
 			continue;
 		WRITE_ONCE(slab->draining, true);
 		class->draining_bytes += slab->bytes;
-		slab->holding->draining_bytes += slab->bytes;
+		atomic_long_add(slab->bytes, &slab->holding->account->draining);
 		bufpool_class_sort_slab(class, slab);
 		*bytes -= min(*bytes, slab->bytes);
 	}
@@ -680,7 +680,7 @@ void bufpool_class_stop_draining(struct bufpool_class *class)
 		WRITE_ONCE(slab->draining, false);
 		class->draining_bytes -= slab->bytes;
 		if (slab->holding)
-			slab->holding->draining_bytes -= slab->bytes;
+			atomic_long_sub(slab->bytes, &slab->holding->account->draining);
 		bufpool_class_sort_slab(class, slab);
 	}
 	spin_unlock(&class->lock);

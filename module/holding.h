@@ -34,7 +34,6 @@ struct bufpool_class;
  * @charged: wholly free slabs that are charged to its cgroup; small ones last
  * @charged_bytes: bytes in slabs that are, in use or not
  * @idle_bytes: bytes in these of @charged
- * @draining_bytes: bytes in its slabs that are being drained
  * @nr_out: blocks of its slabs that are not free
  * @waiters: see waitq.h
  * @nr_waiting: how many
@@ -54,7 +53,6 @@ struct bufpool_holding {
 	struct list_head charged;
 	size_t charged_bytes;
 	size_t idle_bytes;
-	size_t draining_bytes;
 	unsigned long nr_out;
 	struct rb_root_cached waiters[2];
 	unsigned int nr_waiting;

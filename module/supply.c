@@ -118,7 +118,7 @@ void bufpool_supply_put_branch(struct bufpool_branch *branch)
 
 	if (bufpool_branch_put(branch))
 		return;
-	if (bufpool_supply_drop_branch(branch, SIZE_MAX))
+	if (branch->is_charged && bufpool_supply_drop_branch(branch, SIZE_MAX))
 		bufpool_pool_flush_later(pool);
 	bufpool_branch_put_last(branch);
 }
@@ -537,23 +537,12 @@ size_t bufpool_supply_draining(struct bufpool_pool *pool)
 /* How many branches are looked at to have slabs of theirs drained. */
 #define DRAIN_LOOKS	32
 
-/* Bytes in slabs of a branch that are being drained. */
-static size_t supply_draining_of(const struct bufpool_branch *branch)
-{
-	size_t bytes = 0;
-	unsigned int i;
-
-	for (i = 0; i < branch->pool->nr_classes; i++)
-		bytes += READ_ONCE(branch->holdings[i].draining_bytes);
-	return bytes;
-}
-
-/* How much a branch gives up to a waiter: half of what its account has more than that one's. */
-static size_t supply_excess(const struct bufpool_branch *branch,
+/* How much an account gives up to a waiter: half of what it has more than that one's. */
+static size_t supply_excess(const struct bufpool_account *account,
 			    const struct bufpool_waiter *waiter)
 {
 	const struct bufpool_request *request = waiter->request;
-	size_t held = bufpool_budget_used(&branch->account->pinned);
+	size_t held = bufpool_budget_used(&account->pinned);
 	size_t own = bufpool_budget_used(&request->branch->account->pinned);
 
 	return held > own + request->class->slab_size ? (held - own) / 2 : 0;
@@ -572,8 +561,8 @@ static bool supply_drain_excess(const struct bufpool_waiter *waiter, size_t most
 
 	rcu_read_lock();
 	while (most && looks-- && (branch = bufpool_branch_next_holder(pool))) {
-		size_t excess = supply_excess(branch, waiter);
-		size_t draining = supply_draining_of(branch);
+		size_t excess = supply_excess(branch->account, waiter);
+		size_t draining = atomic_long_read(&branch->account->draining);
 		size_t bytes = min(excess - min(excess, draining), most);
 
 		any |= excess;
