@@ -411,6 +411,71 @@ static int rent_and_return(void *arg)
 	return 0;
 }
 
+/* Rent pages in a box. Return: how many */
+static int rent_pages(int fd, struct bufpool_block *blocks, int most)
+{
+	int count = 0, ret;
+
+	while (count < most) {
+		ret = rent_many(fd, 1, BUFPOOL_MANY_MAX, blocks + count);
+		if (ret <= 0)
+			break;
+		count += ret;
+	}
+	return count;
+}
+
+/* Return a block in each slab, and rent again. Return: in how many there is one, or -1 */
+static int slabs_that_go_on(int fd, const struct bufpool_block *blocks, int count, int step)
+{
+	struct bufpool_rent rented;
+	int i, again = 0;
+
+	for (i = 0; i < count; i += step)
+		if (give_up(fd, blocks[i].handle))
+			return -1;
+	while (!rent(fd, 1, &rented))
+		again++;
+	return again;
+}
+
+/* Who has more than a waiter gives up half of that, in however many boxes it is. */
+TEST_F(cgroup, boxes_of_a_user_give_up_half_together)
+{
+	const int pages = self->info.slab_size / PAGE, each = 8 * MIB / PAGE;
+	unsigned int *words = shared_alloc(2 * sizeof(*words));
+	struct wait_in_a_box bob = { .served = words, .stop = words + 1 };
+	struct bufpool_block *more = self->blocks + 2 * each;
+	int fds[2], again, err, i;
+	pid_t pid;
+
+	ASSERT_NE(NULL, words);
+	for (i = 0; i < 2; i++) {
+		ASSERT_TRUE(box_enter(i ? B : A));
+		fds[i] = open_for(ALICE);
+		ASSERT_EQ(each, rent_pages(fds[i], self->blocks + i * each, each));
+	}
+	ASSERT_TRUE(box_leave());
+	ASSERT_EQ(MOST - 16, rent_all(self->fd, BLOCK, more, MOST, &err));
+	bob.fd = open_for(BOB);
+	pid = spawn(wait_for_a_block, &bob);
+	ASSERT_TRUE(BECOMES(stats_of(self->fd).waiting == 1));
+	sleep_ms(50);
+	for (again = 0, i = 0; i < 2; i++) {
+		ASSERT_TRUE(box_enter(i ? B : A));
+		again += slabs_that_go_on(fds[i], self->blocks + i * each, each, pages);
+	}
+	ASSERT_TRUE(box_leave());
+	TH_LOG("%d of %d slabs go on", again, 2 * each / pages);
+	EXPECT_LE(2 * each / pages * 3 / 8, again);
+	EXPECT_GE(2 * each / pages * 5 / 8, again);
+	kill(pid, SIGKILL);
+	reap(pid);
+	close(bob.fd);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 /* A slab that only one box could use as it is goes to whose turn it is, all the same. */
 TEST_F(cgroup, a_box_is_no_way_past_a_turn)
 {
