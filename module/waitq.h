@@ -65,7 +65,7 @@ struct bufpool_waiter {
 #define BUFPOOL_WAITQ_TELLS	4
 
 /* For how long those behind a waiter that was told leave room to it, in jiffies. */
-#define BUFPOOL_WAITQ_ABSENT	(HZ / 50)
+#define BUFPOOL_WAITQ_ABSENT	(HZ / 5)
 
 /* Have a waiter try again. One that was told before, and has not come, was told then. */
 static inline void bufpool_waitq_set_retry(struct bufpool_waiter *waiter)
