@@ -16,9 +16,10 @@
 #define FIRST_UID	5001
 #define MOST		4096		/* blocks of one user */
 #define MANY		16		/* in one call */
-#define PATIENCE_NS	(200 * NSEC_PER_MSEC)
+#define PATIENCE_NS	(1000 * NSEC_PER_MSEC)
 #define TICK_MS		5
-#define TURNOVERS	64		/* of all the pool, before shares are fair at the latest */
+#define TURNOVERS	64		/* of all the pool, before shares are even at the latest, */
+#define BEGINNING	4		/* and at the earliest */
 #define TOLERANCE	10		/* percent of a fair share */
 
 /* What a user wants: blocks of one size, up to so many bytes, and how long it keeps them. */
@@ -33,11 +34,11 @@ static const struct appetite appetites[USERS] = {
 	{ 64 * KIB, 512 * KIB, 20, false },
 	{ 4 * KIB, 256 * KIB, 20, false },
 	{ 4 * KIB, 16 * MIB, 100, true },
-	{ 16 * KIB, 16 * MIB, 20, false },
+	{ 16 * KIB, 16 * MIB, 50, false },
 	{ 64 * KIB, 16 * MIB, 200, false },
-	{ 128 * KIB, 16 * MIB, 50, false },
-	{ 512 * KIB, 16 * MIB, 100, false },
-	{ 1 * MIB, 16 * MIB, 50, false },
+	{ 128 * KIB, 16 * MIB, 300, false },
+	{ 512 * KIB, 16 * MIB, 200, false },
+	{ 1 * MIB, 16 * MIB, 200, false },
 };
 
 /* One user's process; all of it is shared with the test. */
@@ -249,13 +250,15 @@ static bool are_even(const __u64 *held)
 /* Whoever came first has had most: see that it becomes even while so much is rented. */
 static bool become_even(const struct user *users)
 {
-	__u64 held[USERS];
+	__u64 held[USERS], served;
 
 	do {
 		sleep_ms(TICK_MS);
-		if (all_served(users) > TURNOVERS * LIMIT)
+		served = all_served(users);
+		if (served > TURNOVERS * LIMIT)
 			return false;
-	} while (read_accounts(held) != USERS || !are_even(held));
+	} while (served < BEGINNING * LIMIT || read_accounts(held) != USERS ||
+		 !are_even(held));
 	return true;
 }
 
@@ -314,6 +317,15 @@ static const char *line_of(const __u64 *bytes)
 		length += snprintf(line + length, sizeof(line) - length, " %6llu",
 				   bytes[i] / KIB);
 	return line;
+}
+
+/*
+ * How far off a share may be, in percent. Where the kernel checks all that it does, a user
+ * is long on its way to what it was given, and there are few samples.
+ */
+static int tolerance(void)
+{
+	return often(8) < 8 ? 4 * TOLERANCE : TOLERANCE;
 }
 
 static double jain_of(const double *shares, int nr)
@@ -385,8 +397,8 @@ TEST_F_TIMEOUT(shares, users_have_their_due, A_DAY)
 			EXPECT_LE(0.75 * appetites[i].most, had[i]);
 			continue;
 		}
-		EXPECT_LE(due * (100 - TOLERANCE) / 100, had[i]);
-		EXPECT_GE(due * (100 + TOLERANCE) / 100, had[i]);
+		EXPECT_LE(due * (100 - tolerance()) / 100, had[i]);
+		EXPECT_GE(due * (100 + tolerance()) / 100, had[i]);
 	}
 }
 
