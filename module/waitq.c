@@ -118,20 +118,22 @@ static struct bufpool_holding *waitq_next_turn(struct bufpool_class *class, bool
 	return first;
 }
 
-/* The line has changed: let other classes know who is first, by bufpool_pool_is_for_others(). */
-static void waitq_update_first(struct bufpool_class *class)
+/* Let other classes know whose turn it is, by bufpool_pool_is_for_others(); NULL is nobody's. */
+static void waitq_note_first(struct bufpool_class *class, struct bufpool_holding *first)
 {
-	struct bufpool_holding *first = waitq_next_turn(class, true);
 	unsigned long held = ULONG_MAX;
 
-	if (first && waitq_is_overdue(class->pool, first))
-		held = 0;
-	else if (first)
-		held = bufpool_budget_used(&first->account->pinned);
-	/* room is of no use to it */
-	if (first && waitq_first_of_account(first)->nomem_backoff)
-		held = ULONG_MAX;
+	/* room is of no use to a waiter in backoff */
+	if (first && !waitq_first_of_account(first)->nomem_backoff)
+		held = waitq_is_overdue(class->pool, first) ? 0 :
+		       bufpool_budget_used(&first->account->pinned);
 	WRITE_ONCE(class->first_held, held);
+}
+
+/* The line has changed. */
+static void waitq_update_first(struct bufpool_class *class)
+{
+	waitq_note_first(class, waitq_next_turn(class, true));
 }
 
 /* A waiter backs off, or does not any more. */
@@ -362,7 +364,7 @@ void bufpool_waitq_retry_first(struct bufpool_class *class)
 	struct bufpool_holding *holding = waitq_next_turn(class, true);
 	unsigned int left = BUFPOOL_WAITQ_TELLS;
 
-	waitq_update_first(class);
+	waitq_note_first(class, holding);
 	if (holding)
 		waitq_tell_account(holding);
 	holding = waitq_first_in_line(class);
@@ -405,7 +407,7 @@ bool bufpool_waitq_has_older(struct bufpool_class *class,
 		return false;
 	spin_lock(&class->lock);
 	holding = waitq_next_turn(class, true);
-	waitq_update_first(class);
+	waitq_note_first(class, holding);
 	if (holding) {
 		first = waitq_first_of_account(holding);
 		ret = (nomem_backoff || !first->nomem_backoff) &&
