@@ -329,7 +329,8 @@ struct bufpool_stack {
  * ones, within the limit; free ones of up to two larger sizes (@length says
  * so); warm ones of others, the longest unused first, roughly; what is set aside for this
  * size. Where there is none the call waits, unless told not to: first come, first served
- * among a user's waiters for one size, and users take turns where the pool grows.
+ * among a user's waiters for one size in one memory cgroup; among users the one that
+ * holds least comes first where the pool grows, but nobody is passed by for ever.
  *
  * Errors: EFAULT, EINVAL, E2BIG, EMSGSIZE, EAGAIN, ETIMEDOUT, EINTR, EDQUOT,
  * ENOMEM.
