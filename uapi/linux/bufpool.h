@@ -19,8 +19,8 @@
  *   descriptor is passed to another user, whose rents are charged to who opened it.
  *   "The user" is the account, here and everywhere.
  *
- *   Every block has exactly one owner: the *free list* of its class, or one
- *   client. Only its owner can reach its memory. A block that its client has
+ *   Every block has exactly one owner: the *free list* of its class, one
+ *   client, or one *channel*. Only its owner can reach its memory. A block that its client has
  *   returned may stay with it for a while, *warm*: mapped, with its old bytes.
  *
  * The life of a rental
@@ -58,6 +58,52 @@
  *   is closed and its last mapping is gone, by whatever cause, its blocks
  *   go back to the free lists.
  *
+ * Blocks for I/O
+ *
+ *   A block that is rented with BUFPOOL_RENT_IO is made of ordinary pages, which
+ *   O_DIRECT, io_uring, vmsplice(2), MSG_ZEROCOPY, RDMA, AF_XDP or process_vm_readv(2)
+ *   take references to; blocks of the other kind they refuse (EFAULT). It is as large as
+ *   max_rent_io at the most, in pieces of 2 MiB or less, and follows all the same
+ *   rules. When it leaves its client, and such a reference is still there, nobody else
+ *   gets the memory: the block is *quarantined*, owned by nobody and charged to the
+ *   user still, until the last reference is gone. Then it is zeroed and free.
+ *
+ *   A block that stays warm, or is kept in a stack, has not left its client: whoever
+ *   gives a block back while the kernel still reads or writes it says
+ *   BUFPOOL_RETURN_REVOKE, lest this client rent it again meanwhile. That takes the
+ *   block from the program, and nothing from the I/O.
+ *
+ *   A mapping of such blocks is not inherited by a child of fork(2), unless
+ *   MADV_DOFORK says so, which newer kernels refuse for these, too.
+ *
+ * Channels
+ *
+ *   A channel carries blocks from client to client, without a copy. BUFPOOL_IOC_CHANNEL
+ *   makes one, with two descriptors, a *send end* and a *receive end*, which are passed on
+ *   as those of pipe(2) are: by dup(2), fork(2) or SCM_RIGHTS. BUFPOOL_IOC_SEND puts
+ *   *messages* into it, each a block, the number of bytes in use, and a number that the
+ *   programs agree upon (*tag*); BUFPOOL_IOC_RECEIVE takes them out, oldest first.
+ *
+ *   When SEND returns, the block is the channel's: its handle is good no more (ESTALE), no
+ *   page-table entry of the sender reaches it, and a touch is SIGBUS. It has the same
+ *   offset for its receiver, where a new handle names it. Bytes beyond those in use are
+ *   zero there, unless the sender says BUFPOOL_SEND_WHOLE.
+ *
+ *   What has been sent arrives once, or goes back to the free lists: where the receive end
+ *   is closed before it is received. Messages whose sender is gone arrive like others. A
+ *   call that fails leaves each block with whom it was.
+ *
+ *   Until it is received, a block is charged to the user who sent it, and from then on to
+ *   the user who received it; whichever memory cgroup it was charged to, that stays.
+ *
+ *   Both calls wait for the first message only, and then do what can be done at once. A
+ *   signal interrupts the wait as it does that of a rent, see "Waiting".
+ *
+ *   A send end polls as EPOLLOUT while there is room, and as EPOLLERR once there is no
+ *   receive end; a receive end as EPOLLIN while there are messages, and as EPOLLHUP once
+ *   there is no send end. O_NONBLOCK of an end is BUFPOOL_SEND_NONBLOCK, or
+ *   BUFPOOL_RECEIVE_NONBLOCK, in each call with it.
+ *
  * Waiting
  *
  *   Waiters for one class are served first come, first served. A signal handler
@@ -74,7 +120,9 @@
  *
  * Polling
  *
- *   EPOLLIN: renting a block of the smallest size would not have to wait.
+ *   EPOLLIN: renting a block of the smallest size would not have to wait, nor be refused
+ *   for the client's ceiling or the user's quota. BUFPOOL_IOC_POLLER gives descriptors
+ *   that say the same of other sizes.
  *   EPOLLPRI: please return and trim what is not needed: a renter is waiting for a
  *   block; or the system has been short of memory within the last second, and this
  *   client has not called BUFPOOL_IOC_TRIM since.
@@ -100,6 +148,10 @@
  *   EAGAIN     nothing is free now, and waiting was not wanted
  *   ETIMEDOUT  waited as long as was asked
  *   EINTR      a signal handler without SA_RESTART interrupted the wait
+ *   ECANCELED  this client is not to wait any more, see BUFPOOL_IOC_CANCEL
+ *   EBADF      a descriptor that is not open, or that is the other end of a channel
+ *   EPIPE      no receive end is left
+ *   EBUSY      something outside the pool reaches the block's memory
  *   EDQUOT     over a bound: the client's ceiling or the user's quota, or a slab larger
  *              than the whole pool's limit, where waiting cannot help; or it would
  *              have to wait, and as many rents of this user do as may (max_waiters), or
@@ -141,6 +193,12 @@
 #define BUFPOOL_IOC_TRIM	_IO(BUFPOOL_IOC_TYPE, 0x07)
 #define BUFPOOL_IOC_CLASS	_IO(BUFPOOL_IOC_TYPE, 0x08)
 #define BUFPOOL_IOC_QUOTA	_IO(BUFPOOL_IOC_TYPE, 0x09)
+#define BUFPOOL_IOC_CANCEL	_IO(BUFPOOL_IOC_TYPE, 0x0a)
+#define BUFPOOL_IOC_POLLER	_IO(BUFPOOL_IOC_TYPE, 0x0b)
+#define BUFPOOL_IOC_EXPORT	_IO(BUFPOOL_IOC_TYPE, 0x0c)
+#define BUFPOOL_IOC_CHANNEL	_IO(BUFPOOL_IOC_TYPE, 0x0d)
+#define BUFPOOL_IOC_SEND	_IO(BUFPOOL_IOC_TYPE, 0x0e)
+#define BUFPOOL_IOC_RECEIVE	_IO(BUFPOOL_IOC_TYPE, 0x0f)
 
 /**
  * struct bufpool_info - BUFPOOL_IOC_INFO: what this pool is
@@ -154,7 +212,8 @@
  * @__reserved: (in) must be 0
  * @features: (out) BUFPOOL_FEATURE_* bits
  * @max_pooled: (out) bytes in the largest block that is kept for reuse when
- *	it is returned
+ *	it is returned, of those that are not for I/O; of these
+ *	BUFPOOL_CLASS_POOLED says it
  * @max_rent: (out) bytes in the largest block that can be rented; blocks
  *	over max_pooled are freed when they are returned
  * @limit: (out) bytes that the pool may hold at most
@@ -166,6 +225,8 @@
  * @stacks_offset: (out) where to mmap the client's stacks, see struct bufpool_stack;
  *	0 where a kernel has none
  * @nr_stacks: (out) how many there are, a page each
+ * @max_rent_io: (out) bytes in the largest block that can be rented with
+ *	BUFPOOL_RENT_IO; 0 where a kernel knows no such blocks
  *
  * Errors: EFAULT, EINVAL, E2BIG.
  */
@@ -185,6 +246,7 @@ struct bufpool_info {
 	__u64 status_offset;
 	__u64 stacks_offset;
 	__u64 nr_stacks;
+	__u64 max_rent_io;
 };
 
 /* The kernel takes kept blocks back, see struct bufpool_stack. */
@@ -194,6 +256,8 @@ struct bufpool_info {
 
 /* Backing: each slab of blocks is one object of a kmem_cache. */
 #define BUFPOOL_BACKING_SLAB	0
+/* Backing: each block is made of pages, which the kernel's I/O can have references to. */
+#define BUFPOOL_BACKING_PAGES	1
 
 /* Blocks of the class are kept for reuse when they are returned. */
 #define BUFPOOL_CLASS_POOLED	(1ULL << 0)
@@ -203,7 +267,9 @@ struct bufpool_info {
  * @size: (in) sizeof(struct bufpool_class_info)
  * @flags: (in) must be 0
  * @nr: (in) number of the class, 0 to nr_classes - 1 (else EINVAL)
- * @backing: (out) what its blocks are made of: BUFPOOL_BACKING_SLAB
+ * @backing: (out) what its blocks are made of: BUFPOOL_BACKING_SLAB, or
+ *	BUFPOOL_BACKING_PAGES: those are for BUFPOOL_RENT_IO. A program passes over
+ *	classes with one that it does not know
  * @block_size: (out) bytes in each block
  * @offset: (out) mmap offset of the first block
  * @span: (out) bytes of mmap offsets that its blocks can have, from @offset on
@@ -275,8 +341,9 @@ struct bufpool_status {
  * Page k of the nr_stacks pages from stacks_offset on is stack k of the client, for
  * blocks of class k % nr_classes, and begins with this structure; it is zero at first.
  * It can be mapped MAP_SHARED, in any number and order of pages; memory comes with the
- * first touch (SIGBUS, or EFAULT from a system call, where there is none) and stays
- * until the client is gone. A stack has one owner at a time, a thread or who has a lock,
+ * first touch (SIGBUS, or EFAULT from a system call, where there is none, or the user has
+ * as many clients, stacks and so on as it may: max_clients) and stays until the client is
+ * gone. A stack has one owner at a time, a thread or who has a lock,
  * and only the owner may push and pop. Both numbers count up without end and wrap.
  *
  *   push:  while @top - @bottom is less than BUFPOOL_STACK_MAX: write the entry, then
@@ -309,12 +376,14 @@ struct bufpool_stack {
 #define BUFPOOL_RENT_ZERO	(1U << 0)
 /* Do not wait: EAGAIN where the call would. The same as O_NONBLOCK. */
 #define BUFPOOL_RENT_NONBLOCK	(1U << 1)
+/* A block for the kernel's I/O, see "Blocks for I/O"; EINVAL in a kernel without. */
+#define BUFPOOL_RENT_IO		(1U << 2)
 
 /**
  * struct bufpool_rent - BUFPOOL_IOC_RENT: become the owner of a block
  * @size: (in) sizeof(struct bufpool_rent)
  * @flags: (in) BUFPOOL_RENT_* bits
- * @min_size: (in) bytes needed, 1 to max_rent
+ * @min_size: (in) bytes needed, 1 to max_rent, or max_rent_io
  * @timeout_ns: (in) nanoseconds to wait at most; 0 waits without a limit; negative
  *	is EINVAL
  * @handle: (out) names this rental
@@ -332,8 +401,8 @@ struct bufpool_stack {
  * among a user's waiters for one size in one memory cgroup; among users the one that
  * holds least comes first where the pool grows, but nobody is passed by for ever.
  *
- * Errors: EFAULT, EINVAL, E2BIG, EMSGSIZE, EAGAIN, ETIMEDOUT, EINTR, EDQUOT,
- * ENOMEM.
+ * Errors: EFAULT, EINVAL, E2BIG, EMSGSIZE, EAGAIN, ETIMEDOUT, EINTR, ECANCELED,
+ * EDQUOT, ENOMEM.
  */
 struct bufpool_rent {
 	__u32 size;
@@ -346,7 +415,10 @@ struct bufpool_rent {
 	__u64 wait_id;
 };
 
-/* Zero the block before this call returns; it does not stay warm. */
+/*
+ * Zero the block before this call returns, or, where the kernel's I/O still reaches it, as soon
+ * as nothing does; it does not stay warm.
+ */
 #define BUFPOOL_RETURN_CLEAR	(1U << 0)
 /* Take the block out of every mapping before this call returns. */
 #define BUFPOOL_RETURN_REVOKE	(1U << 1)
@@ -446,6 +518,199 @@ struct bufpool_limit {
 	__u64 ceiling;
 };
 
+/* Rents may wait again. */
+#define BUFPOOL_CANCEL_OFF	(1U << 0)
+
+/**
+ * struct bufpool_cancel - BUFPOOL_IOC_CANCEL: let no rent of this client wait
+ * @size: (in) sizeof(struct bufpool_cancel)
+ * @flags: (in) BUFPOOL_CANCEL_* bits
+ *
+ * Rents that wait now, in whatever process, fail with ECANCELED, and so does each that
+ * would have to wait from now on, until a call with BUFPOOL_CANCEL_OFF. Those that need
+ * not wait go on as ever. The call does not sleep, and may be made in a signal handler.
+ *
+ * Errors: EFAULT, EINVAL, E2BIG, ENOTTY (a kernel without this call).
+ */
+struct bufpool_cancel {
+	__u32 size;
+	__u32 flags;
+};
+
+/* Poll for blocks that are rented with BUFPOOL_RENT_IO. */
+#define BUFPOOL_POLLER_IO	(1U << 0)
+
+/**
+ * struct bufpool_poller - BUFPOOL_IOC_POLLER: poll for blocks of any size
+ * @size: (in) sizeof(struct bufpool_poller)
+ * @flags: (in) BUFPOOL_POLLER_* bits
+ * @min_size: (in) bytes needed, 1 to max_rent, or max_rent_io
+ *
+ * The value of a successful ioctl is a new descriptor, closed by exec, that polls as
+ * EPOLLIN while a rent of so many bytes by this client would not have to wait, nor be
+ * refused for its ceiling or its user's quota. It keeps no block rented: once the client
+ * is gone it polls as EPOLLHUP. Until it is closed it counts as a client (max_clients).
+ *
+ * Errors: EFAULT, EINVAL, E2BIG, EMSGSIZE, EDQUOT (as many clients and pollers as the
+ * user may have), EMFILE, ENFILE, ENOMEM, ENOTTY (a kernel without this call).
+ */
+struct bufpool_poller {
+	__u32 size;
+	__u32 flags;
+	__u64 min_size;
+};
+
+/**
+ * struct bufpool_export - BUFPOOL_IOC_EXPORT: share a block with devices
+ * @size: (in) sizeof(struct bufpool_export)
+ * @flags: (in) must be 0
+ * @handle: (in) of a block that this client rents, of either backing
+ *
+ * The value of a successful ioctl is the descriptor of a new dma-buf with the block's
+ * memory, closed by exec. Drivers can have it, and programs map it (MAP_SHARED); the
+ * name that DMA_BUF_SET_NAME gives it is its own. As long as it lives, in whatever
+ * process or driver, the block is nobody else's: returned meanwhile, it is quarantined,
+ * and free when the dma-buf is released. It does not keep the block rented.
+ *
+ * Errors: EFAULT, EINVAL, E2BIG, ENOENT, ESTALE, EBUSY (BUFPOOL_EXPORTS_MAX dma-bufs of
+ * the block are open), EMFILE, ENFILE, ENOMEM, ENOTTY (a kernel without this
+ * call), EOPNOTSUPP (a kernel without dma-bufs).
+ */
+struct bufpool_export {
+	__u32 size;
+	__u32 flags;
+	__u64 handle;
+};
+
+/* The most dma-bufs of one block at a time. */
+#define BUFPOOL_EXPORTS_MAX	255
+
+/* The most messages that a channel can have room for. */
+#define BUFPOOL_CHANNEL_MAX	1024
+
+/**
+ * struct bufpool_channel - BUFPOOL_IOC_CHANNEL: make a channel
+ * @size: (in) sizeof(struct bufpool_channel)
+ * @flags: (in) must be 0
+ * @capacity: (in) messages that it has room for, 1 to BUFPOOL_CHANNEL_MAX
+ * @receive_fd: (out) descriptor of its receive end, closed by exec
+ * @send_fd: (out) descriptor of its send end, closed by exec
+ * @__reserved: (in) must be 0
+ *
+ * It belongs to no client, and lives as long as either end. Until then it counts as a
+ * client of the caller's user for each page that it takes (max_clients). Any client of the
+ * pool can send and receive with the descriptors, whoever's that is.
+ *
+ * Errors: EFAULT, EINVAL, E2BIG, EDQUOT (as many clients, pollers and channels as the user
+ * may have), EMFILE, ENFILE, ENOMEM, ENOTTY (a kernel without this call).
+ */
+struct bufpool_channel {
+	__u32 size;
+	__u32 flags;
+	__u32 capacity;
+	__s32 receive_fd;
+	__s32 send_fd;
+	__u32 __reserved;
+};
+
+/**
+ * struct bufpool_message - a block that changes hands
+ * @handle: names the rental: for SEND that which ends, from RECEIVE the one that begins
+ * @used: bytes in use, from the first on; for SEND 0 to the bytes in the block (else EINVAL)
+ * @tag: whatever the sender says
+ * @offset: (out of RECEIVE) where to mmap the block; for SEND not looked at
+ * @length: (out of RECEIVE) bytes in the block; for SEND not looked at
+ */
+struct bufpool_message {
+	__u64 handle;
+	__u64 used;
+	__u64 tag;
+	__u64 offset;
+	__u64 length;
+};
+
+/* Do not wait: EAGAIN where the call would. */
+#define BUFPOOL_SEND_NONBLOCK	(1U << 0)
+/* Bytes beyond those in use are meant as well: leave them as they are. */
+#define BUFPOOL_SEND_WHOLE	(1U << 1)
+
+/**
+ * struct bufpool_send - BUFPOOL_IOC_SEND: give blocks to a channel
+ * @size: (in) sizeof(struct bufpool_send)
+ * @flags: (in) BUFPOOL_SEND_* bits
+ * @fd: (in) a send end
+ * @count: (in) how many messages, 1 to BUFPOOL_MANY_MAX
+ * @messages: (in) address of an array of @count struct bufpool_message
+ * @timeout_ns: (in) nanoseconds to wait for room at most; 0 waits without a limit; negative
+ *	is EINVAL
+ * @deadline_ns: (in/out) 0 in a new call. Where a signal interrupts the wait, the kernel
+ *	writes here when that ends, by CLOCK_MONOTONIC; a call with that number goes on
+ *	waiting until then
+ *
+ * The value of a successful ioctl is how many messages are in the channel, from the front
+ * of the array and in that order, at least 1. It is less than @count where the channel is
+ * full, or the next message is refused; a call that begins with that one says why. No
+ * thread should use a block meanwhile: one that does gets SIGBUS, or ESTALE, also where the
+ * call then fails.
+ *
+ * A block of pages that the kernel's I/O still has references to is refused (EBUSY), and
+ * so is one that dma-bufs are made of: only its renter knows when that ends. In rare cases
+ * the kernel itself has a reference for a moment, so that it is worth trying again.
+ *
+ * Of blocks that were not sent, as others filled the channel meanwhile, bytes beyond those in
+ * use may be zero already.
+ *
+ * Errors: EFAULT, EINVAL (also a descriptor of something else), E2BIG, EBADF, EPIPE,
+ * ENOENT, ESTALE, EBUSY, EAGAIN, ETIMEDOUT, EINTR, ECANCELED, ENOTTY (a kernel without
+ * this call). EPIPE raises no SIGPIPE.
+ */
+struct bufpool_send {
+	__u32 size;
+	__u32 flags;
+	__s32 fd;
+	__u32 count;
+	__u64 messages;
+	__s64 timeout_ns;
+	__u64 deadline_ns;
+};
+
+/* Do not wait: EAGAIN where the call would. */
+#define BUFPOOL_RECEIVE_NONBLOCK	(1U << 0)
+/*
+ * Map the blocks before this call returns, where the calling process has mapped all of each,
+ * as their first touch would; no error where that does not go.
+ */
+#define BUFPOOL_RECEIVE_MAP		(1U << 1)
+
+/**
+ * struct bufpool_receive - BUFPOOL_IOC_RECEIVE: become the owner of what was sent
+ * @size: (in) sizeof(struct bufpool_receive)
+ * @flags: (in) BUFPOOL_RECEIVE_* bits
+ * @fd: (in) a receive end
+ * @count: (in) how many messages at the most, 1 to BUFPOOL_MANY_MAX
+ * @messages: (in) address of an array of @count struct bufpool_message to fill
+ * @timeout_ns: (in) nanoseconds to wait for a message at most; 0 waits without a limit;
+ *	negative is EINVAL
+ * @deadline_ns: (in/out) as in struct bufpool_send
+ *
+ * The value of a successful ioctl is how many messages there are now in the array, or 0
+ * where the channel is empty and no send end is left. The blocks are the client's, and are
+ * returned as any. A message that the client's ceiling or the user's quota does not admit
+ * stays in the channel, first in line (EDQUOT, unless it follows others).
+ *
+ * Errors: EFAULT, EINVAL (also a descriptor of something else), E2BIG, EBADF, EAGAIN,
+ * ETIMEDOUT, EINTR, ECANCELED, EDQUOT, ENOTTY (a kernel without this call).
+ */
+struct bufpool_receive {
+	__u32 size;
+	__u32 flags;
+	__s32 fd;
+	__u32 count;
+	__u64 messages;
+	__s64 timeout_ns;
+	__u64 deadline_ns;
+};
+
 /* Set the user's quota; else the call only says what it is. */
 #define BUFPOOL_QUOTA_SET	(1U << 0)
 
@@ -489,7 +754,8 @@ struct bufpool_quota {
  * @client_warm_bytes: (out) bytes in them
  * @client_warm_rents: (out) of @client_rents, those served by a warm block
  * @user_held: (out) bytes that this client's user is charged for: those in slabs that a
- *	block of any of the user's clients is in, rented or warm
+ *	block rented by any of the user's clients is in, in use or not, without blocks that
+ *	other users have received, and with those received from others
  * @user_quota: (out) bytes that this may be; all ones is no quota, or exempt
  * @rents: (out) blocks rented from the pool since it was made
  * @reused: (out) of these, blocks that had been rented before
@@ -518,9 +784,19 @@ struct bufpool_quota {
  * @kept: (out) of in_use, bytes in all stacks, as the kernel has seen them last
  * @refused_waiters: (out) of refused_quota, rents that would have waited, while as many
  *	of the user's did as may (max_waiters)
- * @refused_clients: (out) opens refused with EDQUOT (max_clients)
+ * @refused_clients: (out) opens, and what else counts as these, refused with EDQUOT
+ *	(max_clients)
  * @client_refused_waiters: (out) of refused_waiters, this client's
  * @idle: (out) of pinned, bytes in slabs that no user is charged for
+ * @quarantined: (out) of pinned, bytes in blocks that their client has given back, but that
+ *	something outside the pool still reaches
+ * @user_quarantined: (out) of these, those that this client's user is charged for
+ * @client_sent: (out) blocks this client has sent
+ * @client_received: (out) blocks this client has received
+ * @sent: (out) blocks sent by all clients
+ * @received: (out) of these, blocks that were received
+ * @channels: (out) channels that have an end open
+ * @in_channels: (out) of pinned, bytes in blocks that are in channels
  *
  * All but the client's are for the whole pool.
  *
@@ -568,6 +844,14 @@ struct bufpool_stats {
 	__u64 refused_clients;
 	__u64 client_refused_waiters;
 	__u64 idle;
+	__u64 quarantined;
+	__u64 user_quarantined;
+	__u64 client_sent;
+	__u64 client_received;
+	__u64 sent;
+	__u64 received;
+	__u64 channels;
+	__u64 in_channels;
 };
 
 /**
