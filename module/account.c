@@ -43,6 +43,7 @@ static void account_free_rcu(struct rcu_head *rcu)
 	WARN_ON_ONCE(bufpool_budget_used(&account->waiters));
 	WARN_ON_ONCE(bufpool_budget_used(&account->pinned));
 	WARN_ON_ONCE(bufpool_account_warm(account));
+	WARN_ON_ONCE(bufpool_account_quarantined(account));
 	account_free(account);
 }
 
@@ -56,6 +57,8 @@ static struct bufpool_account *account_create(struct bufpool_pool *pool, kuid_t 
 	account->pool = pool;
 	account->refs = 1;
 	INIT_LIST_HEAD(&account->branches);
+	INIT_LIST_HEAD(&account->referenced);
+	INIT_LIST_HEAD(&account->quarantine_node);
 	account->clients.bound = BUFPOOL_BOUND_CLIENTS;
 	account->waiters.bound = BUFPOOL_BOUND_WAITERS;
 	account->pinned.bound = BUFPOOL_BOUND_QUOTA;
@@ -97,7 +100,7 @@ static struct bufpool_account *account_publish(struct bufpool_pool *pool,
 	if (old && !xa_is_err(old))
 		bufpool_account_hold(old);
 	else if (!old)
-		account->quota = bufpool_quota_of_user(pool, account->uid);
+		WRITE_ONCE(account->quota, bufpool_quota_of_user(pool, account->uid));
 	xa_unlock(&pool->accounts);
 	if (!old)
 		return account;
@@ -176,4 +179,10 @@ u64 bufpool_account_warm(const struct bufpool_account *account)
 		bytes += READ_ONCE(*per_cpu_ptr(account->warm, cpu));
 	/* the parts are not read at one instant */
 	return max_t(s64, bytes, 0);
+}
+
+/* Bytes in quarantined blocks that an account is charged for. */
+u64 bufpool_account_quarantined(const struct bufpool_account *account)
+{
+	return max(atomic_long_read(&account->quarantined), 0L);
 }

@@ -44,22 +44,23 @@ static int backing_init(struct bufpool_class *class)
 	return class->small ? 0 : -ENOMEM;
 }
 
-static struct kmem_cache *backing_cache(struct bufpool_class *class, bool small)
+static struct kmem_cache *backing_cache(struct bufpool_slab *slab)
 {
-	return small ? class->small : class->memory;
+	return bufpool_slab_is_small(slab) ? slab->class->small : slab->class->memory;
 }
 
 /* There are small slabs where a large one is hard to get. */
-static void *backing_alloc(struct bufpool_class *class, bool small, gfp_t gfp)
+static int backing_alloc(struct bufpool_slab *slab, gfp_t gfp)
 {
-	if (!small && class->small)
+	if (!bufpool_slab_is_small(slab) && slab->class->small)
 		gfp = (gfp & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY;
-	return kmem_cache_alloc(backing_cache(class, small), gfp | __GFP_ZERO);
+	slab->memory = kmem_cache_alloc(backing_cache(slab), gfp | __GFP_ZERO);
+	return slab->memory ? 0 : -ENOMEM;
 }
 
-static void backing_free(struct bufpool_class *class, void *memory, bool small)
+static void backing_free(struct bufpool_slab *slab)
 {
-	kmem_cache_free(backing_cache(class, small), memory);
+	kmem_cache_free(backing_cache(slab), slab->memory);
 }
 
 static void backing_shrink(struct bufpool_class *class)
@@ -69,19 +70,21 @@ static void backing_shrink(struct bufpool_class *class)
 		kmem_cache_shrink(class->small);
 }
 
-static vm_fault_t backing_map(struct vm_area_struct *vma, unsigned long addr,
-			      void *page)
+/* There is no way to come by a reference. */
+static bool backing_is_referenced(struct bufpool_slab *slab)
 {
-	return vmf_insert_pfn(vma, addr, page_to_pfn(virt_to_page(page)));
+	return false;
 }
 
 const struct bufpool_backing bufpool_backing_slab = {
+	.nr = BUFPOOL_BACKING_SLAB,
+	.prefix = "",
 	.init = backing_init,
 	.exit = backing_exit,
 	.alloc = backing_alloc,
 	.free = backing_free,
 	.shrink = backing_shrink,
-	.map = backing_map,
+	.is_referenced = backing_is_referenced,
 };
 
 /*

@@ -176,7 +176,7 @@ u64 bufpool_branch_out(const struct bufpool_branch *branch)
 	u64 bytes = 0;
 	unsigned int nr;
 
-	for (nr = 0; nr < pool->nr_classes; nr++)
+	for (nr = 0; nr < bufpool_pool_nr_used(pool); nr++)
 		bytes += (u64)READ_ONCE(branch->holdings[nr].nr_out) <<
 			 pool->classes[nr].shift;
 	return bytes;
@@ -189,7 +189,7 @@ u64 bufpool_branch_charged(const struct bufpool_branch *branch)
 	u64 bytes = 0;
 	unsigned int nr;
 
-	for (nr = 0; nr < pool->nr_classes; nr++)
+	for (nr = 0; nr < bufpool_pool_nr_used(pool); nr++)
 		bytes += READ_ONCE(branch->holdings[nr].charged_bytes);
 	return bytes;
 }
@@ -243,22 +243,28 @@ bool bufpool_branch_put(struct bufpool_branch *branch)
 	return !is_last;
 }
 
-/* Another may have come to have one meanwhile. */
-void bufpool_branch_put_last(struct bufpool_branch *branch)
+/*
+ * Another may have come to have one meanwhile. Return: false if one had, and has it no more:
+ * while it was no orphan a slab may have become idle, so that has to be done again.
+ */
+bool bufpool_branch_put_last(struct bufpool_branch *branch)
 {
 	struct bufpool_pool *pool = branch->pool;
-	bool removed = false;
+	bool removed = false, again;
 
 	xa_lock(&pool->accounts);
-	if (!--branch->refs) {
+	again = branch->refs == 1 && !branch->orphan;
+	if (again) {
 		WRITE_ONCE(branch->orphan, true);
-		/* pairs with bufpool_branch_lost_slab() */
+	} else if (!--branch->refs) {
+		/* that it is an orphan is seen; pairs with bufpool_branch_lost_slab() */
 		smp_mb();
 		removed = branch_remove(branch);
 	}
 	xa_unlock(&pool->accounts);
 	if (removed)
 		branch_free_later(branch);
+	return !again;
 }
 
 /*
@@ -294,9 +300,9 @@ static bool branch_is_in_use(struct bufpool_branch *branch)
 	unsigned long nr_out = 0;
 	unsigned int nr;
 
-	for (nr = 0; nr < pool->nr_classes && !nr_out; nr++) {
+	for (nr = 0; nr < bufpool_pool_nr_used(pool); nr++) {
 		spin_lock(&pool->classes[nr].lock);
-		nr_out = branch->holdings[nr].nr_out;
+		nr_out |= branch->holdings[nr].nr_out;
 		spin_unlock(&pool->classes[nr].lock);
 	}
 	return nr_out;
@@ -360,6 +366,21 @@ bool bufpool_branch_tryget(struct bufpool_branch *branch)
 	return is_there;
 }
 
+/*
+ * A branch comes last in its account, under the lock of pool->accounts. Readers may be at it,
+ * and go on from there: to list_add_tail_rcu() it would be one that nobody has found yet.
+ */
+static void branch_move_last(struct bufpool_branch *branch)
+{
+	struct list_head *node = &branch->node, *head = &branch->account->branches;
+
+	__list_del_entry(node);
+	node->prev = head->prev;
+	WRITE_ONCE(node->next, head);
+	rcu_assign_pointer(list_next_rcu(head->prev), node);
+	head->prev = node;
+}
+
 /**
  * bufpool_branch_next - the branch of an account that was looked at longest ago
  * @account: whose
@@ -374,7 +395,7 @@ struct bufpool_branch *bufpool_branch_next(struct bufpool_account *account)
 	xa_lock(&pool->accounts);
 	branch = list_first_entry_or_null(&account->branches, struct bufpool_branch, node);
 	if (branch) {
-		list_move_tail(&branch->node, &account->branches);
+		branch_move_last(branch);
 		branch_hold(branch);
 	}
 	xa_unlock(&pool->accounts);
@@ -391,7 +412,7 @@ static u64 branch_unused(const struct bufpool_branch *branch)
 	bool keeps = false;
 	unsigned int nr;
 
-	for (nr = 0; nr < branch->pool->nr_classes; nr++) {
+	for (nr = 0; nr < bufpool_pool_nr_used(branch->pool); nr++) {
 		idle += READ_ONCE(branch->holdings[nr].idle_bytes);
 		keeps |= READ_ONCE(branch->holdings[nr].kept.nr);
 	}
@@ -460,21 +481,22 @@ u64 bufpool_branches_kept(const struct bufpool_account *account)
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(branch, &account->branches, node)
-		for (nr = 0; nr < account->pool->nr_classes; nr++)
+		for (nr = 0; nr < bufpool_pool_nr_used(account->pool); nr++)
 			bytes += bufpool_kept_seen(&branch->holdings[nr].kept);
 	rcu_read_unlock();
 	return bytes;
 }
 
-/* Bytes in blocks of an account's slabs that are not free; likewise. */
+/* Bytes in blocks that an account is charged for, and that are not free; likewise. */
 u64 bufpool_branches_out(const struct bufpool_account *account)
 {
 	const struct bufpool_branch *branch;
-	u64 bytes = 0;
+	s64 bytes = atomic_long_read(&account->moved);
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(branch, &account->branches, node)
 		bytes += bufpool_branch_out(branch);
 	rcu_read_unlock();
-	return bytes;
+	/* they are not read at one instant */
+	return max(bytes, 0LL);
 }

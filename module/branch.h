@@ -20,7 +20,8 @@ struct mem_cgroup;
  * @orphan: it has none, or is losing the last, and goes with its last slab; written under
  *	that lock
  * @hash: in pool->branches; written under that lock, read under RCU
- * @node: in account->branches, the one that was looked at longest ago first; that lock
+ * @node: in account->branches, the one that was looked at longest ago first; written under
+ *	that lock, read under RCU
  * @holder: in pool->holders, while it has slabs in use, and until that is looked at; that
  *	lock
  * @shrink: in pool->charged, if @is_charged; see reclaim.c
@@ -49,7 +50,7 @@ struct bufpool_branch *bufpool_branch_get(struct bufpool_account *account);
 struct bufpool_branch *bufpool_branch_next_charged(struct bufpool_pool *pool, int nid,
 						   struct mem_cgroup *memcg);
 bool bufpool_branch_put(struct bufpool_branch *branch);
-void bufpool_branch_put_last(struct bufpool_branch *branch);
+bool bufpool_branch_put_last(struct bufpool_branch *branch);
 void bufpool_branch_reap(struct bufpool_branch *branch);
 void bufpool_branch_add_holder(struct bufpool_branch *branch);
 struct bufpool_branch *bufpool_branch_next_holder(struct bufpool_pool *pool);

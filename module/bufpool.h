@@ -10,6 +10,8 @@
  *   transit  owned by the task that moves it, or by the scrubber
  *   rented   blk->owner is the client; on that client's list
  *   warm     returned, but blk->owner is the client still, see warm.c
+ *   sent     a channel's, see channel.c
+ *   quarantined  nobody's, as something outside reaches it, see quarantine.c
  *
  * Lock order, outermost first:
  *
@@ -17,20 +19,26 @@
  *     client->mapping.i_mmap_rwsem	its mappings stay, see map.c
  *	 client->lock			what a client holds
  *	   lru->lock			an order of warm blocks
- *	   keepers->lock		a ring of stacks
+ *	   keepers->lock		a ring of stacks; a holding's in that of its class
  *   pool->drain_lock			for which waiter slabs are drained
  *   pool->scrub_lock			the block that is being zeroed
  *     class->lock			the free lists of a class, and its waiters
  *	 the lock of pool->accounts
  *	 keepers->lock
  *
- * and on their own, for a few steps: pool->clients_lock, pool->poll_lock and the lock of
- * class->slabs.
+ * The quarantine's lock may be taken under i_mmap_rwsem and client->lock.
+ *
+ * So may the locks of a client and of accounts be under a channel's, in this order, which is
+ * the outermost then.
+ *
+ * And on their own, for a few steps: pool->clients_lock, pool->channels_lock,
+ * pool->poll_lock and the lock of class->slabs.
  *
  * All but the first two are spinlocks, so the task that has one gets its processor.
  * mmap_lock is held by the callers of map.c only. For i_mmap_rwsem a task waits
  * only on behalf of the client itself; others try. No memory is allocated, and no
- * user memory touched, under any but mmap_lock; so the shrinker may take the others.
+ * user memory touched that might not be there, under any but mmap_lock; so the shrinker may
+ * take the others.
  */
 #ifndef _BUFPOOL_H
 #define _BUFPOOL_H
@@ -45,12 +53,15 @@
 #include "branch.h"
 #include "budget.h"
 #include "bytes.h"
+#include "channel.h"
 #include "chardev.h"
+#include "charge.h"
 #include "class.h"
 #include "client.h"
 #include "counters.h"
 #include "debugfs.h"
 #include "evict.h"
+#include "export.h"
 #include "handle.h"
 #include "holding.h"
 #include "kept.h"
@@ -60,12 +71,15 @@
 #include "place.h"
 #include "poll.h"
 #include "pool.h"
+#include "quarantine.h"
 #include "quota.h"
+#include "receive.h"
 #include "reclaim.h"
 #include "rent.h"
 #include "rental.h"
 #include "reserve.h"
 #include "scrub.h"
+#include "send.h"
 #include "slab.h"
 #include "status.h"
 #include "supply.h"

@@ -12,25 +12,27 @@
 #include "trace.h"
 
 /**
- * bufpool_class_init - make class @nr of a pool
+ * bufpool_class_init - make a class of a pool, its next
  * @class: memory for it, zero
  * @pool: its pool
- * @nr: blocks have PAGE_SIZE << @nr bytes
+ * @backing: what its memory is
+ * @block_size: bytes in each block; a power of two
  *
  * Return: 0 or -ENOMEM; bufpool_class_exit() is due in both cases.
  */
 int bufpool_class_init(struct bufpool_class *class, struct bufpool_pool *pool,
-		       unsigned int nr)
+		       const struct bufpool_backing *backing, size_t block_size)
 {
-	size_t block_size = PAGE_SIZE << nr;
 	char name[32];
 
 	class->pool = pool;
-	class->backing = &bufpool_backing_slab;
-	class->nr = nr;
-	class->shift = PAGE_SHIFT + nr;
+	class->backing = backing;
+	class->nr = class - pool->classes;
+	class->shift = ilog2(block_size);
 	class->pooled = block_size <= pool->config.max_pooled;
-	class->slab_size = max_t(size_t, pool->config.slab_size, block_size);
+	/* pages can be had one by one */
+	class->slab_size = backing->has_refs ? block_size :
+			   max_t(size_t, pool->config.slab_size, block_size);
 	class->slab_shift = ilog2(class->slab_size) - class->shift;
 	class->per_slab = 1U << class->slab_shift;
 	class->small_until = jiffies;
@@ -47,7 +49,7 @@ int bufpool_class_init(struct bufpool_class *class, struct bufpool_pool *pool,
 	INIT_LIST_HEAD(&class->dirty);
 	class->waiting = RB_ROOT_CACHED;
 
-	snprintf(name, sizeof(name), "%s-%zuk-table", pool->name,
+	snprintf(name, sizeof(name), "%s-%s%zuk-table", pool->name, backing->prefix,
 		 block_size >> 10);
 	class->tables = kmem_cache_create(name,
 					  struct_size_t(struct bufpool_slab,
@@ -72,6 +74,16 @@ void bufpool_class_exit(struct bufpool_class *class)
 	xa_destroy(&class->slabs);
 }
 
+/* Some blocks have gone out, of slabs of a holding, or nobody's; or, if negative, come back. */
+static __always_inline void class_add_out(struct bufpool_class *class,
+					  struct bufpool_holding *holding, int nr)
+{
+	lockdep_assert_held(&class->lock);
+	WRITE_ONCE(class->nr_out, class->nr_out + nr);
+	if (holding)
+		WRITE_ONCE(holding->nr_out, holding->nr_out + nr);
+}
+
 static __always_inline void class_set_idle(struct bufpool_class *class,
 					   struct bufpool_slab *slab, bool idle)
 {
@@ -82,13 +94,14 @@ static __always_inline void class_set_idle(struct bufpool_class *class,
 	if (unlikely(slab->reclaimable))
 		bufpool_slab_set_reclaimable(slab, false);
 	if (unlikely(slab->reserved)) {
-		class->reserve_bytes += idle ? slab->bytes : -slab->bytes;
+		WRITE_ONCE(class->reserve_bytes,
+			   class->reserve_bytes + (idle ? slab->bytes : -slab->bytes));
 	} else if (idle) {
 		class->nr_idle++;
-		class->idle_bytes += slab->bytes;
+		WRITE_ONCE(class->idle_bytes, class->idle_bytes + slab->bytes);
 	} else {
 		class->nr_idle--;
-		class->idle_bytes -= slab->bytes;
+		WRITE_ONCE(class->idle_bytes, class->idle_bytes - slab->bytes);
 		class->least_idle = min(class->least_idle, class->idle_bytes);
 	}
 }
@@ -101,8 +114,8 @@ static __always_inline void class_give(struct bufpool_class *class,
 	lockdep_assert_held(&class->lock);
 	slab->holding = holding;
 	class->unowned_bytes -= slab->bytes;
-	/* see branch_check_holder() */
-	if (unlikely(list_empty(&holding->branch->holder)))
+	/* it may just be moved in the list; see branch_check_holder() for coming and going */
+	if (unlikely(data_race(list_empty(&holding->branch->holder))))
 		bufpool_branch_add_holder(holding->branch);
 	trace_bufpool_charge(holding->account, slab);
 }
@@ -201,7 +214,7 @@ static void class_unreserve(struct bufpool_class *class, struct bufpool_slab *sl
 	    class->reserved_bytes - slab->bytes < class->reserve_wanted)
 		return;
 	class_set_idle(class, slab, false);
-	class->reserved_bytes -= slab->bytes;
+	WRITE_ONCE(class->reserved_bytes, class->reserved_bytes - slab->bytes);
 	slab->reserved = false;
 }
 
@@ -249,9 +262,7 @@ static __always_inline void class_count_out(struct bufpool_class *class,
 {
 	struct bufpool_holding *holding = slab->holding;
 
-	class->nr_out++;
-	if (holding)
-		holding->nr_out++;
+	class_add_out(class, holding, 1);
 	if (holding && slab->idle) {
 		/* in short, as it is on no list of the holding's yet */
 		class_set_idle(class, slab, false);
@@ -272,19 +283,19 @@ static __always_inline void class_count_out(struct bufpool_class *class,
 void bufpool_class_add(struct bufpool_class *class, struct bufpool_slab *slab,
 		       struct bufpool_holding *holding)
 {
+	bufpool_pool_note_used(class->pool, class->nr);
 	class->nr_slabs++;
 	class->nr_blks += slab->nr_blks;
-	class->nr_out += slab->nr_blks;
 	class->unowned_bytes += slab->bytes;
 	if (slab->home)
 		WRITE_ONCE(holding->charged_bytes, holding->charged_bytes + slab->bytes);
 	if (holding) {
 		class_give(class, slab, holding);
-		holding->nr_out += slab->nr_blks;
 	} else {
 		slab->reserved = true;
-		class->reserved_bytes += slab->bytes;
+		WRITE_ONCE(class->reserved_bytes, class->reserved_bytes + slab->bytes);
 	}
+	class_add_out(class, holding, slab->nr_blks);
 }
 
 /* Make the blocks of a new slab free from one on; those before are out. */
@@ -293,9 +304,7 @@ void bufpool_class_put_rest(struct bufpool_class *class, struct bufpool_slab *sl
 {
 	unsigned int nr = slab->nr_blks;
 
-	class->nr_out -= nr - first;
-	if (slab->holding)
-		slab->holding->nr_out -= nr - first;
+	class_add_out(class, slab->holding, -(int)(nr - first));
 	/* the last is popped first, and low offsets are to go out first */
 	while (nr-- > first)
 		bufpool_slab_push(slab, &slab->blks[nr]);
@@ -315,7 +324,8 @@ static __always_inline bool class_claim(struct bufpool_class *class,
 	class_give(class, slab, holding);
 	/* an idle one is moved with the block that goes out; of others the scrubber has one */
 	if (!slab->idle) {
-		holding->nr_out += slab->nr_blks - slab->nr_free;
+		WRITE_ONCE(holding->nr_out,
+			   holding->nr_out + slab->nr_blks - slab->nr_free);
 		bufpool_holding_move(holding, slab);
 	}
 	return true;
@@ -378,6 +388,9 @@ static __always_inline struct bufpool_blk *class_take(struct bufpool_class *clas
 
 	lockdep_assert_held(&class->lock);
 	if (bufpool_pool_missing(class->pool, 0))
+		return NULL;
+	/* what is free in slabs of its own is charged already; it may have come back from others */
+	if (unlikely(bufpool_budget_used(&holding->account->pinned) > quota))
 		return NULL;
 	slab = bufpool_holding_fullest(holding) ?: class_claim_any(class, holding, quota);
 	if (!slab && reserve)
@@ -456,12 +469,13 @@ struct bufpool_blk *bufpool_class_take_dirty(struct bufpool_class *class)
 }
 
 static bool class_has_free_for(struct bufpool_class *class,
-			       const struct bufpool_holding *holding)
+			       const struct bufpool_holding *holding, bool *claims)
 {
 	if (holding->nr_waiting)
 		return false;
 	if (holding->filled)
 		return true;
+	*claims = true;
 	if (bufpool_class_has_waiters(class))
 		return false;
 	return !list_empty(&class->reserve) ||
@@ -469,14 +483,18 @@ static bool class_has_free_for(struct bufpool_class *class,
 		!bufpool_pool_is_for_others(class, holding->account));
 }
 
-/* Whether a rent for a holding would find a free block here; NULL is for any. */
+/*
+ * Whether a rent for a holding would find a free block here, and whether it claims a slab
+ * for that, which the quota has to admit; NULL is for any.
+ */
 bool bufpool_class_has_free(struct bufpool_class *class,
-			    const struct bufpool_holding *holding)
+			    const struct bufpool_holding *holding, bool *claims)
 {
 	bool ret;
 
+	*claims = false;
 	spin_lock(&class->lock);
-	ret = holding ? class_has_free_for(class, holding) :
+	ret = holding ? class_has_free_for(class, holding, claims) :
 			class->nr_out != class->nr_blks;
 	spin_unlock(&class->lock);
 	return ret;
@@ -491,7 +509,7 @@ static void class_unlink(struct bufpool_class *class, struct bufpool_slab *slab)
 	class_disown(class, slab);
 	class->unowned_bytes -= slab->bytes;
 	if (slab->draining)
-		class->draining_bytes -= slab->bytes;
+		WRITE_ONCE(class->draining_bytes, class->draining_bytes - slab->bytes);
 	list_del_init(&slab->dirty_node);
 	class_set_idle(class, slab, false);
 	class->nr_slabs--;
@@ -555,9 +573,7 @@ struct bufpool_slab *bufpool_class_put_free(struct bufpool_class *class,
 
 	lockdep_assert_held(&class->lock);
 	bufpool_slab_push(slab, blk);
-	class->nr_out--;
-	if (slab->holding)
-		slab->holding->nr_out--;
+	class_add_out(class, slab->holding, -1);
 	if (slab->nr_free != slab->nr_blks) {
 		if (is_power_of_2(slab->nr_free))
 			class_sort_used(class, slab);
@@ -634,7 +650,7 @@ static void class_drain_list(struct bufpool_class *class,
 		if (slab->reserved)
 			continue;
 		WRITE_ONCE(slab->draining, true);
-		class->draining_bytes += slab->bytes;
+		WRITE_ONCE(class->draining_bytes, class->draining_bytes + slab->bytes);
 		atomic_long_add(slab->bytes, &slab->holding->account->draining);
 		bufpool_class_sort_slab(class, slab);
 		*bytes -= min(*bytes, slab->bytes);
@@ -678,7 +694,7 @@ void bufpool_class_stop_draining(struct bufpool_class *class)
 	spin_lock(&class->lock);
 	list_for_each_entry_safe(slab, next, &class->draining, node) {
 		WRITE_ONCE(slab->draining, false);
-		class->draining_bytes -= slab->bytes;
+		WRITE_ONCE(class->draining_bytes, class->draining_bytes - slab->bytes);
 		if (slab->holding)
 			atomic_long_sub(slab->bytes, &slab->holding->account->draining);
 		bufpool_class_sort_slab(class, slab);
@@ -731,7 +747,7 @@ void bufpool_class_stats(struct bufpool_class *class,
 void bufpool_class_info(const struct bufpool_class *class,
 			struct bufpool_class_info *info)
 {
-	info->backing = BUFPOOL_BACKING_SLAB;
+	info->backing = class->backing->nr;
 	info->block_size = bufpool_class_block_size(class);
 	info->offset = (u64)class->nr << BUFPOOL_SPAN_SHIFT;
 	info->span = BUFPOOL_SPAN;

@@ -55,6 +55,9 @@ struct bufpool_pool;
  * @nr_out: of these, blocks that are not free
  * @nr_scrubbing: of these, blocks that are being zeroed in the background
  * @nr_waiting: tasks that wait, see waitq.h
+ *
+ * @idle_bytes, @draining_bytes, @reserved_bytes, @reserve_bytes, @nr_out and @nr_waiting are
+ * also read without the lock, as hints, and so are written once.
  */
 struct bufpool_class {
 	struct bufpool_pool *pool;
@@ -141,6 +144,30 @@ static inline size_t bufpool_blk_size(struct bufpool_blk *blk)
 	return bufpool_class_block_size(bufpool_blk_class(blk));
 }
 
+/* A page of a block's memory, as the kernel sees it. */
+static inline void *bufpool_blk_page(struct bufpool_blk *blk, unsigned long nr)
+{
+	const struct bufpool_slab *slab = bufpool_blk_slab(blk);
+	unsigned long in_piece;
+
+	if (likely(!slab->pieces))
+		return slab->memory + ((size_t)blk->nr << slab->class->shift) +
+		       (nr << PAGE_SHIFT);
+	/* a slab of several has one block */
+	in_piece = nr & (BIT(slab->piece_order) - 1);
+	return slab->pieces[nr >> slab->piece_order] + (in_piece << PAGE_SHIFT);
+}
+
+/* How many pages of a block, from one on, are contiguous. */
+static inline unsigned long bufpool_blk_run(struct bufpool_blk *blk, unsigned long nr)
+{
+	const struct bufpool_slab *slab = bufpool_blk_slab(blk);
+
+	if (!slab->pieces)
+		return (bufpool_blk_size(blk) >> PAGE_SHIFT) - nr;
+	return BIT(slab->piece_order) - (nr & (BIT(slab->piece_order) - 1));
+}
+
 /* Where a block of a class is in the window. */
 static inline u64 bufpool_class_offset(const struct bufpool_class *class,
 				       u32 place)
@@ -191,7 +218,7 @@ static inline bool bufpool_class_has_waiters(const struct bufpool_class *class)
 }
 
 int bufpool_class_init(struct bufpool_class *class, struct bufpool_pool *pool,
-		       unsigned int nr);
+		       const struct bufpool_backing *backing, size_t block_size);
 void bufpool_class_exit(struct bufpool_class *class);
 struct bufpool_blk *bufpool_class_take(struct bufpool_class *class,
 				       struct bufpool_holding *holding,
@@ -204,7 +231,7 @@ struct bufpool_blk *bufpool_class_take_reserved(struct bufpool_class *class,
 						struct bufpool_holding *holding,
 						unsigned long quota);
 bool bufpool_class_has_free(struct bufpool_class *class,
-			    const struct bufpool_holding *holding);
+			    const struct bufpool_holding *holding, bool *claims);
 void bufpool_class_add(struct bufpool_class *class, struct bufpool_slab *slab,
 		       struct bufpool_holding *holding);
 void bufpool_class_want_reserve(struct bufpool_class *class, size_t bytes);

@@ -7,18 +7,6 @@
 #include <linux/random.h>
 #include "bufpool.h"
 
-/* Count a client that is about to be, if its account may have one more. */
-static int client_charge(struct bufpool_client *client)
-{
-	struct bufpool_pool *pool = client->pool;
-
-	if (bufpool_budget_charge(&client->account->clients, 1,
-				  bufpool_client_bound(client, &pool->config.max_clients)))
-		return 0;
-	this_cpu_inc(pool->counters->refused[BUFPOOL_REFUSED_CLIENTS]);
-	return -EDQUOT;
-}
-
 /**
  * bufpool_client_create - make a client
  * @pool: where it is going to rent
@@ -48,7 +36,7 @@ struct bufpool_client *bufpool_client_create(struct bufpool_pool *pool,
 	bufpool_account_put(client->account);
 	if (!client->branch)
 		goto free;
-	err = client_charge(client);
+	err = bufpool_client_charge(client, 1);
 	if (err)
 		goto put_branch;
 	address_space_init_once(&client->mapping);
@@ -57,6 +45,7 @@ struct bufpool_client *bufpool_client_create(struct bufpool_pool *pool,
 	init_rwsem(&client->mapping.invalidate_lock);
 	mapping_set_gfp_mask(&client->mapping, GFP_USER);
 	init_waitqueue_head(&client->unpinned);
+	init_waitqueue_head(&client->waits);
 	client->cookie = get_random_u32();
 	client->held.bound = BUFPOOL_BOUND_CEILING;
 	spin_lock_init(&client->lock);
@@ -67,10 +56,11 @@ struct bufpool_client *bufpool_client_create(struct bufpool_pool *pool,
 	client->pid = task_tgid_nr(current);
 	get_task_comm(client->comm, current);
 	kref_init(&client->ref);
+	kref_init(&client->memory);
 
 	spin_lock(&pool->clients_lock);
 	list_add_tail_rcu(&client->node, &pool->clients);
-	pool->nr_clients++;
+	WRITE_ONCE(pool->nr_clients, pool->nr_clients + 1);
 	spin_unlock(&pool->clients_lock);
 	return client;
 
@@ -91,14 +81,29 @@ void bufpool_client_destroy(struct bufpool_client *client)
 
 	spin_lock(&pool->clients_lock);
 	list_del_rcu(&client->node);
-	pool->nr_clients--;
+	WRITE_ONCE(pool->nr_clients, pool->nr_clients - 1);
 	spin_unlock(&pool->clients_lock);
 	bufpool_budget_uncharge(&client->account->clients, 1);
 	/* a thief holds a reference, and may have yet to settle */
 	bufpool_client_put(client);
 }
 
-static void client_free(struct kref *ref)
+static void client_free(struct kref *memory)
+{
+	struct bufpool_client *client =
+		container_of(memory, struct bufpool_client, memory);
+
+	bufpool_supply_put_branch(client->branch);
+	kfree_rcu(client, rcu);
+}
+
+/* Let go of a client's memory. May sleep. */
+void bufpool_client_put_memory(struct bufpool_client *client)
+{
+	kref_put(&client->memory, client_free);
+}
+
+static void client_end(struct kref *ref)
 {
 	struct bufpool_client *client =
 		container_of(ref, struct bufpool_client, ref);
@@ -107,14 +112,13 @@ static void client_free(struct kref *ref)
 	bufpool_warm_destroy(client);
 	bufpool_kept_destroy_all(client);
 	bufpool_place_drop_all(client);
-	bufpool_supply_put_branch(client->branch);
-	kfree_rcu(client, rcu);
+	bufpool_client_put_memory(client);
 }
 
 /* Let go of a client. May sleep. */
 void bufpool_client_put(struct bufpool_client *client)
 {
-	kref_put(&client->ref, client_free);
+	kref_put(&client->ref, client_end);
 }
 
 /* Count a rent that is refused. */
@@ -125,6 +129,21 @@ void bufpool_client_count_refused(struct bufpool_client *client,
 	spin_lock(&client->lock);
 	client->refused[why]++;
 	spin_unlock(&client->lock);
+}
+
+/**
+ * bufpool_client_cancel - let no rent of a client wait, or let them again
+ * @client: which
+ * @cancelled: whether they may not
+ */
+void bufpool_client_cancel(struct bufpool_client *client, bool cancelled)
+{
+	WRITE_ONCE(client->cancelled, cancelled);
+	if (!cancelled)
+		return;
+	/* who sleeps may get to run only when this has been taken back */
+	atomic_inc(&client->cancels);
+	wake_up_all(&client->waits);
 }
 
 /**
@@ -170,8 +189,11 @@ void bufpool_client_stats(struct bufpool_client *client,
 	stats->client_refused_again = client->refused[BUFPOOL_REFUSED_AGAIN];
 	stats->client_refused_quota = client->refused[BUFPOOL_REFUSED_QUOTA];
 	stats->client_refused_memory = client->refused[BUFPOOL_REFUSED_MEMORY];
+	stats->client_sent = client->sent;
+	stats->client_received = client->received;
 	stats->client_timeouts = client->refused[BUFPOOL_REFUSED_TIMEOUT];
 	stats->client_refused_waiters = client->refused[BUFPOOL_REFUSED_WAITERS];
+	stats->user_quarantined = bufpool_account_quarantined(client->account);
 	stats->user_held = bufpool_budget_used(&client->account->pinned);
 	stats->user_quota = bufpool_client_quota(client);
 	spin_unlock(&client->lock);

@@ -7,11 +7,18 @@
 #define _BUFPOOL_COMPAT_H
 
 #include <linux/cpumask.h>
+#include <linux/file.h>
+#include <linux/huge_mm.h>
 #include <linux/list_lru.h>
 #include <linux/mm.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
+#include <linux/module.h>
 #include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+#include <linux/pfn_t.h>
+#endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #error "bufpool needs Linux 6.1 or later, the oldest that it is tested on"
@@ -161,11 +168,128 @@ static inline void bufpool_list_lru_walk(struct list_lru *lru, int nid,
 #define zap_special_vma_range zap_vma_ptes
 #endif
 
+/*
+ * How pages that hold references are mapped. Since 6.15 also by huge entries, but not in
+ * areas that are VM_MIXEDMAP: where such an entry is split there, its reference is lost.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+#define BUFPOOL_VM_REFERENCES ((vm_flags_t)0)
+
+static inline vm_fault_t bufpool_insert_page(struct vm_area_struct *vma, unsigned long addr,
+					     struct page *page)
+{
+	struct vm_fault vmf = { .vma = vma, .address = addr };
+
+	return vmf_insert_page_mkwrite(&vmf, page, false);
+}
+#else
+#define BUFPOOL_VM_REFERENCES VM_MIXEDMAP
+
+static inline vm_fault_t bufpool_insert_page(struct vm_area_struct *vma, unsigned long addr,
+					     struct page *page)
+{
+	int err = vm_insert_page(vma, addr, page);
+
+	/* an entry that is there already is as good */
+	if (!err || err == -EBUSY)
+		return VM_FAULT_NOPAGE;
+	return err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+}
+#endif
+
+/*
+ * Entries without references of pages that follow each other, from one on, where there are none
+ * yet: as vmf_insert_pfn() makes each of them, in a tenth of the steps. Return: whether all
+ * are there. What an entry takes on other architectures modules do not have.
+ */
+struct bufpool_insert {
+	struct vm_area_struct *vma;
+	unsigned long addr;
+	unsigned long pfn;
+};
+
+#ifdef CONFIG_X86
+static inline int bufpool_insert_pfn_fn(pte_t *pte, unsigned long addr, void *data)
+{
+	const struct bufpool_insert *insert = data;
+	unsigned long pfn = insert->pfn + ((addr - insert->addr) >> PAGE_SHIFT);
+
+	if (pte_none(ptep_get(pte)))
+		set_pte_at(insert->vma->vm_mm, addr, pte,
+			   pte_mkspecial(pfn_pte(pfn, insert->vma->vm_page_prot)));
+	return 0;
+}
+
+static inline bool bufpool_insert_pfns(struct bufpool_insert *insert, unsigned long nr)
+{
+	return !apply_to_page_range(insert->vma->vm_mm, insert->addr, nr << PAGE_SHIFT,
+				    bufpool_insert_pfn_fn, insert);
+}
+#else
+static inline bool bufpool_insert_pfns(struct bufpool_insert *insert, unsigned long nr)
+{
+	return false;
+}
+#endif
+
+/*
+ * A huge entry without a reference, which get_user_pages_fast() takes none by. Since 6.12
+ * the entry says that it is such a one. Before, one of a device's memory is left to
+ * get_user_pages(), which refuses the area; and no device has these pages.
+ */
+static inline vm_fault_t bufpool_insert_huge_pfn(struct vm_fault *vmf, struct page *page)
+{
+#if !defined(CONFIG_TRANSPARENT_HUGEPAGE)
+	return VM_FAULT_FALLBACK;
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0) && defined(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP)
+	return vmf_insert_pfn_pmd(vmf, page_to_pfn(page), vmf->flags & FAULT_FLAG_WRITE);
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0) && defined(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP)
+	return vmf_insert_pfn_pmd(vmf, __pfn_to_pfn_t(page_to_pfn(page), PFN_DEV),
+				  vmf->flags & FAULT_FLAG_WRITE);
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0) && defined(CONFIG_ARCH_HAS_PTE_DEVMAP)
+	return vmf_insert_pfn_pmd(vmf, __pfn_to_pfn_t(page_to_pfn(page), PFN_DEV | PFN_MAP),
+				  vmf->flags & FAULT_FLAG_WRITE);
+#else
+	return VM_FAULT_FALLBACK;
+#endif
+}
+
+/*
+ * A huge entry of a page that get_user_pages() finds by it. Before 6.12 it holds no reference
+ * itself, and mm does not think that it does: it takes and drops none for a huge entry in a
+ * VM_MIXEDMAP area. From then on until 6.15 there is no way.
+ */
+static inline vm_fault_t bufpool_insert_huge_page(struct vm_fault *vmf, struct page *page)
+{
+#if !defined(CONFIG_TRANSPARENT_HUGEPAGE)
+	return VM_FAULT_FALLBACK;
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+	return vmf_insert_folio_pmd(vmf, page_folio(page), vmf->flags & FAULT_FLAG_WRITE);
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	return VM_FAULT_FALLBACK;
+#else
+	return vmf_insert_pfn_pmd(vmf, __pfn_to_pfn_t(page_to_pfn(page), 0),
+				  vmf->flags & FAULT_FLAG_WRITE);
+#endif
+}
+
 /* CPUs that may run a task of a process: all that x86 would flush a TLB of. */
 #ifdef CONFIG_X86
 #define bufpool_mm_cpus(mm) mm_cpumask(mm)
 #else
 #define bufpool_mm_cpus(mm) cpu_online_mask
+#endif
+
+/* Since 6.10 */
+#ifndef fd_file
+#define fd_file(fd) ((fd).file)
+#endif
+
+/* A string since 6.13 */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define BUFPOOL_IMPORT_NS_DMA_BUF MODULE_IMPORT_NS(DMA_BUF)
+#else
+#define BUFPOOL_IMPORT_NS_DMA_BUF MODULE_IMPORT_NS("DMA_BUF")
 #endif
 
 /* Since 6.5. Before, a usercopy region keeps the caches of blocks apart. */

@@ -15,9 +15,9 @@ void bufpool_counters_sum(struct bufpool_counters __percpu *counters,
 		const struct bufpool_counters *part = per_cpu_ptr(counters, cpu);
 
 		for (i = 0; i < BUFPOOL_NR_EVENTS; i++)
-			sum->of[i] += part->of[i];
+			sum->of[i] += READ_ONCE(part->of[i]);
 		for (i = 0; i < BUFPOOL_NR_REFUSALS; i++)
-			sum->refused[i] += part->refused[i];
+			sum->refused[i] += READ_ONCE(part->refused[i]);
 	}
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /sys/kernel/debug/bufpool: what each client and each account holds, and in which memory
+ * /sys/kernel/debug/bufpool: what each client, account and channel holds, and in which memory
  * cgroup, for administrators.
  *
  * An open file holds a reference to the module, and a read holds off the removal
@@ -90,6 +90,71 @@ static const struct seq_operations clients_sops = {
 
 DEFINE_SEQ_ATTRIBUTE(clients);
 
+static void *channels_start(struct seq_file *m, loff_t *pos)
+	__acquires(RCU)
+{
+	struct bufpool_pool *pool = m->private;
+
+	rcu_read_lock();
+	return seq_list_start_head_rcu(&pool->channels, *pos);
+}
+
+static void *channels_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	struct bufpool_pool *pool = m->private;
+
+	return seq_list_next_rcu(v, &pool->channels, pos);
+}
+
+static void channels_stop(struct seq_file *m, void *v)
+	__releases(RCU)
+{
+	rcu_read_unlock();
+}
+
+static void show_channel(struct seq_file *m, struct bufpool_chan *channel)
+{
+	u64 messages, bytes, sent, dropped;
+	unsigned int open;
+
+	spin_lock(&channel->lock);
+	open = channel->open;
+	messages = channel->queued;
+	bytes = bufpool_channel_bytes(channel);
+	sent = channel->sent;
+	dropped = channel->dropped;
+	spin_unlock(&channel->lock);
+	seq_printf(m, "%8llu %8d", channel->nr, channel->pid);
+	show_comm(m, channel->comm);
+	seq_printf(m, " %10u %3c%c %8u %8llu %12llu %12llu %12llu %12llu\n",
+		   from_kuid_munged(seq_user_ns(m), channel->account->uid),
+		   open & BIT(BUFPOOL_END_RECEIVE) ? 'r' : '-',
+		   open & BIT(BUFPOOL_END_SEND) ? 's' : '-', channel->capacity,
+		   messages, bytes, sent, sent - messages - dropped, dropped);
+}
+
+static int channels_show(struct seq_file *m, void *v)
+{
+	struct bufpool_pool *pool = m->private;
+
+	if (v == &pool->channels)
+		seq_printf(m, "%8s %8s %-16s %10s %4s %8s %8s %12s %12s %12s %12s\n",
+			   "channel", "pid", "comm", "uid", "ends", "capacity", "messages",
+			   "bytes", "sent", "received", "dropped");
+	else
+		show_channel(m, list_entry(v, struct bufpool_chan, node));
+	return 0;
+}
+
+static const struct seq_operations channels_sops = {
+	.start = channels_start,
+	.next = channels_next,
+	.stop = channels_stop,
+	.show = channels_show,
+};
+
+DEFINE_SEQ_ATTRIBUTE(channels);
+
 /* Position 0 is the header, and N the first account from user id N - 1 on. */
 static void *accounts_find(struct bufpool_pool *pool, loff_t *pos)
 {
@@ -128,22 +193,24 @@ static void show_account(struct seq_file *m, struct bufpool_account *account)
 	u64 pinned = bufpool_budget_used(&account->pinned);
 	u64 out = min(bufpool_branches_out(account), pinned);
 	u64 warm = min(bufpool_account_warm(account), out);
-	u64 kept = min(bufpool_branches_kept(account), out - warm);
+	u64 quarantined = min(bufpool_account_quarantined(account), out - warm);
+	u64 rented = out - warm - quarantined;
 	unsigned long quota = bufpool_quota_of_account(account);
 
-	seq_printf(m, "%10u %8lu %8lu %12llu %12llu %12llu %12llu %20llu\n",
+	seq_printf(m, "%10u %8lu %8lu %12llu %12llu %12llu %12llu %20llu %12llu\n",
 		   from_kuid_munged(seq_user_ns(m), account->uid),
 		   bufpool_budget_used(&account->clients),
-		   bufpool_budget_used(&account->waiters), out - warm, warm,
-		   kept, pinned, quota == LONG_MAX ? U64_MAX : quota);
+		   bufpool_budget_used(&account->waiters), rented, warm,
+		   min(bufpool_branches_kept(account), rented), pinned,
+		   quota == LONG_MAX ? U64_MAX : quota, quarantined);
 }
 
 static int accounts_show(struct seq_file *m, void *v)
 {
 	if (v == SEQ_START_TOKEN)
-		seq_printf(m, "%10s %8s %8s %12s %12s %12s %12s %20s\n", "uid",
+		seq_printf(m, "%10s %8s %8s %12s %12s %12s %12s %20s %12s\n", "uid",
 			   "clients", "waiters", "bytes", "warm_bytes",
-			   "kept_bytes", "pinned", "quota");
+			   "kept_bytes", "pinned", "quota", "quarantined");
 	else
 		show_account(m, v);
 	return 0;
@@ -195,6 +262,7 @@ struct dentry *bufpool_debugfs_create(struct bufpool_pool *pool)
 	debugfs_create_file("clients", 0400, dir, pool, &clients_fops);
 	debugfs_create_file("accounts", 0400, dir, pool, &accounts_fops);
 	debugfs_create_file("cgroups", 0400, dir, pool, &cgroups_fops);
+	debugfs_create_file("channels", 0400, dir, pool, &channels_fops);
 	return dir;
 }
 

@@ -50,12 +50,16 @@ static struct bufpool_blk *evict_try_claim(struct bufpool_warm *warm)
 	return blk;
 }
 
-/* Unmap a block that was claimed. The lock of the client's mappings is held. */
-static void evict_blk(struct bufpool_client *client, struct bufpool_blk *blk)
+/*
+ * Unmap a block that was claimed. The lock of the client's mappings is held. Return: whether
+ * the caller has it still; else the quarantine does.
+ */
+static bool evict_blk(struct bufpool_client *client, struct bufpool_blk *blk)
 {
 	bufpool_map_unmap(client, blk);
 	bufpool_blk_update_dirty(blk);
 	bufpool_budget_uncharge(&client->held, bufpool_blk_size(blk));
+	return !bufpool_quarantine_admit(blk);
 }
 
 /*
@@ -74,8 +78,8 @@ static struct bufpool_blk *evict_try(struct bufpool_warm *warm)
 	else
 		bufpool_warm_update(warm, jiffies);
 	spin_unlock(&client->lock);
-	if (blk)
-		evict_blk(client, blk);
+	if (blk && !evict_blk(client, blk))
+		blk = NULL;
 	if (is_locked)
 		bufpool_map_unlock(client);
 	return blk;
@@ -130,7 +134,7 @@ static struct bufpool_lru *evict_oldest(struct bufpool_pool *pool,
 	unsigned long since, earliest = 0;
 	unsigned int nr;
 
-	for (nr = 0; nr < pool->nr_classes; nr++) {
+	for (nr = 0; nr < bufpool_pool_nr_used(pool); nr++) {
 		struct bufpool_lru *lru = branch ? &branch->holdings[nr].warm :
 						   &pool->classes[nr].warm;
 
@@ -192,7 +196,7 @@ static struct bufpool_blk *evict_steal_kept(struct bufpool_pool *pool, bool idle
 
 	if (!bufpool_kept_is_possible(pool))
 		return NULL;
-	for (nr = pool->nr_classes; !blk && nr--;)
+	for (nr = bufpool_pool_nr_used(pool); !blk && nr--;)
 		blk = bufpool_take_steal(&pool->classes[nr].kept, idle);
 	return blk;
 }
@@ -204,7 +208,7 @@ static struct bufpool_blk *evict_steal_from_branch(struct bufpool_branch *branch
 	struct bufpool_blk *blk = evict_steal_warm(pool, branch, NULL, idle);
 	unsigned int nr;
 
-	for (nr = pool->nr_classes; !blk && nr--;)
+	for (nr = bufpool_pool_nr_used(pool); !blk && nr--;)
 		blk = bufpool_take_steal(&branch->holdings[nr].kept, idle);
 	return blk;
 }
@@ -212,16 +216,13 @@ static struct bufpool_blk *evict_steal_from_branch(struct bufpool_branch *branch
 /* How many branches of an account are looked at for what that does not use. */
 #define BRANCH_LOOKS	8
 
-/**
- * bufpool_evict_steal_from_account - take a warm or kept block of an account
- * @account: from one of its clients
- *
- * One that has not been used for long. Looks at a bounded number of branches and stacks,
- * and waits for no client. May sleep; the caller holds no client's lock.
- *
- * Return: the block, which the caller owns, maybe dirty; or NULL if none was found.
+/*
+ * Visit branches of an account, a bounded number and each once, until one gives a block.
+ * Return: that block, or NULL.
  */
-struct bufpool_blk *bufpool_evict_steal_from_account(struct bufpool_account *account)
+static __always_inline struct bufpool_blk *
+evict_visit(struct bufpool_account *account,
+	    struct bufpool_blk *(*visit)(struct bufpool_branch *branch))
 {
 	struct bufpool_branch *branch, *first = NULL;
 	struct bufpool_blk *blk = NULL;
@@ -235,30 +236,43 @@ struct bufpool_blk *bufpool_evict_steal_from_account(struct bufpool_account *acc
 		if (branch == first)
 			looks = BRANCH_LOOKS;
 		else
-			blk = evict_steal_from_branch(branch, false);
+			blk = visit(branch);
 		first = first ?: branch;
 		bufpool_supply_put_branch(branch);
 	}
 	return blk;
 }
 
+/* One that has not been used for long */
+static struct bufpool_blk *evict_steal_old(struct bufpool_branch *branch)
+{
+	return evict_steal_from_branch(branch, false);
+}
+
+/**
+ * bufpool_evict_steal_from_account - take a warm or kept block of an account
+ * @account: from one of its clients
+ *
+ * One that has not been used for long. Looks at a bounded number of branches and stacks,
+ * and waits for no client. May sleep; the caller holds no client's lock.
+ *
+ * Return: the block, which the caller owns, maybe dirty; or NULL if none was found.
+ */
+struct bufpool_blk *bufpool_evict_steal_from_account(struct bufpool_account *account)
+{
+	return evict_visit(account, evict_steal_old);
+}
+
+static struct bufpool_blk *evict_look_at(struct bufpool_branch *branch)
+{
+	bufpool_take_look_at_branch(branch);
+	return NULL;
+}
+
 /* See how much is kept, in some of the stacks of some of its branches. May sleep. */
 void bufpool_evict_look_at_account(struct bufpool_account *account)
 {
-	struct bufpool_branch *branch, *first = NULL;
-	unsigned int looks;
-
-	for (looks = 0; looks < BRANCH_LOOKS; looks++) {
-		branch = bufpool_branch_next(account);
-		if (!branch)
-			break;
-		if (branch == first)
-			looks = BRANCH_LOOKS;
-		else
-			bufpool_take_look_at_branch(branch);
-		first = first ?: branch;
-		bufpool_supply_put_branch(branch);
-	}
+	evict_visit(account, evict_look_at);
 }
 
 /* Take a warm or kept block of what a branch has of a class. As that of an account else. */
@@ -345,8 +359,9 @@ static unsigned int evict_draining_of(struct bufpool_client *client,
 				      struct bufpool_class *class, unsigned int most)
 {
 	struct bufpool_warm *warm = READ_ONCE(client->warm[class->nr]);
-	struct bufpool_blk *blk;
+	struct bufpool_blk *blk, *next;
 	LIST_HEAD(batch);
+	LIST_HEAD(free);
 	unsigned int nr;
 
 	if (!warm || !bufpool_map_trylock(client))
@@ -354,13 +369,15 @@ static unsigned int evict_draining_of(struct bufpool_client *client,
 	spin_lock(&client->lock);
 	nr = bufpool_warm_claim_draining(warm, &batch, most);
 	spin_unlock(&client->lock);
-	list_for_each_entry(blk, &batch, node) {
+	list_for_each_entry_safe(blk, next, &batch, node) {
 		trace_bufpool_steal(client, blk);
 		bufpool_count(client->pool->counters, BUFPOOL_STEALS);
-		evict_blk(client, blk);
+		list_del_init(&blk->node);
+		if (evict_blk(client, blk))
+			list_add_tail(&blk->node, &free);
 	}
 	bufpool_map_unlock(client);
-	bufpool_supply_put_all(&batch);
+	bufpool_supply_put_all(&free);
 	return nr;
 }
 
@@ -404,7 +421,7 @@ unsigned int bufpool_evict_draining(struct bufpool_pool *pool, unsigned int most
 {
 	unsigned int nr, looks, done = 0;
 
-	for (nr = 0; nr < pool->nr_classes; nr++) {
+	for (nr = 0; nr < bufpool_pool_nr_used(pool); nr++) {
 		struct bufpool_class *class = &pool->classes[nr];
 
 		for (looks = 0; looks < EVICT_LOOKS && done < most &&
@@ -414,6 +431,18 @@ unsigned int bufpool_evict_draining(struct bufpool_pool *pool, unsigned int most
 		}
 	}
 	return done;
+}
+
+/* How many blocks are in an own stack just now. */
+static unsigned int evict_count_own(struct bufpool_client *client,
+				    const struct bufpool_warm *warm)
+{
+	unsigned int nr;
+
+	spin_lock(&client->lock);
+	nr = bufpool_warm_nr(warm);
+	spin_unlock(&client->lock);
+	return nr;
 }
 
 /* A stack's bottom block is taken by its own client, which waits for its faults. */
@@ -434,6 +463,7 @@ static size_t evict_give_up(struct bufpool_client *client,
 			    struct bufpool_warm *warm)
 {
 	struct bufpool_blk *blk = evict_claim_own(client, warm);
+	bool is_ours;
 	size_t bytes;
 
 	if (!blk)
@@ -441,9 +471,10 @@ static size_t evict_give_up(struct bufpool_client *client,
 	bytes = bufpool_blk_size(blk);
 	bufpool_map_synchronize(client, blk);
 	bufpool_map_lock(client);
-	evict_blk(client, blk);
+	is_ours = evict_blk(client, blk);
 	bufpool_map_unlock(client);
-	bufpool_supply_put(blk);
+	if (is_ours)
+		bufpool_supply_put(blk);
 	return bytes;
 }
 
@@ -454,7 +485,7 @@ static struct bufpool_warm *evict_oldest_own(struct bufpool_client *client)
 	unsigned int nr;
 
 	spin_lock(&client->lock);
-	for (nr = 0; nr < client->pool->nr_classes; nr++) {
+	for (nr = 0; nr < bufpool_pool_nr_used(client->pool); nr++) {
 		struct bufpool_warm *warm = client->warm[nr];
 
 		if (!warm || !bufpool_warm_nr(warm))
@@ -498,13 +529,13 @@ u64 bufpool_evict_trim(struct bufpool_client *client, u64 min_size)
 	u64 bytes = 0;
 	unsigned int nr, left;
 
-	for (nr = 0; nr < client->pool->nr_classes; nr++) {
+	for (nr = 0; nr < bufpool_pool_nr_used(client->pool); nr++) {
 		struct bufpool_warm *warm = READ_ONCE(client->warm[nr]);
 
 		if (!warm || bufpool_class_block_size(warm->class) < min_size)
 			continue;
 		/* other tasks may keep blocks warm meanwhile, without an end */
-		for (left = READ_ONCE(warm->top) - READ_ONCE(warm->bottom); left; left--) {
+		for (left = evict_count_own(client, warm); left; left--) {
 			bytes += evict_give_up(client, warm);
 			cond_resched();
 		}
@@ -556,9 +587,11 @@ size_t bufpool_evict_age(struct bufpool_pool *pool, unsigned long warm,
 	size_t done = 0;
 	unsigned int nr;
 
-	for (nr = 0; nr < pool->nr_classes && done < bytes; nr++) {
+	for (nr = 0; nr < bufpool_pool_nr_used(pool); nr++) {
 		struct bufpool_class *class = &pool->classes[nr];
 
+		if (done >= bytes)
+			break;
 		done += evict_age_warm(&class->warm, false, warm, bytes - done);
 		if (done < bytes)
 			done += bufpool_take_age(&class->kept, kept, bytes - done);
@@ -578,9 +611,11 @@ size_t bufpool_evict_age_branch(struct bufpool_branch *branch, unsigned long sin
 	size_t done = 0;
 	unsigned int nr;
 
-	for (nr = 0; nr < branch->pool->nr_classes && done < bytes; nr++) {
+	for (nr = 0; nr < bufpool_pool_nr_used(branch->pool); nr++) {
 		struct bufpool_holding *holding = &branch->holdings[nr];
 
+		if (done >= bytes)
+			break;
 		done += evict_age_warm(&holding->warm, true, since, bytes - done);
 		if (done < bytes)
 			done += bufpool_take_age(&holding->kept, since, bytes - done);
@@ -594,7 +629,7 @@ void bufpool_evict_all(struct bufpool_pool *pool)
 	unsigned long now = jiffies + 1;
 	unsigned int nr;
 
-	for (nr = 0; nr < pool->nr_classes; nr++) {
+	for (nr = 0; nr < bufpool_pool_nr_used(pool); nr++) {
 		evict_age_warm(&pool->classes[nr].warm, false, now, SIZE_MAX);
 		/* used just now or not */
 		bufpool_take_age(&pool->classes[nr].kept, now + MAX_JIFFY_OFFSET / 2, SIZE_MAX);

@@ -40,6 +40,9 @@ struct bufpool_class;
  * @turn: it is this holding's turn before that of those with a larger one, see waitq.h
  * @grants: slabs that had been given to whom they could not have been, when its turn began
  * @node: in class->waiting, while there are waiters
+ *
+ * @charged_bytes, @idle_bytes, @nr_out, @turn and @grants are also read without the lock, and
+ * so are written once.
  */
 struct bufpool_holding {
 	struct bufpool_branch *branch;

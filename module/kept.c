@@ -6,11 +6,12 @@
  *
  * A stack is a page that its program writes as it likes, without telling anyone. So
  * what is in it is known only by a look, and nothing there is relied upon: not how much
- * it is, nor what. The stacks of a class, and of an account's of it, are in a ring: each
- * look goes on where the last one stopped.
+ * it is, nor what. The stacks of a class, and of a holding of it, are in a ring: each
+ * look goes on where the last one stopped. A thief goes round the holdings of a class, and looks
+ * at the next stack of each: so however many stacks one has, others' are found as soon.
  *
  * A stack is made by the first touch, charged to the task that touches it, and is there
- * until its client is gone: every mapping holds the file.
+ * until its client is gone: every mapping holds the file. It counts as a client does.
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
@@ -30,22 +31,8 @@ void bufpool_keepers_init(struct bufpool_keepers *keepers, size_t member)
 	keepers->member = member;
 	keepers->nr = 0;
 	atomic_long_set(&keepers->seen, 0);
-}
-
-static void kept_link(struct bufpool_keepers *keepers, struct list_head *node)
-{
-	spin_lock(&keepers->lock);
-	list_add_tail(node, &keepers->list);
-	WRITE_ONCE(keepers->nr, keepers->nr + 1);
-	spin_unlock(&keepers->lock);
-}
-
-static void kept_unlink(struct bufpool_keepers *keepers, struct list_head *node)
-{
-	spin_lock(&keepers->lock);
-	list_del_init(node);
-	WRITE_ONCE(keepers->nr, keepers->nr - 1);
-	spin_unlock(&keepers->lock);
+	INIT_LIST_HEAD(&keepers->holdings);
+	INIT_LIST_HEAD(&keepers->turn);
 }
 
 static struct bufpool_holding *kept_holding(const struct bufpool_kept *kept)
@@ -53,29 +40,76 @@ static struct bufpool_holding *kept_holding(const struct bufpool_kept *kept)
 	return bufpool_client_holding(kept->client, kept->class);
 }
 
+static void kept_link(struct bufpool_kept *kept)
+{
+	struct bufpool_keepers *of_class = &kept->class->kept, *own = &kept_holding(kept)->kept;
+
+	spin_lock(&of_class->lock);
+	list_add_tail(&kept->by_class, &of_class->list);
+	WRITE_ONCE(of_class->nr, of_class->nr + 1);
+	spin_lock_nested(&own->lock, SINGLE_DEPTH_NESTING);
+	list_add_tail(&kept->by_holding, &own->list);
+	if (!own->nr)
+		list_add_tail(&own->turn, &of_class->holdings);
+	WRITE_ONCE(own->nr, own->nr + 1);
+	spin_unlock(&own->lock);
+	spin_unlock(&of_class->lock);
+}
+
+static void kept_unlink(struct bufpool_kept *kept)
+{
+	struct bufpool_keepers *of_class = &kept->class->kept, *own = &kept_holding(kept)->kept;
+
+	spin_lock(&of_class->lock);
+	list_del_init(&kept->by_class);
+	WRITE_ONCE(of_class->nr, of_class->nr - 1);
+	spin_lock_nested(&own->lock, SINGLE_DEPTH_NESTING);
+	list_del_init(&kept->by_holding);
+	WRITE_ONCE(own->nr, own->nr - 1);
+	if (!own->nr)
+		list_del_init(&own->turn);
+	spin_unlock(&own->lock);
+	spin_unlock(&of_class->lock);
+}
+
 static void kept_free(struct bufpool_kept *kept)
 {
+	bufpool_budget_uncharge(&kept->client->account->clients, 1);
 	free_page((unsigned long)kept->stack);
 	kfree(kept);
+}
+
+static struct bufpool_kept *kept_alloc(void)
+{
+	struct bufpool_kept *kept = kzalloc(sizeof(*kept), GFP_KERNEL_ACCOUNT);
+
+	if (!kept)
+		return NULL;
+	kept->stack = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!kept->stack) {
+		kfree(kept);
+		return NULL;
+	}
+	return kept;
 }
 
 static struct bufpool_kept *kept_create(struct bufpool_client *client,
 					unsigned long nr)
 {
 	struct bufpool_pool *pool = client->pool;
-	struct bufpool_kept *kept = kzalloc(sizeof(*kept), GFP_KERNEL_ACCOUNT);
+	struct bufpool_kept *kept;
 
-	if (!kept)
+	if (bufpool_client_charge(client, 1))
 		return NULL;
+	kept = kept_alloc();
+	if (!kept) {
+		bufpool_budget_uncharge(&client->account->clients, 1);
+		return NULL;
+	}
 	kept->client = client;
 	kept->class = &pool->classes[nr % pool->nr_classes];
 	kept->nr = nr;
 	kept->since = jiffies;
-	kept->stack = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!kept->stack) {
-		kfree(kept);
-		return NULL;
-	}
 	return kept;
 }
 
@@ -91,8 +125,7 @@ static struct bufpool_kept *kept_make(struct bufpool_client *client, unsigned lo
 		kept_free(kept);
 		return xa_is_err(old) ? NULL : old;
 	}
-	kept_link(&kept->class->kept, &kept->by_class);
-	kept_link(&kept_holding(kept)->kept, &kept->by_holding);
+	kept_link(kept);
 	atomic_inc(&client->pool->nr_kept);
 	return kept;
 }
@@ -104,7 +137,8 @@ static struct bufpool_kept *kept_make(struct bufpool_client *client, unsigned lo
  *
  * May sleep.
  *
- * Return: the page, with a reference for the caller, or NULL where there is no memory.
+ * Return: the page, with a reference for the caller, or NULL where there is no memory, or the
+ * account may have no more of these.
  */
 struct page *bufpool_kept_page(struct bufpool_client *client, unsigned long nr)
 {
@@ -126,8 +160,9 @@ static void kept_count(struct bufpool_kept *kept, int nr)
 {
 	struct bufpool_client *client = kept->client;
 	unsigned int shift = kept->class->shift;
-	long more, room = (long)READ_ONCE(client->rented_bytes) -
-			  atomic_long_read(&client->kept_seen);
+	/* about as much as that */
+	long rented = data_race(READ_ONCE(client->rented_bytes));
+	long more, room = rented - atomic_long_read(&client->kept_seen);
 	int seen = READ_ONCE(kept->seen);
 
 	if (nr > seen)
@@ -149,8 +184,7 @@ void bufpool_kept_unlink_all(struct bufpool_client *client)
 	if (xa_empty(&client->kept))
 		return;
 	xa_for_each(&client->kept, nr, kept) {
-		kept_unlink(&kept->class->kept, &kept->by_class);
-		kept_unlink(&kept_holding(kept)->kept, &kept->by_holding);
+		kept_unlink(kept);
 		atomic_dec(&client->pool->nr_kept);
 		cond_resched();
 	}
@@ -172,6 +206,21 @@ void bufpool_kept_destroy_all(struct bufpool_client *client)
 	xa_destroy(&client->kept);
 }
 
+/* The first stack in a ring, which goes on; its lock is held. */
+static struct bufpool_kept *kept_next(struct bufpool_keepers *keepers)
+{
+	struct list_head *entry = keepers->list.next;
+	struct bufpool_kept *kept;
+
+	lockdep_assert_held(&keepers->lock);
+	if (list_empty(&keepers->list))
+		return NULL;
+	list_move_tail(entry, &keepers->list);
+	kept = (void *)entry - keepers->member;
+	kref_get(&kept->client->ref);
+	return kept;
+}
+
 /**
  * bufpool_kept_next - the stack that was looked at longest ago
  * @keepers: of these
@@ -180,17 +229,34 @@ void bufpool_kept_destroy_all(struct bufpool_client *client)
  */
 struct bufpool_kept *bufpool_kept_next(struct bufpool_keepers *keepers)
 {
-	struct bufpool_kept *kept = NULL;
-	struct list_head *entry;
+	struct bufpool_kept *kept;
 
 	if (list_empty(&keepers->list))
 		return NULL;
 	spin_lock(&keepers->lock);
-	if (!list_empty(&keepers->list)) {
-		entry = keepers->list.next;
-		list_move_tail(entry, &keepers->list);
-		kept = (void *)entry - keepers->member;
-		kref_get(&kept->client->ref);
+	kept = kept_next(keepers);
+	spin_unlock(&keepers->lock);
+	return kept;
+}
+
+/**
+ * bufpool_kept_next_turn - the same, of a class's from each holding in turn
+ * @keepers: of these
+ */
+struct bufpool_kept *bufpool_kept_next_turn(struct bufpool_keepers *keepers)
+{
+	struct bufpool_kept *kept = NULL;
+	struct bufpool_keepers *own;
+
+	if (list_empty(&keepers->holdings))
+		return bufpool_kept_next(keepers);
+	spin_lock(&keepers->lock);
+	own = list_first_entry_or_null(&keepers->holdings, struct bufpool_keepers, turn);
+	if (own) {
+		list_move_tail(&own->turn, &keepers->holdings);
+		spin_lock_nested(&own->lock, SINGLE_DEPTH_NESTING);
+		kept = kept_next(own);
+		spin_unlock(&own->lock);
 	}
 	spin_unlock(&keepers->lock);
 	return kept;
@@ -259,7 +325,7 @@ u64 bufpool_kept_of_pool(struct bufpool_pool *pool)
 
 	if (!bufpool_kept_is_possible(pool))
 		return 0;
-	for (i = 0; i < pool->nr_classes; i++)
+	for (i = 0; i < bufpool_pool_nr_used(pool); i++)
 		bytes += bufpool_kept_seen(&pool->classes[i].kept);
 	return bytes;
 }

@@ -17,18 +17,22 @@ struct page;
 
 /**
  * struct bufpool_keepers - stacks, the one that was looked at longest ago first
- * @lock: guards @list; innermost
+ * @lock: guards @list and @holdings; innermost, a holding's within that of its class
  * @list: of struct bufpool_kept
  * @member: where in struct bufpool_kept the list's entry is; constant
  * @nr: how many; written under @lock
  * @seen: bytes that were in them when they were looked at
+ * @holdings: of a class: of each holding that has any, the one whose turn was longest ago first
+ * @turn: of a holding: in that list of its class, under the lock of that
  */
 struct bufpool_keepers {
-	spinlock_t lock;		/* the list */
+	spinlock_t lock;		/* the lists */
 	struct list_head list;
 	size_t member;
 	unsigned int nr;
 	atomic_long_t seen;
+	struct list_head holdings;
+	struct list_head turn;
 };
 
 /**
@@ -66,6 +70,7 @@ struct page *bufpool_kept_page(struct bufpool_client *client, unsigned long nr);
 void bufpool_kept_unlink_all(struct bufpool_client *client);
 void bufpool_kept_destroy_all(struct bufpool_client *client);
 struct bufpool_kept *bufpool_kept_next(struct bufpool_keepers *keepers);
+struct bufpool_kept *bufpool_kept_next_turn(struct bufpool_keepers *keepers);
 unsigned int bufpool_kept_look(struct bufpool_kept *kept);
 void bufpool_kept_stats(struct bufpool_client *client, struct bufpool_stats *stats);
 u64 bufpool_kept_of_client(struct bufpool_client *client, u64 *blocks);

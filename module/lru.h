@@ -35,7 +35,8 @@ struct bufpool_lru_entry {
 /* A hint */
 static inline bool bufpool_lru_is_empty(const struct bufpool_lru *lru)
 {
-	return RB_EMPTY_ROOT(&lru->tree.rb_root);
+	/* the lock is not taken for that */
+	return data_race(RB_EMPTY_ROOT(&lru->tree.rb_root));
 }
 
 void bufpool_lru_init(struct bufpool_lru *lru);

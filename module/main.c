@@ -136,7 +136,7 @@ module_param_cb(share, &bytes_ops, &config.share, 0644);
 MODULE_PARM_DESC(share, "bytes that others are to give up for one waiter at most (default half of limit)");
 
 module_param_cb(max_clients, &number_ops, &config.max_clients, 0644);
-MODULE_PARM_DESC(max_clients, "open descriptions of the device that one user may have (default 65536)");
+MODULE_PARM_DESC(max_clients, "open descriptions of the device that one user may have, and pollers, stacks and pages of channels (default 65536)");
 
 module_param_cb(max_waiters, &number_ops, &config.max_waiters, 0644);
 MODULE_PARM_DESC(max_waiters, "rents of one user that may wait at a time (default 32768)");

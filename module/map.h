@@ -6,7 +6,8 @@
 
 /*
  * A client's mappings do not change while this is held. The client itself may wait
- * for that; another task may only try.
+ * for that; another task may only try, and not where a client has more areas than it could
+ * map: by fork(), it alone decides how many.
  */
 static inline void bufpool_map_lock(struct bufpool_client *client)
 {
@@ -15,7 +16,8 @@ static inline void bufpool_map_lock(struct bufpool_client *client)
 
 static inline bool bufpool_map_trylock(struct bufpool_client *client)
 {
-	return i_mmap_trylock_read(&client->mapping);
+	return atomic_read(&client->nr_mappings) <= BUFPOOL_MAPPINGS_MAX &&
+	       i_mmap_trylock_read(&client->mapping);
 }
 
 static inline void bufpool_map_unlock(struct bufpool_client *client)
@@ -41,8 +43,12 @@ static inline void bufpool_map_synchronize(struct bufpool_client *client,
 		bufpool_map_wait_unpinned(client, blk);
 }
 
+bool bufpool_map_forbid_exec(struct vm_area_struct *vma);
 int bufpool_map(struct bufpool_client *client, struct vm_area_struct *vma);
+void bufpool_map_ahead(struct bufpool_client *client, const struct bufpool_block *blocks,
+		       unsigned int nr);
 void bufpool_map_pass_barriers(struct bufpool_client *client, unsigned long nr);
 void bufpool_map_unmap(struct bufpool_client *client, struct bufpool_blk *blk);
+void bufpool_map_revoke(struct bufpool_client *client, struct list_head *batch);
 
 #endif /* _BUFPOOL_MAP_H */

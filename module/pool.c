@@ -65,22 +65,37 @@ static int config_check(const struct bufpool_config *config, size_t largest)
 	       bufpool_config_check(config);
 }
 
-/* Classes from one page up, as long as slabs for them can be had. */
+/* Classes of one backing, from one page up. Return: bytes in the largest block, or an error. */
+static ssize_t pool_add_classes(struct bufpool_pool *pool,
+				const struct bufpool_backing *backing, size_t largest)
+{
+	size_t size;
+	int err;
+
+	for (size = PAGE_SIZE; size <= largest && pool->nr_classes < BUFPOOL_MAX_CLASSES;
+	     size <<= 1) {
+		err = bufpool_class_init(&pool->classes[pool->nr_classes], pool, backing, size);
+		if (err)
+			return err;
+		pool->nr_classes++;
+	}
+	return size >> 1;
+}
+
+/* As long as slabs for them can be had. */
 static int pool_init_classes(struct bufpool_pool *pool, size_t largest)
 {
-	unsigned int wanted = ilog2(largest) - PAGE_SHIFT + 1;
-	int err = 0;
+	ssize_t most = pool_add_classes(pool, &bufpool_backing_slab, largest);
 
-	wanted = min_t(unsigned int, wanted, BUFPOOL_MAX_CLASSES);
-	while (!err && pool->nr_classes < wanted) {
-		err = bufpool_class_init(&pool->classes[pool->nr_classes], pool,
-					 pool->nr_classes);
-		if (!err)
-			pool->nr_classes++;
-	}
-	if (err)
-		return err;
-	pool->max_rent = PAGE_SIZE << (pool->nr_classes - 1);
+	if (most < 0)
+		return most;
+	pool->max_rent = most;
+	pool->first_io = pool->nr_classes;
+	pool->nr_used = pool->nr_classes;
+	most = pool_add_classes(pool, &bufpool_backing_pages, bufpool_backing_pages_largest());
+	if (most < 0)
+		return most;
+	pool->max_rent_io = most;
 	return 0;
 }
 
@@ -146,6 +161,7 @@ struct bufpool_pool *bufpool_pool_create(const char *name,
 {
 	size_t largest = bufpool_backing_slab_largest();
 	struct bufpool_pool *pool;
+	unsigned int kind;
 	int err = largest ? config_check(config, largest) : -ENOMEM;
 
 	if (err)
@@ -156,14 +172,16 @@ struct bufpool_pool *bufpool_pool_create(const char *name,
 
 	pool->name = name;
 	pool->config = *config;
-	pool->config.max_pooled = min(config->max_pooled, largest);
 	spin_lock_init(&pool->poll_lock);
-	INIT_LIST_HEAD(&pool->armed[BUFPOOL_POLL_IN]);
-	INIT_LIST_HEAD(&pool->armed[BUFPOOL_POLL_PRI]);
+	for (kind = 0; kind < BUFPOOL_POLL_KINDS; kind++)
+		INIT_LIST_HEAD(&pool->armed[kind]);
 	spin_lock_init(&pool->clients_lock);
 	spin_lock_init(&pool->scrub_lock);
+	bufpool_quarantine_init(&pool->quarantine);
 	spin_lock_init(&pool->drain_lock);
 	INIT_LIST_HEAD(&pool->clients);
+	spin_lock_init(&pool->channels_lock);
+	INIT_LIST_HEAD(&pool->channels);
 	xa_init(&pool->accounts);
 	xa_init(&pool->quotas);
 	mutex_init(&pool->reserve_lock);
@@ -273,7 +291,7 @@ void bufpool_pool_info(struct bufpool_pool *pool, struct bufpool_info *info)
 	info->page_size = PAGE_SIZE;
 	info->nr_classes = pool->nr_classes;
 	info->features = BUFPOOL_FEATURE_STACKS | BUFPOOL_FEATURE_WAITING_OF;
-	info->max_pooled = pool->config.max_pooled;
+	info->max_pooled = min_t(u64, pool->config.max_pooled, pool->max_rent);
 	info->max_rent = pool->max_rent;
 	info->limit = READ_ONCE(pool->config.limit);
 	info->slab_size = pool->config.slab_size;
@@ -281,6 +299,7 @@ void bufpool_pool_info(struct bufpool_pool *pool, struct bufpool_info *info)
 	info->status_offset = BUFPOOL_STATUS_OFFSET;
 	info->stacks_offset = BUFPOOL_STACKS_OFFSET;
 	info->nr_stacks = BUFPOOL_NR_STACKS;
+	info->max_rent_io = pool->max_rent_io;
 }
 
 /*
@@ -301,7 +320,10 @@ static void pool_snapshot(struct bufpool_pool *pool, struct bufpool_stats *stats
 	} while (uncharges != atomic_long_read(&pool->uncharges) && --tries);
 
 	stats->warm = min_t(u64, bufpool_supply_warm(pool), out);
-	stats->in_use = min(out - stats->warm, stats->pinned);
+	stats->quarantined = min_t(u64, bufpool_quarantine_bytes(pool), out - stats->warm);
+	out -= stats->warm + stats->quarantined;
+	stats->in_channels = min_t(u64, max(atomic_long_read(&pool->in_channels), 0L), out);
+	stats->in_use = min(out - stats->in_channels, stats->pinned);
 	stats->idle = min(unowned, stats->pinned - stats->in_use);
 }
 
@@ -314,6 +336,9 @@ void bufpool_pool_stats(struct bufpool_pool *pool, struct bufpool_stats *stats)
 	stats->rents = sum.of[BUFPOOL_RENTS];
 	stats->reused = sum.of[BUFPOOL_REUSED];
 	stats->returns = sum.of[BUFPOOL_RETURNS];
+	stats->sent = sum.of[BUFPOOL_SENDS];
+	stats->received = sum.of[BUFPOOL_RECEIVES];
+	stats->channels = READ_ONCE(pool->nr_channels);
 	stats->waits = sum.of[BUFPOOL_WAITS];
 	stats->steals = sum.of[BUFPOOL_STEALS];
 	stats->scrubs = sum.of[BUFPOOL_SCRUBS];

@@ -15,16 +15,14 @@
 #include "class.h"
 #include "compat.h"
 #include "counters.h"
+#include "quarantine.h"
 #include "status.h"
 
 struct bufpool_waiter;
 
-/* What a poller may wait for: a block; to be asked for blocks. */
-enum bufpool_poll_kind {
-	BUFPOOL_POLL_IN,
-	BUFPOOL_POLL_PRI,
-	BUFPOOL_POLL_KINDS,
-};
+/* What a poller may wait for: a block of the class with that number; to be asked for some. */
+#define BUFPOOL_POLL_PRI	BUFPOOL_MAX_CLASSES
+#define BUFPOOL_POLL_KINDS	(BUFPOOL_MAX_CLASSES + 1)
 
 /*
  * The least slab_size, which is eight pages. Below this the allocator puts several
@@ -43,7 +41,7 @@ enum bufpool_poll_kind {
  * @limit: bytes that the pool may hold
  * @quota: bytes in slabs that one account may have; 0 is half of @limit
  * @share: bytes that others are to give up for one waiter at most; 0 is half of @limit
- * @max_clients: how many clients one account may have
+ * @max_clients: how many clients one account may have, and what else counts as these
  * @max_waiters: how many rents of one account may wait
  * @floor: bytes that the pool keeps when they are not needed
  * @warm_blocks: blocks of a class that a client keeps warm at most
@@ -73,7 +71,10 @@ struct bufpool_config {
  * @name: prefix of the names of its caches; constant, as all up to @counters
  * @config: see struct bufpool_config
  * @max_rent: bytes in the largest block
+ * @max_rent_io: bytes in the largest block of pages
+ * @first_io: the first class of those
  * @nr_classes: how many
+ * @nr_used: no class from that number on has had a slab; no lock
  * @counters: see struct bufpool_counters
  * @pinned: bytes in slabs, charged before they are made; at most the limit of
  *	that moment
@@ -84,17 +85,24 @@ struct bufpool_config {
  * @tickets: see wait.c
  * @grants: how many slabs have been given to holdings, which others could have had
  * @drain_lock: guards what follows, up to @drain_fullest
- * @drains_for: the waiter that slabs are being drained for, or NULL
+ * @drains_for: the waiter that slabs are being drained for, or NULL; whether it is itself that
+ *	one a waiter sees without the lock
  * @drain_at: when to have more slabs drained, in jiffies
  * @drain_wait: how long to wait then, in jiffies
  * @drain_fullest: slabs with the most blocks out are drained, as those with the fewest did
  *	not come back
  * @poll_lock: guards @armed
- * @armed: clients with a poller that was told of nothing, see poll.h
+ * @armed: pollers that were told of nothing, by kind, see poll.h
+ * @armed_kinds: which of these lists are not empty; written under @poll_lock
  * @wake_pollers: tells them
  * @clients_lock: guards writes of @clients and @nr_clients
  * @clients: open clients; read under RCU
  * @nr_clients: how many
+ * @channels_lock: guards writes of @channels and @nr_channels, and @channels_made
+ * @channels: struct bufpool_chan; read under RCU
+ * @nr_channels: how many
+ * @channels_made: how many there have been
+ * @in_channels: bytes in blocks that are in them
  * @charges: slabs are charged to memory cgroups; constant
  * @accounts: struct bufpool_account by user id; its own lock
  * @branches: theirs, by account and cgroup; that lock
@@ -112,6 +120,7 @@ struct bufpool_config {
  * @trim: periodic
  * @scrub: zeroes free blocks
  * @flush: see bufpool_supply_flush_class()
+ * @quarantine: blocks that something outside still reaches
  * @scrub_lock: guards @scrubbed, and that block's memory, and writes of @scrub_puts
  * @scrubbed: the block that is being zeroed, see scrub.c, or NULL
  * @scrub_puts: how many blocks have gone back from there
@@ -123,7 +132,10 @@ struct bufpool_pool {
 	const char *name;
 	struct bufpool_config config;
 	size_t max_rent;
+	size_t max_rent_io;
+	unsigned int first_io;
 	unsigned int nr_classes;
+	unsigned int nr_used;
 	struct bufpool_counters __percpu *counters;
 	struct bufpool_budget pinned;
 	atomic_long_t uncharges;
@@ -139,10 +151,16 @@ struct bufpool_pool {
 	bool drain_fullest;
 	spinlock_t poll_lock;		/* arming pollers */
 	struct list_head armed[BUFPOOL_POLL_KINDS];
+	unsigned long armed_kinds;
 	struct delayed_work wake_pollers;
 	spinlock_t clients_lock;	/* adding and removing clients */
 	struct list_head clients;
 	unsigned int nr_clients;
+	spinlock_t channels_lock;	/* adding and removing channels */
+	struct list_head channels;
+	unsigned int nr_channels;
+	u64 channels_made;
+	atomic_long_t in_channels;
 	bool charges;
 	struct xarray accounts;
 	DECLARE_HASHTABLE(branches, 8);
@@ -159,6 +177,7 @@ struct bufpool_pool {
 	struct delayed_work trim;
 	struct delayed_work scrub;
 	struct work_struct flush;
+	struct bufpool_quarantine quarantine;
 	spinlock_t scrub_lock;		/* zeroing a page */
 	struct bufpool_blk *scrubbed;
 	unsigned int scrub_puts;
@@ -166,6 +185,24 @@ struct bufpool_pool {
 	unsigned long pressure_at;
 	struct bufpool_class classes[BUFPOOL_MAX_CLASSES];
 };
+
+/*
+ * How many classes count for whatever counts blocks and slabs: all but those for I/O behind the
+ * last that has had a slab. Many programs have none of these.
+ */
+static inline unsigned int bufpool_pool_nr_used(const struct bufpool_pool *pool)
+{
+	return READ_ONCE(pool->nr_used);
+}
+
+/* A class is about to have a slab. */
+static inline void bufpool_pool_note_used(struct bufpool_pool *pool, unsigned int nr)
+{
+	unsigned int used = READ_ONCE(pool->nr_used);
+
+	while (unlikely(nr >= used) && !try_cmpxchg(&pool->nr_used, &used, nr + 1))
+		;
+}
 
 /* Tasks that wait, in all classes. */
 static inline int bufpool_pool_waiting(const struct bufpool_pool *pool)
@@ -226,19 +263,21 @@ static inline size_t bufpool_pool_missing(const struct bufpool_pool *pool,
  * bufpool_pool_class - which class serves a size
  * @pool: where
  * @size: bytes, at least 1
+ * @io: of blocks of pages
  *
  * This is the one place that knows how classes are numbered.
  *
  * Return: the class with the smallest blocks that are large enough, or NULL.
  */
 static inline struct bufpool_class *
-bufpool_pool_class(struct bufpool_pool *pool, u64 size)
+bufpool_pool_class(struct bufpool_pool *pool, u64 size, bool io)
 {
 	unsigned int nr;
 
-	if (size > pool->max_rent)
+	if (size > (io ? pool->max_rent_io : pool->max_rent))
 		return NULL;
 	nr = size <= PAGE_SIZE ? 0 : ilog2(size - 1) + 1 - PAGE_SHIFT;
+	nr += io ? pool->first_io : 0;
 	return &pool->classes[array_index_nospec(nr, pool->nr_classes)];
 }
 

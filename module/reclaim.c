@@ -51,7 +51,7 @@ static void reclaim_trim(struct work_struct *work)
 	while (bufpool_evict_age(pool, jiffies - 2 * period, jiffies - period / 2,
 				 SZ_1M) >= SZ_1M)
 		cond_resched();
-	for (i = pool->nr_classes; i--;)
+	for (i = bufpool_pool_nr_used(pool); i--;)
 		reclaim_trim_class(pool, &pool->classes[i]);
 	queue_delayed_work(pool->wq, &pool->trim, period);
 }
@@ -63,7 +63,7 @@ static void reclaim_report_pressure(struct bufpool_pool *pool)
 	atomic_inc(&pool->status->pressure);
 	/* pairs with poll_arm() */
 	smp_mb__after_atomic();
-	bufpool_poll_kick(pool, BUFPOOL_POLL_PRI);
+	bufpool_poll_kick_pri(pool);
 }
 
 static unsigned long shrink_count(struct shrinker *shrinker,
@@ -241,6 +241,8 @@ void bufpool_reclaim_stop(struct bufpool_pool *pool)
 	if (pool->charges)
 		bufpool_shrinker_unregister(&pool->memcg_shrinker);
 	cancel_delayed_work_sync(&pool->trim);
+	/* no thief is left that could have anything quarantined */
+	bufpool_quarantine_end(pool);
 	cancel_delayed_work_sync(&pool->scrub);
 	cancel_work_sync(&pool->flush);
 	cancel_delayed_work_sync(&pool->wake_pollers);

@@ -110,15 +110,8 @@ static struct bufpool_blk *rent_admit(struct bufpool_request *request,
 	return NULL;
 }
 
-/**
- * bufpool_rent_larger - take a free block of a larger class
- * @request: there is none in its own class
- *
- * May sleep.
- *
- * Return: the block, which the caller owns, maybe dirty, and charged; or NULL.
- */
-struct bufpool_blk *bufpool_rent_larger(struct bufpool_request *request)
+static __always_inline struct bufpool_blk *rent_larger(struct bufpool_request *request,
+						       bool from_clients)
 {
 	struct bufpool_class *class = request->class;
 	struct bufpool_blk *blk = NULL;
@@ -131,8 +124,23 @@ struct bufpool_blk *bufpool_rent_larger(struct bufpool_request *request)
 		if (!class)
 			break;
 		blk = rent_take_larger(request, class);
+		if (!blk && from_clients)
+			blk = rent_take_own(request, class);
 	}
 	return rent_admit(request, blk);
+}
+
+/**
+ * bufpool_rent_larger - take a free block of a larger class
+ * @request: there is none in its own class
+ *
+ * May sleep.
+ *
+ * Return: the block, which the caller owns, maybe dirty, and charged; or NULL.
+ */
+struct bufpool_blk *bufpool_rent_larger(struct bufpool_request *request)
+{
+	return rent_larger(request, false);
 }
 
 /**
@@ -146,19 +154,7 @@ struct bufpool_blk *bufpool_rent_larger(struct bufpool_request *request)
  */
 struct bufpool_blk *bufpool_rent_larger_warm(struct bufpool_request *request)
 {
-	struct bufpool_class *class = request->class;
-	struct bufpool_blk *blk = NULL;
-	unsigned int i;
-
-	if (request->exact)
-		return NULL;
-	for (i = 0; !blk && i < BUFPOOL_LARGER_CLASSES; i++) {
-		class = bufpool_pool_larger_class(class);
-		if (!class)
-			break;
-		blk = rent_take_larger(request, class) ?: rent_take_own(request, class);
-	}
-	return rent_admit(request, blk);
+	return rent_larger(request, true);
 }
 
 /* Whether the quota admits a slab for a request, be there room or not. */
@@ -343,8 +339,10 @@ struct bufpool_blk *bufpool_rent_find(struct bufpool_request *request)
 		larger = bufpool_rent_larger(request);
 	if (larger)
 		return larger;
-	if (err == -EDQUOT)
-		return rent_result(request, blk, rent_grow_for_own(request, &blk));
+	if (err == -EDQUOT) {
+		err = rent_grow_for_own(request, &blk);
+		return rent_result(request, blk, err);
+	}
 	if (err == -ENOSPC)
 		err = rent_grow_in_memcg(request, &blk);
 	if (err && bufpool_rent_steal(request, &blk))
@@ -379,14 +377,54 @@ static bool rent_could_grow(struct bufpool_class *class)
 	       bufpool_pool_missing(pool, class->slab_size);
 }
 
-/* Whether a class has a block for a newcomer. */
-static bool rent_could_take(struct bufpool_class *class,
-			    const struct bufpool_branch *branch)
+/*
+ * Whether a client may hold a block more: what it keeps without need would give way, and so
+ * would what is warm.
+ */
+static bool rent_could_hold(struct bufpool_client *client, const struct bufpool_class *class)
 {
-	const struct bufpool_holding *holding = branch ? &branch->holdings[class->nr] : NULL;
+	/* a rent would ask again */
+	s64 rented = data_race(READ_ONCE(client->rented_bytes));
+	s64 held = rented - max(atomic_long_read(&client->kept_seen), 0L);
 
-	if (bufpool_class_has_free(class, holding) ||
-	    bufpool_kept_seen(holding ? &holding->kept : &class->kept))
+	return held + (s64)bufpool_class_block_size(class) <=
+	       (s64)bufpool_client_ceiling(client);
+}
+
+/*
+ * Whether its account may have a slab more, or gives up what it does not use for it, as
+ * bufpool_rent_evict_for_quota() has it do.
+ */
+static bool rent_could_charge(struct bufpool_client *client, struct bufpool_class *class)
+{
+	struct bufpool_account *account = client->account;
+	u64 quota = bufpool_client_quota(client), unused;
+
+	if (bufpool_budget_used(&account->pinned) + bufpool_class_least_slab(class) <= quota)
+		return true;
+	unused = bufpool_account_warm(account) + bufpool_branches_kept(account);
+	return unused && bufpool_branches_out(account) + bufpool_class_block_size(class) <=
+			 quota + unused;
+}
+
+/* Whether a client may have what is free in slabs of its account. */
+static bool rent_could_take_own(const struct bufpool_client *client)
+{
+	return !client || bufpool_budget_used(&client->account->pinned) <=
+			  bufpool_client_quota(client);
+}
+
+/* Whether a class has a block for a newcomer: for this client's, or for any. */
+static bool rent_could_take(struct bufpool_class *class, struct bufpool_client *client)
+{
+	const struct bufpool_holding *holding =
+		client ? bufpool_client_holding(client, class) : NULL;
+	bool claims;
+
+	if (bufpool_class_has_free(class, holding, &claims) &&
+	    (claims ? rent_could_charge(client, class) : rent_could_take_own(client)))
+		return true;
+	if (bufpool_kept_seen(holding ? &holding->kept : &class->kept))
 		return true;
 	/* an order may have stacks that are empty by now */
 	return !bufpool_lru_is_empty(holding ? &holding->warm : &class->warm) &&
@@ -396,12 +434,11 @@ static bool rent_could_take(struct bufpool_class *class,
 /**
  * bufpool_rent_could - whether a block of a class can be had now
  * @class: which
- * @branch: for which branch, or NULL: for any
+ * @client: for whom, or NULL: for any
  *
- * Without taking it, and without asking for which client it would be. May sleep.
+ * Without taking it. May sleep.
  */
-bool bufpool_rent_could(struct bufpool_class *class,
-			const struct bufpool_branch *branch)
+bool bufpool_rent_could(struct bufpool_class *class, struct bufpool_client *client)
 {
 	struct bufpool_class *larger = class;
 	unsigned int i;
@@ -409,15 +446,18 @@ bool bufpool_rent_could(struct bufpool_class *class,
 	if (bufpool_pool_missing(class->pool, 0))
 		return false;
 	bufpool_take_look(class->pool);
-	if (rent_could_grow(class) || rent_could_take(class, branch))
+	if (client && !rent_could_hold(client, class))
+		return false;
+	if (rent_could_take(class, client) ||
+	    (rent_could_grow(class) && (!client || rent_could_charge(client, class))))
 		return true;
-	if (branch && bufpool_waitq_wants_larger(&branch->holdings[class->nr]))
+	if (client && bufpool_waitq_wants_larger(bufpool_client_holding(client, class)))
 		return false;
 	for (i = 0; i < BUFPOOL_LARGER_CLASSES; i++) {
 		larger = bufpool_pool_larger_class(larger);
 		if (!larger)
 			break;
-		if (rent_could_take(larger, branch))
+		if (rent_could_take(larger, client))
 			return true;
 	}
 	return false;

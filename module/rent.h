@@ -83,7 +83,6 @@ bool bufpool_rent_steal(struct bufpool_request *request,
 int bufpool_rent_grow_for_warm(struct bufpool_request *request,
 			       const struct bufpool_waiter *waiter,
 			       struct bufpool_blk **keep);
-bool bufpool_rent_could(struct bufpool_class *class,
-			const struct bufpool_branch *branch);
+bool bufpool_rent_could(struct bufpool_class *class, struct bufpool_client *client);
 
 #endif /* _BUFPOOL_RENT_H */

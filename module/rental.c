@@ -15,15 +15,21 @@
 #include "bufpool.h"
 #include "trace.h"
 
-/* Put back a block that the client does not own any more. May sleep. */
+/*
+ * Put back a block that the client does not own any more, and can reach by no page-table
+ * entry. May sleep.
+ */
 static void rental_put_blk(struct bufpool_client *client,
 			   struct bufpool_blk *blk, bool clear)
 {
 	bufpool_blk_update_dirty(blk);
-	if (clear)
-		bufpool_blk_scrub(blk);
 	bufpool_budget_uncharge(&client->held, bufpool_blk_size(blk));
-	bufpool_supply_put(blk);
+	/* Zeroing what is still reached would be in vain, and seen by what is written from it. */
+	if (!bufpool_quarantine_admit(blk)) {
+		if (clear)
+			bufpool_blk_scrub(blk);
+		bufpool_supply_put(blk);
+	}
 	cond_resched();
 }
 
@@ -38,12 +44,23 @@ static u64 rental_unused_bytes(struct bufpool_client *client)
 	return bytes + bufpool_kept_of_client(client, &blocks);
 }
 
-/* Evict a block of the client's own, unless all that it does not use would not do. */
-static bool rental_evict_for_ceiling(struct bufpool_client *client, size_t size)
+/**
+ * bufpool_rental_evict_for_ceiling - have what a client does not use make room
+ * @request: a block of its class is more than its client may hold
+ *
+ * May sleep.
+ *
+ * Return: whether a block was given up, and it is worth trying again; not where all that
+ * is not used would not do.
+ */
+bool bufpool_rental_evict_for_ceiling(struct bufpool_request *request)
 {
-	u64 held = bufpool_budget_used(&client->held);
+	struct bufpool_client *client = request->client;
+	u64 wanted = bufpool_budget_used(&client->held) +
+		     bufpool_class_block_size(request->class);
 
-	if (held + size > bufpool_client_ceiling(client) + rental_unused_bytes(client))
+	if (!bufpool_rent_may_steal(request) ||
+	    wanted > bufpool_client_ceiling(client) + rental_unused_bytes(client))
 		return false;
 	return bufpool_evict_own(client);
 }
@@ -55,8 +72,7 @@ static int rental_charge(struct bufpool_request *request, size_t size)
 
 	while (!bufpool_budget_charge(&client->held, size,
 				      bufpool_client_ceiling(client)))
-		if (!bufpool_rent_may_steal(request) ||
-		    !rental_evict_for_ceiling(client, size))
+		if (!bufpool_rental_evict_for_ceiling(request))
 			return -EDQUOT;
 	return 0;
 }
@@ -81,7 +97,7 @@ static unsigned int rental_take_warm(struct bufpool_client *client,
 				     struct bufpool_request *request,
 				     struct bufpool_blk **blks)
 {
-	struct bufpool_warm *warm = client->warm[request->class->nr];
+	struct bufpool_warm *warm = READ_ONCE(client->warm[request->class->nr]);
 	unsigned int done = 0, wanted = 0;
 
 	spin_lock(&client->lock);
@@ -110,6 +126,17 @@ static unsigned int rental_take_warm(struct bufpool_client *client,
 	return done;
 }
 
+/*
+ * What is being zeroed just now counts as free, and its slab may be that by this; and what
+ * was quarantined may be free by now. Return: whether it is worth looking again.
+ */
+static bool rental_find_more(const struct bufpool_request *request, unsigned int puts)
+{
+	bool any = bufpool_scrub_interrupt(request->class->pool, puts);
+
+	return bufpool_quarantine_look(request->client->account) || any;
+}
+
 /* Find a block, or wait for one, and make it zero. */
 static struct bufpool_blk *rental_find(struct bufpool_request *request)
 {
@@ -117,10 +144,9 @@ static struct bufpool_blk *rental_find(struct bufpool_request *request)
 	unsigned int puts = READ_ONCE(pool->scrub_puts);
 	struct bufpool_blk *blk = bufpool_rent_find(request);
 
-	/* what is being zeroed just now counts as free, and its slab may be that by this */
 	if ((blk == ERR_PTR(-EAGAIN) || blk == ERR_PTR(-EDQUOT) ||
 	     blk == ERR_PTR(-ENOSPC)) &&
-	    bufpool_scrub_interrupt(pool, puts))
+	    rental_find_more(request, puts))
 		blk = bufpool_rent_find(request);
 	if (blk == ERR_PTR(-EAGAIN) && !request->nonblock)
 		blk = bufpool_wait(request);
@@ -198,7 +224,8 @@ static void rental_count_refused(struct bufpool_client *client, int err)
 static void rental_zero_warm(struct bufpool_blk **blks, unsigned int nr)
 {
 	while (nr--) {
-		blks[nr]->dirty |= blks[nr]->touched;
+		/* a fault that began before the block became warm may be in it still */
+		blks[nr]->dirty |= READ_ONCE(blks[nr]->touched);
 		bufpool_blk_scrub(blks[nr]);
 	}
 }
@@ -251,7 +278,7 @@ static inline void rental_publish_warm(struct bufpool_client *client,
 	lockdep_assert_held(&client->lock);
 	if (trace_bufpool_rent_enabled())
 		trace_bufpool_rent(client, blk, rental_flags(blk, true));
-	blk->state = BUFPOOL_BLK_RENTED;
+	bufpool_blk_set_state(blk, BUFPOOL_BLK_RENTED);
 }
 
 static void rental_publish_new(struct bufpool_client *client,
@@ -261,9 +288,8 @@ static void rental_publish_new(struct bufpool_client *client,
 	trace_bufpool_rent(client, blk, rental_flags(blk, false));
 	blk->used = true;
 	blk->waited = false;
-	blk->state = BUFPOOL_BLK_RENTED;
-	WRITE_ONCE(blk->owner, client);
-	list_add_tail(&blk->node, &client->blks);
+	blk->foreign = false;
+	bufpool_client_own(client, blk);
 }
 
 static inline void rental_count_rented(struct bufpool_client *client,
@@ -326,7 +352,7 @@ bool bufpool_rental_rent_fast(struct bufpool_client *client,
 			      struct bufpool_class *class,
 			      struct bufpool_block *report)
 {
-	struct bufpool_warm *warm = client->warm[class->nr];
+	struct bufpool_warm *warm = READ_ONCE(client->warm[class->nr]);
 	struct bufpool_blk *blk = NULL;
 	struct bufpool_slab *slab;
 	u32 place;
@@ -355,18 +381,8 @@ static void rental_give_up(struct bufpool_client *client,
 			   struct list_head *batch, bool clear)
 {
 	struct bufpool_blk *blk, *next;
-	bool touched = false;
 
-	list_for_each_entry(blk, batch, node) {
-		bufpool_map_synchronize(client, blk);
-		touched |= READ_ONCE(blk->touched);
-	}
-	if (touched) {
-		bufpool_map_lock(client);
-		list_for_each_entry(blk, batch, node)
-			bufpool_map_unmap(client, blk);
-		bufpool_map_unlock(client);
-	}
+	bufpool_map_revoke(client, batch);
 	list_for_each_entry_safe(blk, next, batch, node) {
 		list_del_init(&blk->node);
 		rental_put_blk(client, blk, clear);
@@ -381,7 +397,7 @@ static void rental_keep_or_leave(struct bufpool_client *client,
 	struct bufpool_class *class = bufpool_blk_class(blk);
 
 	lockdep_assert_held(&client->lock);
-	if (bufpool_warm_room(client, class)) {
+	if (bufpool_blk_may_stay(blk) && bufpool_warm_room(client, class)) {
 		bufpool_warm_push(client->warm[class->nr], blk);
 		bufpool_warm_count(client->warm[class->nr], 1);
 	} else {
@@ -437,8 +453,8 @@ static u64 rental_end_run(struct bufpool_client *client,
 /*
  * End rentals. Blocks of one size that follow each other are a run, for which
  * room is looked for, and which is counted, once. There is none where the first is in a
- * slab that is drained; of others that are the waiter gets to know. Return: how many, up
- * to the first that is refused, or why.
+ * slab that is drained; of others that are the waiter gets to know. What is exported, or in a
+ * slab of others, is not kept. Return: how many, up to the first that is refused, or why.
  */
 static int rental_end_many(struct bufpool_client *client, const u64 *handles,
 			   unsigned int count, bool keep,
@@ -463,7 +479,7 @@ static int rental_end_many(struct bufpool_client *client, const u64 *handles,
 			began = done;
 			kept = 0;
 		}
-		if (kept == room) {
+		if (kept == room || !bufpool_blk_may_stay(blk)) {
 			rental_end(client, blk, batch);
 			continue;
 		}
@@ -497,7 +513,7 @@ bool bufpool_rental_return_fast(struct bufpool_client *client, u64 handle)
 	blk = bufpool_handle_lookup_fast(client, handle);
 	if (blk && bufpool_handle_is_rented(client, blk, handle)) {
 		class = client->last_slab->class;
-		done = !READ_ONCE(client->last_slab->draining) &&
+		done = !READ_ONCE(client->last_slab->draining) && bufpool_blk_may_stay(blk) &&
 		       bufpool_warm_room(client, class);
 	}
 	if (done) {
@@ -530,7 +546,7 @@ static void rental_wake_waiters(struct bufpool_pool *pool, const u64 *handles,
 	smp_mb();
 	if (bufpool_pool_waiting(pool) && rental_is_wanted(pool, handles, nr))
 		bufpool_waitq_retry(pool);
-	bufpool_poll_kick(pool, BUFPOOL_POLL_IN);
+	bufpool_poll_kick(pool);
 }
 
 /**
@@ -607,6 +623,9 @@ int bufpool_rental_set_ceiling(struct bufpool_client *client, u64 ceiling)
 		       bufpool_client_ceiling(client) &&
 	       bufpool_evict_own(client))
 		cond_resched();
+	/* one that was at its ceiling may hold more, and what it gave up is for others */
+	if (!err)
+		bufpool_pool_wake_waiters(client->pool);
 	return err;
 }
 

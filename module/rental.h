@@ -12,9 +12,11 @@ static inline bool bufpool_rental_has_warm(const struct bufpool_client *client,
 {
 	const struct bufpool_warm *warm = READ_ONCE(client->warm[class->nr]);
 
-	return warm && bufpool_warm_nr(warm) >= count;
+	/* others move both ends: what is wrong costs, or saves, a look at the reply */
+	return warm && data_race(bufpool_warm_nr(warm)) >= count;
 }
 
+bool bufpool_rental_evict_for_ceiling(struct bufpool_request *request);
 int bufpool_rental_rent(struct bufpool_client *client,
 			struct bufpool_request *request,
 			struct bufpool_blk **blks);

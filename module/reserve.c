@@ -21,7 +21,7 @@ static u64 reserve_of_others(const struct bufpool_pool *pool,
 	unsigned int i;
 	u64 bytes = 0;
 
-	for (i = 0; i < pool->nr_classes; i++)
+	for (i = 0; i < bufpool_pool_nr_used(pool); i++)
 		if (&pool->classes[i] != class)
 			bytes += READ_ONCE(pool->classes[i].reserved_bytes);
 	return bytes;
@@ -55,7 +55,7 @@ static int reserve_set(struct bufpool_class *class, size_t bytes)
 	if (!err)
 		return 0;
 	pr_err("reserve=%zu of class %zu is not accepted: only %lu bytes could be had\n",
-	       bytes, bufpool_class_block_size(class), class->reserved_bytes);
+	       bytes, bufpool_class_block_size(class), READ_ONCE(class->reserved_bytes));
 	bufpool_class_want_reserve(class, before);
 	return err;
 }
@@ -84,5 +84,7 @@ int bufpool_reserve_set(struct bufpool_class *class, u64 bytes)
 		pr_err("reserve=%llu of class %zu is not accepted: of the limit, %llu bytes are set aside for other classes\n",
 		       bytes, bufpool_class_block_size(class), others);
 	mutex_unlock(&pool->reserve_lock);
+	/* less may be set aside now */
+	bufpool_pool_wake_waiters(pool);
 	return err;
 }

@@ -24,8 +24,11 @@ static unsigned long scrub_begin(struct bufpool_pool *pool)
 	unsigned int i;
 
 	spin_lock(&pool->scrub_lock);
-	for (i = 0; !blk && i < pool->nr_classes; i++)
+	for (i = 0; i < bufpool_pool_nr_used(pool); i++) {
 		blk = bufpool_class_take_dirty(&pool->classes[i]);
+		if (blk)
+			break;
+	}
 	pool->scrubbed = blk;
 	if (blk)
 		pages = bufpool_blk_size(blk) >> PAGE_SHIFT;
@@ -41,7 +44,7 @@ static bool scrub_page(struct bufpool_pool *pool, unsigned long page)
 	spin_lock(&pool->scrub_lock);
 	is_mine = pool->scrubbed;
 	if (is_mine)
-		clear_page(bufpool_blk_memory(pool->scrubbed) + page * PAGE_SIZE);
+		clear_page(bufpool_blk_page(pool->scrubbed, page));
 	spin_unlock(&pool->scrub_lock);
 	cond_resched();
 	return is_mine;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A slab: contiguous memory and the table of its blocks.
+ * A slab: memory and the table of its blocks.
  *
  * The list of free blocks runs through the table. Nothing is ever stored in a
  * free block: its memory may be zero, and has to stay so.
@@ -55,10 +55,10 @@ static struct bufpool_slab *slab_create(struct bufpool_class *class,
 	gfp_t gfp = BUFPOOL_SLAB_GFP | (home ? __GFP_ACCOUNT : 0);
 	struct bufpool_slab *slab = slab_alloc_table(class, nr_blks, gfp);
 	unsigned int i;
-	int err = -ENOMEM;
+	int err;
 
 	if (!slab)
-		return ERR_PTR(err);
+		return ERR_PTR(-ENOMEM);
 
 	*slab = (struct bufpool_slab){
 		.class = class,
@@ -74,9 +74,10 @@ static struct bufpool_slab *slab_create(struct bufpool_class *class,
 	for (i = 0; i < nr_blks; i++)
 		blk_init(&slab->blks[i], i);
 
-	slab->memory = class->backing->alloc(class, bufpool_slab_is_small(slab), gfp);
-	if (!slab->memory)
+	err = class->backing->alloc(slab, gfp);
+	if (err)
 		goto free_table;
+	err = -ENOMEM;
 	if (home && !bufpool_memcg_has_rest(home->branch->memcg))
 		goto free_memory;
 
@@ -89,7 +90,7 @@ static struct bufpool_slab *slab_create(struct bufpool_class *class,
 	return slab;
 
 free_memory:
-	class->backing->free(class, slab->memory, bufpool_slab_is_small(slab));
+	class->backing->free(slab);
 free_table:
 	slab_free_table(slab);
 	return ERR_PTR(err);
@@ -144,7 +145,7 @@ void bufpool_slab_destroy(struct bufpool_slab *slab)
 
 	WARN_ON_ONCE(slab->nr_free != slab->nr_blks);
 	xa_erase(&class->slabs, slab->id);
-	class->backing->free(class, slab->memory, bufpool_slab_is_small(slab));
+	class->backing->free(slab);
 	bufpool_count(class->pool->counters, BUFPOOL_SLABS_DESTROYED);
 	trace_bufpool_slab_remove(slab);
 	call_rcu(&slab->rcu, slab_free_rcu);
@@ -163,7 +164,7 @@ void bufpool_slab_push(struct bufpool_slab *slab, struct bufpool_blk *blk)
 	WARN_ON_ONCE(blk->owner);
 	if (blk->dirty && *head == BUFPOOL_NO_BLK)
 		list_add(&slab->dirty_node, &slab->class->dirty);
-	blk->state = BUFPOOL_BLK_FREE;
+	bufpool_blk_set_state(blk, BUFPOOL_BLK_FREE);
 	blk->next = *head;
 	*head = blk->nr;
 	slab->nr_free++;
@@ -176,7 +177,7 @@ static struct bufpool_blk *slab_pop(struct bufpool_slab *slab, u16 *head)
 	lockdep_assert_held(&slab->class->lock);
 	*head = blk->next;
 	blk->pins = 0;
-	blk->state = BUFPOOL_BLK_TRANSIT;
+	bufpool_blk_set_state(blk, BUFPOOL_BLK_TRANSIT);
 	slab->nr_free--;
 	return blk;
 }
@@ -231,14 +232,6 @@ struct bufpool_blk *bufpool_slab_find(struct bufpool_class *class, u32 index)
 	return &slab->blks[array_index_nospec(nr, slab->nr_blks)];
 }
 
-/* The block's memory, as the kernel sees it. */
-void *bufpool_blk_memory(struct bufpool_blk *blk)
-{
-	struct bufpool_slab *slab = bufpool_blk_slab(blk);
-
-	return slab->memory + ((size_t)blk->nr << slab->class->shift);
-}
-
 /* Note, of a block that has left its client, whether it may have been written to. */
 void bufpool_blk_update_dirty(struct bufpool_blk *blk)
 {
@@ -246,20 +239,27 @@ void bufpool_blk_update_dirty(struct bufpool_blk *blk)
 	blk->touched = false;
 }
 
-/* Make a block that the caller owns zero, if it is not known to be. May sleep. */
-void bufpool_blk_scrub(struct bufpool_blk *blk)
+/* Zero what follows the first bytes of a block that the caller owns. May sleep. */
+void bufpool_blk_scrub_from(struct bufpool_blk *blk, size_t used)
 {
-	size_t size = bufpool_class_block_size(bufpool_blk_class(blk));
-	void *page = bufpool_blk_memory(blk);
-	void *end = page + size;
+	unsigned long nr = bufpool_blk_size(blk) >> PAGE_SHIFT, i = used >> PAGE_SHIFT;
+	size_t in_page = offset_in_page(used);
 
 	if (!blk->dirty)
 		return;
-	for (; page < end; page += PAGE_SIZE) {
-		clear_page(page);
+	if (in_page)
+		memset(bufpool_blk_page(blk, i++) + in_page, 0, PAGE_SIZE - in_page);
+	for (; i < nr; i++) {
+		clear_page(bufpool_blk_page(blk, i));
 		cond_resched();
 	}
-	blk->dirty = false;
+	blk->dirty = used;
+}
+
+/* Make a block that the caller owns zero, if it is not known to be. May sleep. */
+void bufpool_blk_scrub(struct bufpool_blk *blk)
+{
+	bufpool_blk_scrub_from(blk, 0);
 }
 
 /*

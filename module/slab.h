@@ -7,6 +7,7 @@
 #include <linux/types.h>
 #include "window.h"
 
+struct bufpool_account;
 struct bufpool_class;
 struct bufpool_client;
 struct bufpool_holding;
@@ -26,6 +27,8 @@ enum bufpool_blk_state {
 	BUFPOOL_BLK_TRANSIT,
 	BUFPOOL_BLK_RENTED,
 	BUFPOOL_BLK_WARM,
+	BUFPOOL_BLK_QUARANTINED,
+	BUFPOOL_BLK_SENT,
 };
 
 /**
@@ -34,6 +37,8 @@ enum bufpool_blk_state {
  * @owner: the client that owns it, else NULL; written under that client's lock.
  *	A task that finds its own client here, under client->lock, may rely on it
  *	for as long as it holds that lock, or a pin on the block
+ * @payer: the account that is charged for it, with a reference, where that is not the one of
+ *	its slab, see charge.c; or NULL. Written by who moves the block
  * @generation: of the last rental; written by the owner to be, while no handle
  *	is valid
  * @since: when it became warm, in jiffies; owner's lock
@@ -41,8 +46,10 @@ enum bufpool_blk_state {
  * @next: the next free block of the slab; class->lock, while free
  * @pins: faults and debuggers that are in the block just now, see map.c; owner's
  *	lock, while it is rented or warm
- * @state: enum bufpool_blk_state; class->lock from and to BUFPOOL_BLK_FREE,
- *	owner's lock otherwise
+ * @state: enum bufpool_blk_state; class->lock from and to BUFPOOL_BLK_FREE, the quarantine's
+ *	from and to BUFPOOL_BLK_QUARANTINED, owner's lock otherwise
+ * @exports: dma-bufs of it; the quarantine's lock, and that of the client that rents it to
+ *	make it more
  * @touched: the memory may have been reached during this rental; set with a pin,
  *	read and cleared by the task that moves the block
  * @dirty: the memory is not known to be zero; written, as the rest, by the task
@@ -50,10 +57,12 @@ enum bufpool_blk_state {
  * @scrubbing: counted in class->nr_scrubbing
  * @used: it has been rented before
  * @waited: its last renter waited for it
+ * @foreign: its slab is not for its client's branch: only by that is found what it keeps
  */
 struct bufpool_blk {
 	struct list_head node;
 	struct bufpool_client *owner;
+	struct bufpool_account *payer;
 	u32 generation;
 	u32 since;
 	u16 nr;
@@ -62,11 +71,13 @@ struct bufpool_blk {
 		u16 pins;
 	};
 	u8 state;
+	u8 exports;
 	bool touched;
 	bool dirty : 1;
 	bool scrubbing : 1;
 	bool used : 1;
 	bool waited : 1;
+	bool foreign : 1;
 };
 
 /**
@@ -83,8 +94,12 @@ struct bufpool_blk {
  *	client on, until none is out; or NULL; class->lock
  * @home: the holding that it is for, where its memory is charged to the cgroup of that; or
  *	NULL; constant
- * @memory: the blocks' memory; constant until the slab is destroyed, which is
- *	not done while a block is out
+ * @memory: the blocks' memory, or the beginning of it; constant until the slab is
+ *	destroyed, which is not done while a block is out
+ * @pieces: where it is not contiguous, its pieces; else NULL; constant likewise
+ * @piece_order: log2 of the pages in each; constant likewise
+ * @referenced: the piece that was seen to be referenced from outside last; written by who
+ *	has its block, of which there is one
  * @bytes: in its blocks; constant
  * @id: index of the slab in class->slabs; constant once published
  * @place: of its first block, see bufpool_blk_place(); constant once a block has
@@ -111,6 +126,7 @@ struct bufpool_slab {
 	struct bufpool_holding *holding;
 	struct bufpool_holding *home;
 	void *memory;
+	void **pieces;
 	size_t bytes;
 	u32 id;
 	u32 place;
@@ -118,6 +134,8 @@ struct bufpool_slab {
 	u16 nr_free;
 	u16 clean;
 	u16 dirty;
+	u16 referenced;
+	u8 piece_order;
 	u8 fullness;
 	bool idle;
 	bool draining;
@@ -130,6 +148,18 @@ struct bufpool_slab {
 static inline struct bufpool_slab *bufpool_blk_slab(struct bufpool_blk *blk)
 {
 	return container_of(blk - blk->nr, struct bufpool_slab, blks[0]);
+}
+
+/* Others may read it without the lock that this is said under. */
+static inline void bufpool_blk_set_state(struct bufpool_blk *blk, enum bufpool_blk_state state)
+{
+	WRITE_ONCE(blk->state, state);
+}
+
+/* Whether nothing about a block itself stands against its client keeping it. */
+static inline bool bufpool_blk_may_stay(const struct bufpool_blk *blk)
+{
+	return !READ_ONCE(blk->exports) && likely(!blk->foreign);
 }
 
 /* Whether a block, which is out, is of no use to its client when it comes back. A hint. */
@@ -152,8 +182,8 @@ void bufpool_slab_push(struct bufpool_slab *slab, struct bufpool_blk *blk);
 struct bufpool_blk *bufpool_slab_pop(struct bufpool_slab *slab);
 struct bufpool_blk *bufpool_slab_pop_dirty(struct bufpool_slab *slab);
 struct bufpool_blk *bufpool_slab_find(struct bufpool_class *class, u32 index);
-void *bufpool_blk_memory(struct bufpool_blk *blk);
 void bufpool_blk_update_dirty(struct bufpool_blk *blk);
+void bufpool_blk_scrub_from(struct bufpool_blk *blk, size_t used);
 void bufpool_blk_scrub(struct bufpool_blk *blk);
 void bufpool_slab_set_reclaimable(struct bufpool_slab *slab, bool reclaimable);
 

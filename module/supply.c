@@ -100,9 +100,10 @@ size_t bufpool_supply_drop_branch(struct bufpool_branch *branch, size_t bytes)
 	size_t dropped = 0;
 	unsigned int nr;
 
-	for (nr = 0; nr < pool->nr_classes && dropped < bytes; nr++)
-		dropped += supply_drop(&pool->classes[nr], &branch->holdings[nr],
-				       bytes - dropped);
+	for (nr = 0; nr < bufpool_pool_nr_used(pool); nr++)
+		if (dropped < bytes)
+			dropped += supply_drop(&pool->classes[nr], &branch->holdings[nr],
+					       bytes - dropped);
 	return dropped;
 }
 
@@ -118,9 +119,10 @@ void bufpool_supply_put_branch(struct bufpool_branch *branch)
 
 	if (bufpool_branch_put(branch))
 		return;
-	if (branch->is_charged && bufpool_supply_drop_branch(branch, SIZE_MAX))
-		bufpool_pool_flush_later(pool);
-	bufpool_branch_put_last(branch);
+	do {
+		if (branch->is_charged && bufpool_supply_drop_branch(branch, SIZE_MAX))
+			bufpool_pool_flush_later(pool);
+	} while (!bufpool_branch_put_last(branch));
 }
 
 /* Bytes in wholly free slabs. */
@@ -129,7 +131,7 @@ size_t bufpool_supply_idle(struct bufpool_pool *pool)
 	size_t bytes = 0;
 	unsigned int i;
 
-	for (i = 0; i < pool->nr_classes; i++)
+	for (i = 0; i < bufpool_pool_nr_used(pool); i++)
 		bytes += READ_ONCE(pool->classes[i].idle_bytes);
 	return bytes;
 }
@@ -144,7 +146,7 @@ u64 bufpool_supply_out(struct bufpool_pool *pool, u64 *unowned)
 	unsigned int i;
 
 	*unowned = 0;
-	for (i = 0; i < pool->nr_classes; i++) {
+	for (i = 0; i < bufpool_pool_nr_used(pool); i++) {
 		struct bufpool_class *class = &pool->classes[i];
 
 		spin_lock(&class->lock);
@@ -166,7 +168,7 @@ u64 bufpool_supply_warm(struct bufpool_pool *pool)
 	for_each_possible_cpu(cpu) {
 		const struct bufpool_counters *part = per_cpu_ptr(pool->counters, cpu);
 
-		for (i = 0; i < pool->nr_classes; i++)
+		for (i = 0; i < bufpool_pool_nr_used(pool); i++)
 			bytes += READ_ONCE(part->warm[i]) << pool->classes[i].shift;
 	}
 	/* the parts are not read at one instant */
@@ -179,7 +181,7 @@ static u64 supply_reserve(struct bufpool_pool *pool)
 	u64 bytes = 0;
 	unsigned int i;
 
-	for (i = 0; i < pool->nr_classes; i++)
+	for (i = 0; i < bufpool_pool_nr_used(pool); i++)
 		bytes += READ_ONCE(pool->classes[i].reserve_bytes);
 	return bytes;
 }
@@ -208,9 +210,10 @@ size_t bufpool_supply_drop(struct bufpool_pool *pool, size_t bytes)
 	size_t dropped = 0;
 	unsigned int i;
 
-	for (i = 0; i < pool->nr_classes && dropped < bytes; i++)
-		dropped += bufpool_supply_drop_class(&pool->classes[i],
-						   bytes - dropped);
+	for (i = 0; i < bufpool_pool_nr_used(pool); i++)
+		if (dropped < bytes)
+			dropped += bufpool_supply_drop_class(&pool->classes[i],
+							     bytes - dropped);
 	return dropped;
 }
 
@@ -219,7 +222,7 @@ void bufpool_supply_flush(struct bufpool_pool *pool)
 {
 	unsigned int i;
 
-	for (i = 0; i < pool->nr_classes; i++)
+	for (i = 0; i < bufpool_pool_nr_used(pool); i++)
 		bufpool_supply_flush_class(&pool->classes[i]);
 }
 
@@ -423,7 +426,12 @@ void bufpool_supply_put_begin(struct bufpool_put *put, struct bufpool_blk *blk,
 	struct bufpool_slab *slab = bufpool_blk_slab(blk);
 	struct bufpool_class *class = slab->class;
 
-	*put = (struct bufpool_put){ .class = class, .dirty = blk->dirty };
+	*put = (struct bufpool_put){
+		.class = class,
+		.dirty = blk->dirty,
+		.settled = blk->payer,
+	};
+	bufpool_charge_settle(blk);
 	spin_lock(&class->lock);
 	if (unlikely(blk->scrubbing)) {
 		class->nr_scrubbing--;
@@ -457,6 +465,8 @@ void bufpool_supply_put_end(const struct bufpool_put *put)
 		if (put->dirty)
 			bufpool_pool_scrub_later(pool);
 	}
+	if (unlikely(put->settled))
+		bufpool_pool_wake_waiters(pool);
 }
 
 /* Both steps. May sleep. */
@@ -507,9 +517,11 @@ static size_t supply_drain_branch(struct bufpool_branch *branch,
 	bool own = branch == request->branch;
 	unsigned int i;
 
-	for (i = 0; i < pool->nr_classes && bytes; i++) {
+	for (i = 0; i < bufpool_pool_nr_used(pool); i++) {
 		struct bufpool_class *class = &pool->classes[i];
 
+		if (!bytes)
+			break;
 		/* a slab with one block is the next waiter's when that comes back */
 		if (class == request->class && (own || class->per_slab == 1))
 			continue;
@@ -529,7 +541,7 @@ size_t bufpool_supply_draining(struct bufpool_pool *pool)
 	size_t bytes = 0;
 	unsigned int i;
 
-	for (i = 0; i < pool->nr_classes; i++)
+	for (i = 0; i < bufpool_pool_nr_used(pool); i++)
 		bytes += READ_ONCE(pool->classes[i].draining_bytes);
 	return bytes;
 }
@@ -611,6 +623,6 @@ void bufpool_supply_stop_draining(struct bufpool_pool *pool)
 {
 	unsigned int i;
 
-	for (i = 0; i < pool->nr_classes; i++)
+	for (i = 0; i < bufpool_pool_nr_used(pool); i++)
 		bufpool_class_stop_draining(&pool->classes[i]);
 }

@@ -19,12 +19,14 @@ struct bufpool_waiter;
  * @unwanted: its slab, if that is to go to the system
  * @is_free: it is on a free list
  * @dirty: and is not known to be zero
+ * @settled: another account is charged for less
  */
 struct bufpool_put {
 	struct bufpool_class *class;
 	struct bufpool_slab *unwanted;
 	bool is_free;
 	bool dirty;
+	bool settled;
 };
 
 bool bufpool_supply_may_grow(struct bufpool_class *class, struct bufpool_account *account,

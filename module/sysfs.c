@@ -70,6 +70,11 @@ POOL_ATTR(timeouts);
 POOL_ATTR(refused_waiters);
 POOL_ATTR(refused_clients);
 POOL_ATTR(idle);
+POOL_ATTR(quarantined);
+POOL_ATTR(channels);
+POOL_ATTR(in_channels);
+POOL_ATTR(sent);
+POOL_ATTR(received);
 
 /* STATS has the caller's, which may be exempt. */
 static ssize_t quota_show(struct device *dev, struct device_attribute *attr,
@@ -121,6 +126,11 @@ static struct attribute *pool_attrs[] = {
 	&pool_attr_refused_waiters.attr.attr,
 	&pool_attr_refused_clients.attr.attr,
 	&pool_attr_idle.attr.attr,
+	&pool_attr_quarantined.attr.attr,
+	&pool_attr_channels.attr.attr,
+	&pool_attr_in_channels.attr.attr,
+	&pool_attr_sent.attr.attr,
+	&pool_attr_received.attr.attr,
 	NULL
 };
 
@@ -233,7 +243,8 @@ static int add_class(struct bufpool_sysfs *sysfs, struct bufpool_class *class)
 	char name[32];
 	int err = 0;
 
-	snprintf(name, sizeof(name), "%zu", bufpool_class_block_size(class));
+	snprintf(name, sizeof(name), "%s%zu", class->backing->prefix,
+		 bufpool_class_block_size(class));
 	dir->kobj = kobject_create_and_add(name, sysfs->classes);
 	if (!dir->kobj)
 		return -ENOMEM;

@@ -146,24 +146,29 @@ static unsigned int take_locked(struct bufpool_kept *kept, unsigned int most,
 
 /*
  * Take up to @most blocks of a stack, without waiting for its client, to which the
- * caller holds a reference. Return: how many are on the batch, and the caller's.
+ * caller holds a reference. Return: how many the client has no more; those on the batch are
+ * the caller's, the quarantine has the others.
  */
 static unsigned int take_from(struct bufpool_kept *kept, unsigned int most,
 			      struct list_head *batch)
 {
 	struct bufpool_client *client = kept->client;
-	struct bufpool_blk *blk;
+	struct bufpool_blk *blk, *next;
+	LIST_HEAD(taken);
 	unsigned int nr;
 
 	if (!bufpool_map_trylock(client))
 		return 0;
 	spin_lock(&client->lock);
-	nr = take_locked(kept, min(most, TAKE_BATCH), batch);
+	nr = take_locked(kept, min(most, TAKE_BATCH), &taken);
 	spin_unlock(&client->lock);
-	list_for_each_entry(blk, batch, node) {
+	list_for_each_entry_safe(blk, next, &taken, node) {
 		bufpool_map_unmap(client, blk);
 		bufpool_blk_update_dirty(blk);
 		bufpool_budget_uncharge(&client->held, bufpool_blk_size(blk));
+		list_del_init(&blk->node);
+		if (!bufpool_quarantine_admit(blk))
+			list_add_tail(&blk->node, batch);
 	}
 	bufpool_map_unlock(client);
 	bufpool_kept_look(kept);
@@ -190,8 +195,9 @@ static struct bufpool_blk *take_half(struct bufpool_kept *kept, unsigned int nr)
 	if (!take_from(kept, DIV_ROUND_UP(nr, 2), &batch))
 		return NULL;
 	take_count_steals(kept->client, &batch);
-	blk = list_first_entry(&batch, struct bufpool_blk, node);
-	list_del_init(&blk->node);
+	blk = list_first_entry_or_null(&batch, struct bufpool_blk, node);
+	if (blk)
+		list_del_init(&blk->node);
 	bufpool_supply_put_all(&batch);
 	return blk;
 }
@@ -232,7 +238,7 @@ struct bufpool_blk *bufpool_take_steal(struct bufpool_keepers *keepers, bool idl
 	struct bufpool_blk *blk = NULL;
 	struct bufpool_kept *kept;
 
-	while (!blk && looks-- && (kept = bufpool_kept_next(keepers)))
+	while (!blk && looks-- && (kept = bufpool_kept_next_turn(keepers)))
 		blk = take_try(kept, idle);
 	return blk;
 }
@@ -368,7 +374,7 @@ static void take_look_at(struct bufpool_keepers *keepers)
 	unsigned int looks = TAKE_IDLE_LOOKS;
 	struct bufpool_kept *kept;
 
-	while (looks-- && (kept = bufpool_kept_next(keepers))) {
+	while (looks-- && (kept = bufpool_kept_next_turn(keepers))) {
 		bufpool_kept_look(kept);
 		bufpool_client_put(kept->client);
 	}
@@ -381,7 +387,7 @@ void bufpool_take_look(struct bufpool_pool *pool)
 
 	if (!bufpool_kept_is_possible(pool))
 		return;
-	for (i = 0; i < pool->nr_classes; i++)
+	for (i = 0; i < bufpool_pool_nr_used(pool); i++)
 		take_look_at(&pool->classes[i].kept);
 }
 
@@ -393,6 +399,6 @@ void bufpool_take_look_at_branch(struct bufpool_branch *branch)
 
 	if (!bufpool_kept_is_possible(pool))
 		return;
-	for (i = 0; i < pool->nr_classes; i++)
+	for (i = 0; i < bufpool_pool_nr_used(pool); i++)
 		take_look_at(&branch->holdings[i].kept);
 }

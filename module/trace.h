@@ -96,6 +96,42 @@ DEFINE_EVENT(bufpool_parting, bufpool_steal,
 	     TP_PROTO(struct bufpool_client *client, struct bufpool_blk *blk),
 	     TP_ARGS(client, blk));
 
+/* A block is on its way from client to client. */
+DECLARE_EVENT_CLASS(bufpool_handover,
+		    TP_PROTO(struct bufpool_client *client, struct bufpool_chan *channel,
+			     const struct bufpool_sent *message),
+		    TP_ARGS(client, channel, message),
+		    TP_STRUCT__entry(__field(u64, channel)
+				     __field(u64, offset)
+				     __field(u64, length)
+				     __field(u64, used)
+				     __field(u64, tag)
+				     __field(pid_t, client)),
+		    TP_fast_assign(struct bufpool_block report;
+
+				   bufpool_blk_report(message->blk, &report);
+				   __entry->channel = channel->nr;
+				   __entry->offset = report.offset;
+				   __entry->length = report.length;
+				   __entry->used = message->used;
+				   __entry->tag = message->tag;
+				   __entry->client = client->pid),
+		    TP_printk("client=%d channel=%llu offset=0x%llx length=%llu used=%llu tag=0x%llx",
+			      __entry->client, __entry->channel, __entry->offset,
+			      __entry->length, __entry->used, __entry->tag));
+
+/* It is the client's no more, and about to be in the channel. */
+DEFINE_EVENT(bufpool_handover, bufpool_send,
+	     TP_PROTO(struct bufpool_client *client, struct bufpool_chan *channel,
+		      const struct bufpool_sent *message),
+	     TP_ARGS(client, channel, message));
+
+/* The client owns it from here on. */
+DEFINE_EVENT(bufpool_handover, bufpool_receive,
+	     TP_PROTO(struct bufpool_client *client, struct bufpool_chan *channel,
+		      const struct bufpool_sent *message),
+	     TP_ARGS(client, channel, message));
+
 /* A free block was zeroed in the background. */
 TRACE_EVENT(bufpool_scrub,
 	    TP_PROTO(struct bufpool_blk *blk),
@@ -108,6 +144,35 @@ TRACE_EVENT(bufpool_scrub,
 			   __entry->offset = report.offset;
 			   __entry->length = report.length),
 	    TP_printk("offset=0x%llx length=%llu", __entry->offset, __entry->length));
+
+/* A block that its client has lost, and that is reached from outside. */
+DECLARE_EVENT_CLASS(bufpool_outside,
+		    TP_PROTO(struct bufpool_blk *blk),
+		    TP_ARGS(blk),
+		    TP_STRUCT__entry(__field(u64, offset)
+				     __field(u64, length)
+				     __field(unsigned int, exports)
+				     __field(uid_t, uid)),
+		    TP_fast_assign(struct bufpool_block report;
+
+				   bufpool_blk_report(blk, &report);
+				   __entry->offset = report.offset;
+				   __entry->length = report.length;
+				   __entry->exports = READ_ONCE(blk->exports);
+				   __entry->uid =
+				   __kuid_val(bufpool_charge_account(blk)->uid)),
+		    TP_printk("uid=%u offset=0x%llx length=%llu exports=%u", __entry->uid,
+			      __entry->offset, __entry->length, __entry->exports));
+
+/* It is nobody's until that has ended. */
+DEFINE_EVENT(bufpool_outside, bufpool_quarantine,
+	     TP_PROTO(struct bufpool_blk *blk),
+	     TP_ARGS(blk));
+
+/* That has ended, and it is free. */
+DEFINE_EVENT(bufpool_outside, bufpool_release,
+	     TP_PROTO(struct bufpool_blk *blk),
+	     TP_ARGS(blk));
 
 /* Memory comes from the system or goes back to it. */
 DECLARE_EVENT_CLASS(bufpool_slab,

@@ -66,7 +66,7 @@ static void wait_stop_draining(struct bufpool_pool *pool, struct bufpool_waiter 
 {
 	spin_lock(&pool->drain_lock);
 	if (pool->drains_for == waiter)
-		pool->drains_for = NULL;
+		WRITE_ONCE(pool->drains_for, NULL);
 	/* maybe what another left that did not wait for so long */
 	if (!others_wait && !pool->drains_for && bufpool_supply_draining(pool))
 		bufpool_supply_stop_draining(pool);
@@ -112,7 +112,7 @@ static void wait_start_draining(struct bufpool_class *class,
 	if (time_after_eq(jiffies, pool->drain_at)) {
 		wait_drain_more(pool, waiter, missing);
 		pool->drain_at = jiffies + pool->drain_wait;
-		WRITE_ONCE(pool->drain_wait, min(2 * pool->drain_wait, DRAIN_WAIT_MAX));
+		pool->drain_wait = min(2 * pool->drain_wait, DRAIN_WAIT_MAX);
 	}
 	spin_unlock(&pool->drain_lock);
 }
@@ -301,6 +301,13 @@ static int wait_try(struct bufpool_class *class, struct bufpool_waiter *waiter)
 	return 0;
 }
 
+static bool wait_is_cancelled(const struct bufpool_waiter *waiter)
+{
+	const struct bufpool_client *client = waiter->request->client;
+
+	return READ_ONCE(client->cancelled) || atomic_read(&client->cancels) != waiter->cancels;
+}
+
 /* Sleep until something happened. Return: 0 as long as there is time left. */
 static int wait_sleep(struct bufpool_waiter *waiter, ktime_t deadline)
 {
@@ -308,11 +315,14 @@ static int wait_sleep(struct bufpool_waiter *waiter, ktime_t deadline)
 
 	set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
 	if (!READ_ONCE(waiter->blk) && !READ_ONCE(waiter->retry) &&
+	    !wait_is_cancelled(waiter) &&
 	    !schedule_hrtimeout(&look, HRTIMER_MODE_ABS))
 		bufpool_waitq_set_retry(waiter);
 	__set_current_state(TASK_RUNNING);
 	cond_resched();
 
+	if (wait_is_cancelled(waiter))
+		return -ECANCELED;
 	if (signal_pending(current))
 		return -ERESTARTSYS;
 	return ktime_after(ktime_get(), deadline) ? -ETIMEDOUT : 0;
@@ -349,7 +359,7 @@ static ktime_t wait_begin(struct bufpool_request *request,
  * or is 0 if that is not possible.
  *
  * Return: a block, which the caller owns, as bufpool_rent_find() has it, or
- * ERR_PTR(): -ETIMEDOUT, -ERESTARTSYS, -EDQUOT, -ENOMEM.
+ * ERR_PTR(): -ETIMEDOUT, -ERESTARTSYS, -ECANCELED, -EDQUOT, -ENOMEM.
  */
 struct bufpool_blk *bufpool_wait(struct bufpool_request *request)
 {
@@ -358,17 +368,23 @@ struct bufpool_blk *bufpool_wait(struct bufpool_request *request)
 		.exact = request->exact,
 		.task = current,
 		.request = request,
+		.cancels = atomic_read_acquire(&request->client->cancels),
 		.look_at = KTIME_MAX,
 		.evict_at = jiffies,
 		.quota_steals = BUFPOOL_STEALS_MAX,
 	};
 	ktime_t deadline, began = ktime_get();
+	DEFINE_WAIT_FUNC(wait, default_wake_function);
 	struct bufpool_blk *blk;
 	int err = 0;
 
+	if (wait_is_cancelled(&waiter))
+		return ERR_PTR(-ECANCELED);
 	if (!wait_may_help(request->client, class) || !wait_charge(request->client))
 		return ERR_PTR(-EDQUOT);
+	add_wait_queue(&request->client->waits, &wait);
 	deadline = wait_begin(request, &waiter);
+	bufpool_quarantine_wait(class->pool);
 	while (!err && !READ_ONCE(waiter.blk)) {
 		if (xchg(&waiter.retry, 0))
 			err = wait_try(class, &waiter);
@@ -376,6 +392,7 @@ struct bufpool_blk *bufpool_wait(struct bufpool_request *request)
 			err = wait_sleep(&waiter, deadline);
 	}
 	blk = wait_end(class, &waiter);
+	remove_wait_queue(&request->client->waits, &wait);
 	trace_bufpool_wait_end(class, blk ? 0 : err,
 			       ktime_sub(ktime_get(), began));
 	if (blk)

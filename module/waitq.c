@@ -93,8 +93,9 @@ static bool waitq_precedes(const struct bufpool_pool *pool,
  */
 static bool waitq_is_absent(const struct bufpool_waiter *waiter)
 {
-	return READ_ONCE(waiter->retry) &&
-	       time_after(jiffies, waiter->told_at + BUFPOOL_WAITQ_ABSENT);
+	/* pairs with bufpool_waitq_set_retry(): told at that time, or later */
+	return smp_load_acquire(&waiter->retry) &&
+	       time_after(jiffies, READ_ONCE(waiter->told_at) + BUFPOOL_WAITQ_ABSENT);
 }
 
 /* How many in line are compared by what their accounts hold. */
@@ -505,6 +506,9 @@ void bufpool_waitq_set_exact(struct bufpool_class *class,
 	}
 	bufpool_waitq_retry_first(class);
 	spin_unlock(&class->lock);
+	/* pairs with poll_arm(): a larger block is for who polls now */
+	smp_mb();
+	bufpool_poll_kick(class->pool);
 }
 
 /*
@@ -537,7 +541,7 @@ void bufpool_waitq_enlist(struct bufpool_class *class,
 			bufpool_waitq_set_retry(waiter);
 	}
 	spin_unlock(&class->lock);
-	bufpool_poll_kick(pool, BUFPOOL_POLL_PRI);
+	bufpool_poll_kick_pri(pool);
 }
 
 /* Wait no longer. What was handed over up to now is in waiter->blk. */

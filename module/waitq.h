@@ -32,11 +32,12 @@ struct bufpool_request;
  * @exact: no larger block is for it
  * @ticket: less than that of each waiter of the pool that came later
  * @blk: what was handed over; written once
- * @told_at: when @retry was set by another, in jiffies
+ * @told_at: when @retry was set, in jiffies; no lock, as its own task sets it, too
  * @nomem_backoff: there was no memory when it tried to grow its class last;
  *	written by its own task
  * @task: the task; constant
  * @request: what it waits for; its own task's, as the rest
+ * @cancels: how often its client's waits had been cancelled when this one began
  * @look_at: when to try again by itself; KTIME_MAX is never
  * @evict_at: when to take what is warm or kept in those slabs
  * @quota_steals: so many blocks more are taken to make room within its account's quota
@@ -52,6 +53,7 @@ struct bufpool_waiter {
 	bool nomem_backoff;
 	struct task_struct *task;
 	struct bufpool_request *request;
+	int cancels;
 	ktime_t look_at;
 	unsigned long evict_at;
 	unsigned int quota_steals;
@@ -71,14 +73,16 @@ struct bufpool_waiter {
 static inline void bufpool_waitq_set_retry(struct bufpool_waiter *waiter)
 {
 	if (!READ_ONCE(waiter->retry))
-		waiter->told_at = jiffies;
-	WRITE_ONCE(waiter->retry, 1);
+		WRITE_ONCE(waiter->told_at, jiffies);
+	/* pairs with waitq_is_absent() */
+	smp_store_release(&waiter->retry, 1);
 }
 
 /* Whether a waiter there may have a larger block. Without class->lock, a hint. */
 static inline bool bufpool_waitq_wants_larger(const struct bufpool_holding *holding)
 {
-	return !RB_EMPTY_ROOT(&holding->waiters[false].rb_root);
+	/* one that is just coming, or going, may be missed, or seen still */
+	return data_race(!RB_EMPTY_ROOT(&holding->waiters[false].rb_root));
 }
 
 bool bufpool_waitq_hand_over(struct bufpool_class *class,
@@ -127,7 +131,7 @@ static inline void bufpool_pool_wake_waiters(struct bufpool_pool *pool)
 	smp_mb();
 	if (bufpool_pool_waiting(pool))
 		bufpool_waitq_retry(pool);
-	bufpool_poll_kick(pool, BUFPOOL_POLL_IN);
+	bufpool_poll_kick(pool);
 }
 
 /**
@@ -145,7 +149,7 @@ static inline void bufpool_class_wake_waiters(struct bufpool_class *class)
 	smp_mb();
 	if (bufpool_pool_waiting_of(pool, class))
 		bufpool_waitq_retry(pool);
-	bufpool_poll_kick(pool, BUFPOOL_POLL_IN);
+	bufpool_poll_kick(pool);
 }
 
 #endif /* _BUFPOOL_WAITQ_H */

@@ -57,12 +57,18 @@ void bufpool_warm_update(struct bufpool_warm *warm, unsigned long since)
 	bufpool_lru_update(&warm_holding(warm)->warm, &warm->by_holding, since);
 }
 
-/* How many blocks of a class a client may keep warm, as it is configured now. */
+/*
+ * How many blocks of a class a client may keep warm, as it is configured now. One for I/O it
+ * may, however large that is: to map and zero it costs as much.
+ */
 static unsigned long warm_most(const struct bufpool_pool *pool,
 			       const struct bufpool_class *class)
 {
-	return min(READ_ONCE(pool->config.warm_blocks),
-		   READ_ONCE(pool->config.warm_bytes) >> class->shift);
+	unsigned long bytes = READ_ONCE(pool->config.warm_bytes), most = bytes >> class->shift;
+
+	if (unlikely(!most) && class->backing->has_refs && bytes)
+		most = 1;
+	return min(READ_ONCE(pool->config.warm_blocks), most);
 }
 
 static struct bufpool_warm *warm_create(struct bufpool_client *client,
@@ -78,7 +84,8 @@ static struct bufpool_warm *warm_create(struct bufpool_client *client,
 	if (client->warm[class->nr])
 		kfree(warm);
 	else
-		client->warm[class->nr] = warm;
+		/* with what is in it: also for who looks without the lock */
+		smp_store_release(&client->warm[class->nr], warm);
 	warm = client->warm[class->nr];
 	spin_unlock(&client->lock);
 	return warm;
@@ -97,8 +104,9 @@ static struct bufpool_blk **warm_replace_ring(struct bufpool_warm *warm,
 		return blks;
 	for (at = warm->bottom; at != warm->top; at++)
 		blks[at & (length - 1)] = old[at & warm->mask];
-	warm->mask = length - 1;
-	warm->blks = blks;
+	/* bufpool_warm_prepare() looks at them without the lock */
+	WRITE_ONCE(warm->mask, length - 1);
+	WRITE_ONCE(warm->blks, blks);
 	return old;
 }
 
@@ -157,7 +165,7 @@ void bufpool_warm_destroy(struct bufpool_client *client)
 {
 	unsigned int nr;
 
-	for (nr = 0; nr < BUFPOOL_MAX_CLASSES; nr++) {
+	for (nr = 0; nr < bufpool_pool_nr_used(client->pool); nr++) {
 		struct bufpool_warm *warm;
 
 		/* nobody makes one any more */
@@ -176,7 +184,7 @@ void bufpool_warm_drop_all(struct bufpool_client *client)
 	unsigned int nr;
 
 	spin_lock(&client->lock);
-	for (nr = 0; nr < BUFPOOL_MAX_CLASSES; nr++) {
+	for (nr = 0; nr < bufpool_pool_nr_used(client->pool); nr++) {
 		struct bufpool_warm *warm = client->warm[nr];
 
 		if (!warm)
@@ -193,7 +201,9 @@ static bool warm_is_within_bounds(struct bufpool_client *client)
 	return bufpool_budget_used(&client->held) <=
 	       bufpool_client_ceiling(client) &&
 	       bufpool_budget_used(&client->account->pinned) <=
-	       bufpool_client_quota(client);
+	       bufpool_client_quota(client) &&
+	       /* or no thief could have it */
+	       likely(atomic_read(&client->nr_mappings) <= BUFPOOL_MAPPINGS_MAX);
 }
 
 /**
@@ -283,7 +293,7 @@ u64 bufpool_warm_of_client(struct bufpool_client *client, u64 *blocks)
 
 	lockdep_assert_held(&client->lock);
 	*blocks = 0;
-	for (nr = 0; nr < client->pool->nr_classes; nr++) {
+	for (nr = 0; nr < bufpool_pool_nr_used(client->pool); nr++) {
 		struct bufpool_warm *warm = client->warm[nr];
 
 		if (!warm)

@@ -59,7 +59,7 @@ static inline void bufpool_warm_push(struct bufpool_warm *warm,
 {
 	lockdep_assert_held(&warm->client->lock);
 	blk->since = jiffies;
-	blk->state = BUFPOOL_BLK_WARM;
+	bufpool_blk_set_state(blk, BUFPOOL_BLK_WARM);
 	warm->blks[warm->top++ & warm->mask] = blk;
 	if (unlikely(!warm->is_linked))
 		bufpool_warm_link(warm);

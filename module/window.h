@@ -15,13 +15,13 @@
 #define BUFPOOL_SPAN_SHIFT	39
 #define BUFPOOL_SPAN		BIT_ULL(BUFPOOL_SPAN_SHIFT)
 #define BUFPOOL_INDEX_BITS	27
-#define BUFPOOL_MAX_CLASSES	16
+#define BUFPOOL_MAX_CLASSES	30
 
 /* Where the status page is: the last span, which no class has. */
 #define BUFPOOL_STATUS_OFFSET	(31 * BUFPOOL_SPAN)
 
 /* And where the stacks are, so many for each client. */
 #define BUFPOOL_STACKS_OFFSET	(30 * BUFPOOL_SPAN)
-#define BUFPOOL_NR_STACKS	BIT(16)
+#define BUFPOOL_NR_STACKS	BIT(17)
 
 #endif /* _BUFPOOL_WINDOW_H */
