@@ -23,10 +23,28 @@ size_t bufpool_block_size(struct bufpool *pool, const void *block)
 		bufpool_call_fail(ret);
 		return 0;
 	}
+	bufpool_watch_open(&pool->watch, &place);
 	return bufpool_window_block_size(&pool->window, place.class);
 }
 
-int bufpool_handle(struct bufpool *pool, const void *block, __u64 *handle)
+void *bufpool_block_of(struct bufpool *pool, const void *inside, size_t *size)
+{
+	struct bufpool_place place;
+	int ret = bufpool_pool_check(pool);
+
+	if (!ret)
+		ret = bufpool_window_find_inside(&pool->window, inside, &place);
+	if (!ret)
+		bufpool_rentals_find(&pool->rentals, &place, &ret);
+	if (ret)
+		return bufpool_call_fail(ret);
+	bufpool_watch_open(&pool->watch, &place);
+	if (size)
+		*size = bufpool_window_block_size(&pool->window, place.class);
+	return bufpool_window_address(&pool->window, &place);
+}
+
+int bufpool_handle(struct bufpool *pool, const void *block, uint64_t *handle)
 {
 	struct bufpool_place place;
 	int ret = find_held(pool, block, &place);
@@ -39,7 +57,7 @@ int bufpool_handle(struct bufpool *pool, const void *block, __u64 *handle)
 	return 0;
 }
 
-int bufpool_offset(struct bufpool *pool, const void *block, __u64 *offset)
+int bufpool_offset(struct bufpool *pool, const void *block, uint64_t *offset)
 {
 	struct bufpool_place place;
 	int ret = find_held(pool, block, &place);
@@ -63,12 +81,17 @@ static int adopt(struct bufpool *pool, __u64 handle, __u64 offset, void **block)
 	if (bufpool_window_handle(&pool->window, &place,
 				  bufpool_handle_generation(handle)) != handle)
 		return -EINVAL;
+	ret = bufpool_rentals_adopt(&pool->rentals, &place, handle,
+				    bufpool_kept_has(pool, &place));
+	if (ret)
+		return ret;
 	*block = bufpool_window_address(&pool->window, &place);
-	return bufpool_rentals_adopt(&pool->rentals, &place, handle,
-				     bufpool_kept_has(pool, &place));
+	bufpool_watch_rent(&pool->watch, &place,
+			   bufpool_window_block_size(&pool->window, place.class));
+	return 0;
 }
 
-void *bufpool_adopt(struct bufpool *pool, __u64 handle, __u64 offset)
+void *bufpool_adopt(struct bufpool *pool, uint64_t handle, uint64_t offset)
 {
 	void *block = NULL;
 	int ret;

@@ -22,8 +22,18 @@ int bufpool_caches_init(struct bufpool_caches *caches, bool usable)
 	return caches->all ? 0 : -ENOMEM;
 }
 
+/* The child may have been made at any time, also while one was being made. */
 void bufpool_caches_forget(struct bufpool_caches *caches)
 {
+	struct bufpool_cache *cache;
+	unsigned int nr;
+
+	for (nr = 1; caches->all && nr <= BUFPOOL_CACHES_MAX; nr++) {
+		cache = caches->all[nr];
+		if (!cache)
+			break;
+		bufpool_cache_free(cache);
+	}
 	free(caches->all);
 }
 
@@ -90,12 +100,16 @@ static bool are_empty(const struct bufpool_caches *caches,
 	return class == caches->rentals->window->classes->count;
 }
 
-/* A thief that was just taking blocks, or letting them go, is through after this. */
+/*
+ * A thief that was just taking blocks, or letting them go, is through after this. Of what
+ * is not shared with others there is none, as no thread uses it.
+ */
 static void pass_thief(const struct bufpool_caches *caches)
 {
 	struct bufpool_stats stats;
 
-	caches->provider->ops->stats(caches->provider, &stats);
+	if (caches->provider->shared)
+		caches->provider->ops->stats(caches->provider, &stats);
 }
 
 static void leave_set(const struct bufpool_caches *caches, unsigned int set)
@@ -171,22 +185,40 @@ static void make_magazine(const struct bufpool_caches *caches,
 	magazine->held = bufpool_state(BUFPOOL_HELD, cache->nr);
 }
 
+/* How those of one backing are found by the size of their blocks */
+static void fill_orders(struct bufpool_cache *cache, const struct bufpool_classes *classes,
+			unsigned int backing)
+{
+	const struct bufpool_sizes *sizes = &classes->sizes[backing];
+	unsigned int class, order;
+
+	for (order = 0; order < BUFPOOL_ORDERS; order++) {
+		class = sizes->for_order[order];
+		if (class < classes->count)
+			cache->for_order[backing][order] = &cache->magazines[class];
+	}
+}
+
 static void make_magazines(const struct bufpool_caches *caches,
 			   struct bufpool_cache *cache)
 {
 	const struct bufpool_classes *classes = caches->rentals->window->classes;
-	unsigned int class, order;
+	unsigned int class;
 
-	cache->nr_classes = classes->count;
+	cache->nr_used = classes->nr_slab;
+	cache->max_kept[BUFPOOL_BACKING_SLAB] = classes->sizes[BUFPOOL_BACKING_SLAB].max_pooled;
 	for (class = 0; class < classes->count; class++)
 		make_magazine(caches, cache, class);
-	for (order = 0; order < BUFPOOL_ORDERS; order++) {
-		class = classes->for_order[order];
-		if (class < classes->count)
-			cache->for_order[order] = &cache->magazines[class];
-	}
+	fill_orders(cache, classes, BUFPOOL_BACKING_SLAB);
+	fill_orders(cache, classes, BUFPOOL_BACKING_PAGES);
 	cache->recent = cache->magazines;
-	cache->max_kept = classes->max_pooled;
+}
+
+void bufpool_cache_use_pages(struct bufpool_cache *cache, const struct bufpool_classes *classes)
+{
+	cache->nr_used = classes->count;
+	cache->max_kept[BUFPOOL_BACKING_PAGES] =
+		classes->sizes[BUFPOOL_BACKING_PAGES].max_pooled;
 }
 
 /* Memory for a cache, all zero, or NULL */
@@ -244,19 +276,30 @@ void bufpool_caches_destroy(struct bufpool_caches *caches)
 		else
 			bufpool_cache_free(cache);
 	}
-	bufpool_caches_forget(caches);
+	free(caches->all);
+}
+
+/* What a thread had that has ended, or NULL; caches->lock is held. */
+static struct bufpool_cache *take_unused(struct bufpool_caches *caches)
+{
+	struct bufpool_cache *cache = caches->unused;
+
+	if (cache)
+		caches->unused = cache->unused;
+	return cache;
 }
 
 struct bufpool_cache *bufpool_cache_attach(struct bufpool_caches *caches,
-					   struct bufpool_cache *closed)
+					   struct bufpool_cache *closed, bool has_more)
 {
-	struct bufpool_cache *cache;
+	struct bufpool_cache *cache = NULL;
 
 	pthread_mutex_lock(&caches->lock);
-	cache = caches->unused;
-	if (cache)
-		caches->unused = cache->unused;
-	else
+	if (has_more)
+		cache = make_cache(caches, closed);
+	if (!cache)
+		cache = take_unused(caches);
+	if (!cache)
 		cache = make_cache(caches, closed);
 	if (cache)
 		cache->attended = true;
@@ -382,25 +425,44 @@ bool bufpool_caches_claim_entered(const struct bufpool_caches *caches,
 	return false;
 }
 
+/* While the lock is held the cache that rented the block stays shared. */
+static bool change_shared(struct bufpool_caches *caches, struct bufpool_rental *rental,
+			  __u32 from, __u32 to)
+{
+	unsigned int owner = bufpool_state_cache(from);
+	bool ret;
+
+	pthread_mutex_lock(&caches->lock);
+	share_locked(caches, &owner, 1);
+	set_helped(bufpool_cache_at(caches, owner));
+	ret = bufpool_rental_change(rental, from, to);
+	pthread_mutex_unlock(&caches->lock);
+	return ret;
+}
+
 bool bufpool_caches_claim(struct bufpool_caches *caches, unsigned int self,
 			  struct bufpool_rental *rental, __u32 state)
 {
 	__u32 claimed = bufpool_state(BUFPOOL_CLAIMED, self);
 	unsigned int owner = bufpool_state_cache(state);
-	bool ret;
 
 	if (!owner || owner == self)
 		return bufpool_rental_change(rental, state, claimed);
 	/* No two without a cache are told from each other by what they claim. */
 	if (self && bufpool_caches_claim_entered(caches, self, rental, state))
 		return true;
-	/* While the lock is held its cache stays shared. */
-	pthread_mutex_lock(&caches->lock);
-	share_locked(caches, &owner, 1);
-	set_helped(bufpool_cache_at(caches, owner));
-	ret = bufpool_rental_change(rental, state, claimed);
-	pthread_mutex_unlock(&caches->lock);
-	return ret;
+	return change_shared(caches, rental, state, claimed);
+}
+
+bool bufpool_caches_disown(struct bufpool_caches *caches, unsigned int self,
+			   struct bufpool_rental *rental, __u32 state)
+{
+	unsigned int owner = bufpool_state_cache(state);
+	__u32 disowned = bufpool_state(BUFPOOL_HELD, 0);
+
+	if (!owner || owner == self)
+		return bufpool_rental_change(rental, state, disowned);
+	return change_shared(caches, rental, state, disowned);
 }
 
 void bufpool_cache_count_own(struct bufpool_caches *caches,

@@ -52,13 +52,14 @@ struct bufpool;
  */
 struct bufpool_cache {
 	struct bufpool_magazine magazines[BUFPOOL_CLASSES_MAX];
-	size_t max_kept;		/* as the pool has it */
-	/* of the class for blocks of 1 << order bytes, up to max_kept */
-	struct bufpool_magazine *for_order[BUFPOOL_ORDERS];
-	struct bufpool_magazine *recent; /* what was rented from last */
+	/* by backing: as the pool has it; 0 while its thread does not use that */
+	size_t max_kept[BUFPOOL_BACKINGS];
+	/* and of the class for blocks of 1 << order bytes, up to max_kept */
+	struct bufpool_magazine *for_order[BUFPOOL_BACKINGS][BUFPOOL_ORDERS];
+	struct bufpool_magazine *recent; /* of slabs: what was rented from last */
 	struct bufpool *home;		/* atomic; NULL: the pool is closed */
 	unsigned int nr;
-	unsigned int nr_classes;
+	unsigned int nr_used;		/* magazines that its thread may enter, the first */
 	unsigned int set;		/* of stacks */
 	unsigned int returned;		/* by its thread, while shared */
 	bool attended;			/* a thread has this cache */
@@ -98,8 +99,8 @@ struct bufpool_caches {
 };
 
 /*
- * Enter a magazine of the thread; leave() is due where it is this pool's and the thread
- * has not entered it already (which is when a signal handler asks).
+ * Enter a magazine of the thread, one of those that it uses; leave() is due where it is this
+ * pool's and the thread has not entered it already (which is when a signal handler asks).
  */
 static inline bool bufpool_cache_enter(struct bufpool_magazine *magazine,
 				       const struct bufpool *pool)
@@ -125,7 +126,7 @@ static inline bool bufpool_cache_is_entered(const struct bufpool_magazine *magaz
 static inline bool bufpool_cache_is_any_entered(struct bufpool_cache *cache)
 {
 	struct bufpool_magazine *magazine = cache->magazines;
-	struct bufpool_magazine *end = magazine + cache->nr_classes;
+	struct bufpool_magazine *end = magazine + cache->nr_used;
 	uintptr_t bits = 0;
 
 	for (; magazine < end; magazine++)
@@ -156,6 +157,12 @@ bufpool_cache_home(const struct bufpool_cache *cache)
 	return __atomic_load_n(&cache->home, __ATOMIC_ACQUIRE);
 }
 
+/* In a child of fork() */
+static inline bool bufpool_cache_is_erased(const struct bufpool_cache *cache)
+{
+	return !cache->nr_used;
+}
+
 /*
  * With home, rentals and provider set, and all else zero. 0 or -errno. A pool
  * without caches (@usable is false) works as well.
@@ -171,10 +178,11 @@ void bufpool_caches_forget(struct bufpool_caches *caches);
 
 /*
  * A cache for the caller's thread, or NULL; @closed, if one is to be made, which the
- * thread has of a pool that has been closed, or NULL
+ * thread has of a pool that has been closed, or NULL; @has_more: it has others, so that one
+ * is to be made rather than to be had of a thread that has ended
  */
 struct bufpool_cache *bufpool_cache_attach(struct bufpool_caches *caches,
-					   struct bufpool_cache *closed);
+					   struct bufpool_cache *closed, bool has_more);
 
 /* Its thread ends, and another one may get it. */
 void bufpool_cache_detach(struct bufpool_caches *caches,
@@ -182,6 +190,9 @@ void bufpool_cache_detach(struct bufpool_caches *caches,
 
 /* Called by its thread, at its end, once the pool is closed. */
 void bufpool_cache_free(struct bufpool_cache *cache);
+
+/* Its thread uses classes of pages, too, from now on; called by it. */
+void bufpool_cache_use_pages(struct bufpool_cache *cache, const struct bufpool_classes *classes);
 
 /* A set of stacks that nobody else uses. Return: its number, or 0 */
 unsigned int bufpool_caches_claim_set(struct bufpool_caches *caches);
@@ -213,6 +224,13 @@ bool bufpool_caches_claim(struct bufpool_caches *caches, unsigned int self,
 bool bufpool_caches_claim_entered(const struct bufpool_caches *caches,
 				  unsigned int self, struct bufpool_rental *rental,
 				  __u32 state);
+
+/*
+ * Let a rental whose state was @state be one that no cache has: the block will not be
+ * kept. @self as for claim(). Return: false where the state is another by now
+ */
+bool bufpool_caches_disown(struct bufpool_caches *caches, unsigned int self,
+			   struct bufpool_rental *rental, __u32 state);
 
 /* A thread has returned a block of its own cache, though that is shared. */
 void bufpool_cache_count_own(struct bufpool_caches *caches,

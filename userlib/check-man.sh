@@ -18,6 +18,6 @@ example "$man/libbufpool.3" "$examples/first.c"
 example "$man/bufpool.4" "$examples/raw.c"
 
 # The functions described are those of the header.
-sed -n 's/^\.F[no] \(bufpool_[a-z_]*\).*/\1/p' "$man/libbufpool.3" | sort -u > "$work/man"
+sed -n '/^\.Sh SYNOPSIS/,/^\.Sh DESCRIPTION/s/^\.F[no] \(bufpool_[a-z_]*\).*/\1/p' "$man/libbufpool.3" | sort -u > "$work/man"
 sed -n 's/^[a-z][^(]*[ *]\(bufpool_[a-z_]*\)(.*/\1/p' "$1/userlib/bufpool.h" | sort > "$work/header"
 diff -u "$work/header" "$work/man"

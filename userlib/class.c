@@ -3,15 +3,11 @@
 
 #include "class.h"
 
-static bool is_known(const struct bufpool_class_info *info)
-{
-	return info->backing == BUFPOOL_BACKING_SLAB;
-}
-
 static void add_class(struct bufpool_classes *classes,
 		      const struct bufpool_class_info *info)
 {
 	struct bufpool_class *class = &classes->of[classes->count++];
+	struct bufpool_sizes *sizes = &classes->sizes[info->backing];
 
 	*class = (struct bufpool_class){
 		.block_size = info->block_size,
@@ -22,20 +18,33 @@ static void add_class(struct bufpool_classes *classes,
 		.is_pooled = info->properties & BUFPOOL_CLASS_POOLED &&
 			     info->block_size <= BUFPOOL_KEPT_BLOCK_MAX,
 	};
+	sizes->largest = class->block_size;
 	if (class->is_pooled)
-		classes->max_pooled = class->block_size;
+		sizes->max_pooled = class->block_size;
 	if (!classes->span || class->span < classes->span)
 		classes->span = class->span;
 }
 
-static void fill_orders(struct bufpool_classes *classes)
+static void add_backing(struct bufpool_classes *classes, unsigned int backing,
+			const struct bufpool_class_info *infos, unsigned int nr_classes)
 {
-	unsigned int order, class = 0;
+	unsigned int nr;
+
+	for (nr = 0; nr < nr_classes; nr++)
+		if (infos[nr].backing == backing)
+			add_class(classes, &infos[nr]);
+}
+
+/* Of one backing, which has the classes from @class up to @end */
+static void fill_orders(struct bufpool_classes *classes, unsigned int backing,
+			unsigned int class, unsigned int end)
+{
+	unsigned int order;
 
 	for (order = 0; order < BUFPOOL_ORDERS; order++) {
-		while (class < classes->count && classes->of[class].shift < order)
+		while (class < end && classes->of[class].shift < order)
 			class++;
-		classes->for_order[order] = class;
+		classes->sizes[backing].for_order[order] = class < end ? class : classes->count;
 	}
 }
 
@@ -43,22 +52,39 @@ int bufpool_classes_init(struct bufpool_classes *classes,
 			 struct bufpool_provider *provider,
 			 unsigned int nr_classes)
 {
+	struct bufpool_class_info infos[BUFPOOL_CLASSES_MAX];
 	unsigned int nr;
 	int ret;
 
 	*classes = (struct bufpool_classes){ 0 };
-	for (nr = 0; nr < nr_classes && nr < BUFPOOL_CLASSES_MAX; nr++) {
-		struct bufpool_class_info info = { .size = sizeof(info), .nr = nr };
-
-		ret = provider->ops->describe(provider, &info);
+	if (nr_classes > BUFPOOL_CLASSES_MAX)
+		nr_classes = BUFPOOL_CLASSES_MAX;
+	for (nr = 0; nr < nr_classes; nr++) {
+		infos[nr] = (struct bufpool_class_info){ .size = sizeof(*infos), .nr = nr };
+		ret = provider->ops->describe(provider, &infos[nr]);
 		if (ret)
 			return ret;
-		if (is_known(&info))
-			add_class(classes, &info);
 	}
-	if (!classes->count)
+	add_backing(classes, BUFPOOL_BACKING_SLAB, infos, nr_classes);
+	classes->nr_slab = classes->count;
+	if (!classes->nr_slab)
 		return -ENOTTY;
-	fill_orders(classes);
+	add_backing(classes, BUFPOOL_BACKING_PAGES, infos, nr_classes);
+	fill_orders(classes, BUFPOOL_BACKING_SLAB, 0, classes->nr_slab);
+	fill_orders(classes, BUFPOOL_BACKING_PAGES, classes->nr_slab, classes->count);
+	return 0;
+}
+
+int bufpool_classes_find(const struct bufpool_classes *classes, unsigned int backing,
+			 size_t size, unsigned int *class)
+{
+	const struct bufpool_sizes *sizes = &classes->sizes[backing];
+
+	if (!size || !sizes->largest)
+		return -EINVAL;
+	if (size > sizes->largest)
+		return -EMSGSIZE;
+	*class = bufpool_classes_for(classes, backing, size);
 	return 0;
 }
 

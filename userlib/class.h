@@ -4,7 +4,8 @@
  *
  * The table has only classes of a backing that this library knows, so a class is
  * named here by its position in the table, and by its number (@nr) only in handles.
- * Positions go by block size, smallest first. Nothing changes after init.
+ * Positions go by backing, slabs first, and then by block size, smallest first. Nothing
+ * changes after init.
  */
 #ifndef BUFPOOL_CLASS_H
 #define BUFPOOL_CLASS_H
@@ -34,17 +35,27 @@ struct bufpool_class {
 /* One more than the largest bufpool_order() */
 #define BUFPOOL_ORDERS	64
 
-struct bufpool_classes {
-	unsigned int count;
-	struct bufpool_class of[BUFPOOL_CLASSES_MAX];
+/* The backings that this library knows: BUFPOOL_BACKING_SLAB and BUFPOOL_BACKING_PAGES */
+#define BUFPOOL_BACKINGS	2
+
+/* All classes of one backing */
+struct bufpool_sizes {
 	unsigned char for_order[BUFPOOL_ORDERS]; /* @count: no block is so large */
 	size_t max_pooled;		/* bytes in the largest block that is kept */
+	size_t largest;			/* bytes in the largest block; 0: no class */
+};
+
+struct bufpool_classes {
+	unsigned int count;
+	unsigned int nr_slab;		/* so many of them, the first, are made of slabs */
+	struct bufpool_class of[BUFPOOL_CLASSES_MAX];
+	struct bufpool_sizes sizes[BUFPOOL_BACKINGS];
 	__u64 span;			/* the shortest of all classes */
 };
 
 /*
- * 0 or -errno; -ENOTTY where the library knows none of the classes. @nr_classes is
- * how many the provider has, which has given its info before.
+ * 0 or -errno; -ENOTTY where there is no class of slabs. @nr_classes is how many the
+ * provider has, which has given its info before.
  */
 int bufpool_classes_init(struct bufpool_classes *classes,
 			 struct bufpool_provider *provider,
@@ -60,17 +71,27 @@ static inline unsigned int bufpool_order(size_t size)
 	return 63 - __builtin_clzll(2ULL * size - 1);
 }
 
-/* The class with the smallest blocks of at least @size bytes; @count: there is none. */
-static inline unsigned int
-bufpool_classes_for(const struct bufpool_classes *classes, size_t size)
+/* What a rent with such flags is for */
+static inline unsigned int bufpool_backing_for(unsigned int flags)
 {
-	return classes->for_order[bufpool_order(size)];
+	return flags & BUFPOOL_RENT_IO ? BUFPOOL_BACKING_PAGES : BUFPOOL_BACKING_SLAB;
 }
 
-static inline const struct bufpool_class *
-bufpool_classes_largest(const struct bufpool_classes *classes)
+/* The class with the smallest blocks of at least @size bytes; @count: there is none. */
+static inline unsigned int
+bufpool_classes_for(const struct bufpool_classes *classes, unsigned int backing, size_t size)
 {
-	return &classes->of[classes->count - 1];
+	return classes->sizes[backing].for_order[bufpool_order(size)];
+}
+
+/* 0 and the class for a request; or -EINVAL (also: no such backing), -EMSGSIZE */
+int bufpool_classes_find(const struct bufpool_classes *classes, unsigned int backing,
+			 size_t size, unsigned int *class);
+
+static inline bool bufpool_class_is_slab(const struct bufpool_classes *classes,
+					 unsigned int class)
+{
+	return class < classes->nr_slab;
 }
 
 #endif /* BUFPOOL_CLASS_H */

@@ -29,7 +29,7 @@ static bool open_magazine(struct bufpool_depot *depot, unsigned int class)
 		return true;
 	stack = bufpool_caches_stack(depot->caches, depot->set, class);
 	if (stack)
-		bufpool_magazine_open(magazine, stack);
+		bufpool_magazine_open(magazine, depot->caches->rentals, class, stack);
 	return stack;
 }
 

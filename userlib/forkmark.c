@@ -13,8 +13,9 @@ int bufpool_forkmark_init(struct bufpool_forkmark *mark)
 
 	page = mmap(NULL, length, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	/* EAGAIN: more than RLIMIT_MEMLOCK, under mlockall() */
 	if (page == MAP_FAILED)
-		return -errno;
+		return errno == EAGAIN ? -ENOMEM : -errno;
 	if (madvise(page, length, MADV_WIPEONFORK)) {
 		ret = -errno;
 		munmap(page, length);

@@ -82,10 +82,15 @@ struct bufpool_magazine *bufpool_kept_open(struct bufpool *pool,
 		return NULL;
 	if (magazine->stack != &cache->empty)
 		return magazine;
+	/* A class of pages has no addresses before its first block. */
+	if (!bufpool_rentals_first(&pool->rentals, class))
+		return NULL;
 	stack = bufpool_caches_stack(&pool->caches, cache->set, class);
 	if (!stack)
 		return NULL;
-	bufpool_magazine_open(magazine, stack);
+	bufpool_magazine_open(magazine, &pool->rentals, class, stack);
+	if (!bufpool_class_is_slab(&pool->classes, class))
+		bufpool_cache_use_pages(cache, &pool->classes);
 	return magazine;
 }
 
@@ -94,6 +99,26 @@ static void push(struct bufpool *pool, struct bufpool_magazine *magazine,
 {
 	while (!bufpool_magazine_push(magazine, unit))
 		spill_half(pool, magazine, class);
+}
+
+/*
+ * Where nobody looks into the stacks again, and somebody is told when there is a block: give
+ * what has been pushed while that began.
+ */
+static void give_wanted(struct bufpool *pool, struct bufpool_magazine *magazine,
+			unsigned int class)
+{
+	__u32 units[BUFPOOL_HALF_MAX];
+	unsigned int count;
+
+	if (!pool->provider.private)
+		return;
+	/* The other side of the barrier is in stop_keeping(), on every processor. */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (!bufpool_provider_is_short(&pool->provider, pool->classes.of[class].nr))
+		return;
+	while ((count = pop_half(magazine, units)))
+		give(pool, class, units, count);
 }
 
 void bufpool_kept_refill(struct bufpool *pool, struct bufpool_magazine *magazine,
@@ -123,6 +148,7 @@ void bufpool_kept_add(struct bufpool *pool, struct bufpool_cache *cache,
 	/* the block has an entry by now, and may be rented and returned here */
 	magazine->known = bufpool_rentals_ready(&pool->rentals, place->class);
 	push(pool, magazine, place->class, unit);
+	give_wanted(pool, magazine, place->class);
 }
 
 static bool has(const struct bufpool_magazine *magazine, __u32 unit)
@@ -159,13 +185,14 @@ static void stow(struct bufpool *pool, struct bufpool_magazine *magazine,
 	__u32 units[BUFPOOL_HALF_MAX];
 	unsigned int count, done;
 
-	do {
-		count = pop_half(magazine, units);
+	while ((count = pop_half(magazine, units))) {
 		done = bufpool_depot_put(&pool->depot, class, units, count);
 		count -= done;
 		while (count)
 			bufpool_magazine_push(magazine, units[--count]);
-	} while (done);
+		if (!done)
+			break;
+	}
 }
 
 void bufpool_kept_abandon(struct bufpool *pool, struct bufpool_cache *cache)

@@ -20,6 +20,7 @@ static inline bool bufpool_kept_pop(struct bufpool_magazine *magazine, void **bl
 	if (unlikely(!bufpool_stack_pop(magazine->stack, &unit)))
 		return false;
 	bufpool_rental_set(&magazine->rentals[unit], magazine->held);
+	bufpool_poke(&magazine->hits, magazine->hits + 1);
 	*block = bufpool_magazine_block(magazine, unit);
 	return true;
 }

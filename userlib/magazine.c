@@ -18,15 +18,11 @@ void bufpool_magazine_init(struct bufpool_magazine *magazine,
 			   unsigned int class, unsigned int halves,
 			   struct bufpool_stack *empty)
 {
-	const struct bufpool_window *window = rentals->window;
-	const struct bufpool_class *of = bufpool_window_class(window, class);
-	struct bufpool_place first = { .class = class };
+	const struct bufpool_class *of = bufpool_window_class(rentals->window, class);
 
 	magazine->size = of->block_size;
 	magazine->limit = 1;
 	magazine->stack = empty;
-	magazine->rentals = rentals->spans[class].rentals;
-	magazine->first = (uintptr_t)bufpool_window_address(window, &first);
 	magazine->shift = of->shift;
 	magazine->half = half_of(of);
 	magazine->room = halves * magazine->half;
@@ -35,10 +31,13 @@ void bufpool_magazine_init(struct bufpool_magazine *magazine,
 }
 
 void bufpool_magazine_open(struct bufpool_magazine *magazine,
+			   const struct bufpool_rentals *rentals, unsigned int class,
 			   struct bufpool_stack *stack)
 {
 	__u32 unit;
 
+	magazine->rentals = bufpool_rentals_first(rentals, class);
+	magazine->first = (uintptr_t)rentals->window->begins[class];
 	/* What an owner before has left there is nobody's. */
 	while (bufpool_stack_pop(stack, &unit))
 		;

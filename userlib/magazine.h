@@ -33,19 +33,20 @@
 struct bufpool;
 struct bufpool_cache;
 
-/* The fields up to @held are for those of threads only, see cache.h. */
+/* The fields up to @held, @hits and @cache are for those of threads only, see cache.h. */
 struct bufpool_magazine {
 	const struct bufpool *vacant;	/* its pool, or ENTERED; atomic */
 	const __u32 *waiting;		/* renters for this class, or as if some did; atomic */
-	struct bufpool_cache *cache;	/* whose */
 	size_t size;			/* what was asked for last; of this class */
 	__u32 held;			/* state of what is rented here */
 
 	__u32 limit;			/* the stack is full before its top is there */
 	struct bufpool_stack *stack;	/* an empty one, until it is opened; atomic */
-	struct bufpool_rental *rentals;	/* the class's */
-	uintptr_t first;		/* address of the class's first block */
+	struct bufpool_rental *rentals;	/* the class's, once the magazine is open */
+	uintptr_t first;		/* address of the class's first block, so too */
 	size_t known;			/* units from there on that may be kept here */
+	unsigned long hits;		/* blocks rented from here; others read it too */
+	struct bufpool_cache *cache;	/* whose */
 	unsigned char shift;		/* log2 of the block size */
 	unsigned char half;		/* 0 for a class that is not kept */
 	unsigned char want;		/* to ask the provider for, when empty */
@@ -61,14 +62,20 @@ void bufpool_magazine_init(struct bufpool_magazine *magazine,
 			   unsigned int class, unsigned int halves,
 			   struct bufpool_stack *empty);
 
-/* Let it have a stack, which nobody else uses. */
+/* Let it have a stack, which nobody else uses. Its class is open. */
 void bufpool_magazine_open(struct bufpool_magazine *magazine,
+			   const struct bufpool_rentals *rentals, unsigned int class,
 			   struct bufpool_stack *stack);
 
 /* Return: false where there is no room */
 bool bufpool_magazine_push(struct bufpool_magazine *magazine, __u32 unit);
 
 /* For others than the owner, too */
+static inline unsigned long bufpool_magazine_hits(const struct bufpool_magazine *magazine)
+{
+	return __atomic_load_n(&magazine->hits, __ATOMIC_RELAXED);
+}
+
 static inline struct bufpool_stack *
 bufpool_magazine_stack(const struct bufpool_magazine *magazine)
 {

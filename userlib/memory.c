@@ -57,12 +57,11 @@ int bufpool_memory_init(struct bufpool_memory *memory)
 	if (fd < 0)
 		return fd;
 	ret = size_and_seal(fd, memory->span * memory->nr_classes);
-	if (ret) {
+	if (!ret)
+		ret = bufpool_file_init(&memory->file, fd);
+	if (ret)
 		close(fd);
-		return ret;
-	}
-	memory->fd = fd;
-	return 0;
+	return ret;
 }
 
 void bufpool_memory_destroy(struct bufpool_memory *memory)
@@ -71,27 +70,31 @@ void bufpool_memory_destroy(struct bufpool_memory *memory)
 
 	for (class = 0; class < memory->nr_classes; class++)
 		bufpool_indexset_destroy(&memory->areas[class].shown);
-	close(memory->fd);
+	bufpool_file_close(&memory->file);
 }
 
 int bufpool_memory_map(struct bufpool_memory *memory, void *address,
 		       size_t length, __u64 offset)
 {
 	struct bufpool_area *area = &memory->areas[offset / memory->span];
+	size_t mapped = offset % memory->span;
 
+	if (!bufpool_file_is_open(&memory->file))
+		return -EBADF;
 	if (mmap(address, length, PROT_NONE,
-		 MAP_SHARED | MAP_FIXED | MAP_NORESERVE, memory->fd,
+		 MAP_SHARED | MAP_FIXED | MAP_NORESERVE, memory->file.fd,
 		 offset) == MAP_FAILED)
 		return -errno;
 	/*
-	 * Huge pages would take more memory than was rented. EINVAL: a kernel
-	 * without them
+	 * A core would have all of the file, with what is not rented. Huge pages would
+	 * take more memory than was rented; EINVAL: a kernel without them
 	 */
 	if (madvise(address, length, MADV_DONTFORK) ||
+	    madvise(address, length, MADV_DONTDUMP) ||
 	    (madvise(address, length, MADV_NOHUGEPAGE) && errno != EINVAL))
 		return -errno;
-	area->address = address;
-	area->length = length;
+	area->address = (char *)address - mapped;
+	area->length = mapped + length;
 	return 0;
 }
 
@@ -134,7 +137,7 @@ int bufpool_memory_show(struct bufpool_memory *memory, unsigned int class,
 	struct bufpool_run run = { class, index, 1 };
 	struct bufpool_area *area = &memory->areas[class];
 
-	if (index >= area->length / area->block_size ||
+	if (bufpool_window_grow(memory->window, class, (index + 1) * area->block_size) ||
 	    bufpool_indexset_reserve(&area->shown, index + 1) ||
 	    protect_run(memory, &run, PROT_READ | PROT_WRITE))
 		return -ENOMEM;
@@ -159,6 +162,17 @@ static void hide_run(struct bufpool_memory *memory, const struct bufpool_run *ru
 					run->first + i);
 }
 
+/*
+ * Where the program has closed the descriptor, another file may have it: the memory is let
+ * go by its address, which has to be accessible for that.
+ */
+static void remove_shown(const struct bufpool_memory *memory,
+			 const struct bufpool_run *run, size_t length)
+{
+	madvise(bufpool_memory_address(memory, run->class, run->first), length,
+		MADV_REMOVE);
+}
+
 /* Where fallocate() is forbidden to the program, the memory stays. */
 static void overwrite_range(const struct bufpool_memory *memory, off_t offset,
 			    size_t length)
@@ -167,7 +181,7 @@ static void overwrite_range(const struct bufpool_memory *memory, off_t offset,
 	size_t done;
 
 	for (done = 0; done < length; done += sizeof(zeroes)) {
-		if (pwrite(memory->fd, zeroes, sizeof(zeroes),
+		if (pwrite(memory->file.fd, zeroes, sizeof(zeroes),
 			   offset + done) != sizeof(zeroes))
 			return;
 	}
@@ -182,10 +196,14 @@ void bufpool_memory_discard(struct bufpool_memory *memory,
 	off_t offset = bufpool_memory_offset(memory, run->class) +
 		       (off_t)run->first * block_size;
 	int state = bufpool_cancel_disable();
+	bool is_open = bufpool_file_is_open(&memory->file);
 
+	if (!is_open)
+		remove_shown(memory, run, length);
 	hide_run(memory, run, must);
-	if (fallocate(memory->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-		      offset, length))
+	if (is_open && fallocate(memory->file.fd,
+				 FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				 offset, length))
 		overwrite_range(memory, offset, length);
 	bufpool_cancel_restore(state);
 }

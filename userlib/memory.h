@@ -17,8 +17,10 @@
 
 #include <linux/types.h>
 
+#include "file.h"
 #include "handle.h"
 #include "indexset.h"
+#include "window.h"
 
 /* Where one class is in this process. */
 struct bufpool_area {
@@ -29,10 +31,11 @@ struct bufpool_area {
 };
 
 struct bufpool_memory {
-	int fd;
+	struct bufpool_file file;
 	unsigned int nr_classes;
 	__u64 span;			/* bytes of offsets for each class */
 	size_t islands;			/* runs of shown blocks among hidden ones */
+	struct bufpool_window *window;	/* maps more where a block lies beyond */
 	struct bufpool_area areas[BUFPOOL_CLASSES_MAX];
 };
 
@@ -52,7 +55,7 @@ int bufpool_memory_init(struct bufpool_memory *memory);
 /* In a child of fork() too: the mappings are not in it, and left alone. */
 void bufpool_memory_destroy(struct bufpool_memory *memory);
 
-/* The class that begins at @offset is at @address from now on. 0 or -errno */
+/* What is at @offset on is at @address from now on, behind what is mapped. 0 or -errno */
 int bufpool_memory_map(struct bufpool_memory *memory, void *address,
 		       size_t length, __u64 offset);
 

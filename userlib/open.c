@@ -1,19 +1,38 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "call.h"
 #include "cancel.h"
+#include "reserve.h"
 #include "thread.h"
 
-static int map_reach(struct bufpool *pool, unsigned int shift)
+/* As much of each class is mapped at first as all blocks of one size could be, or this. */
+#define FIRST_MAX	((__u64)1 << 30)
+
+/* So much more may the limit be, some day: a power of two */
+#define LIMIT_RAISED	16
+
+/* The smallest power of two of at least @bytes, which is not 0, and at most @most */
+static __u64 power_within(__u64 bytes, __u64 most)
+{
+	__u64 power = 1;
+
+	while (power < bytes && power < most)
+		power <<= 1;
+	return power;
+}
+
+static int map_reach(struct bufpool *pool, unsigned int shift, __u64 first)
 {
 	int ret;
 
-	ret = bufpool_window_init(&pool->window, &pool->classes, shift,
+	if (first > 1ULL << shift)
+		first = 1ULL << shift;
+	ret = bufpool_window_init(&pool->window, &pool->classes, shift, first,
 				  &pool->provider);
 	if (ret)
 		return ret;
@@ -27,22 +46,38 @@ destroy_window:
 	return ret;
 }
 
-/*
- * As much of each span as there is address space for. The kernel hands out the
- * blocks at the beginning of a span first. One block of the largest size is the
- * least that is of use.
- */
-static int map_window(struct bufpool *pool)
+static void unmap_reach(struct bufpool *pool)
 {
-	__u64 largest = bufpool_classes_largest(&pool->classes)->block_size;
-	unsigned int shift = sizeof(size_t) * CHAR_BIT - 1;
-	int ret = -ENOMEM;
+	bufpool_rentals_destroy(&pool->rentals);
+	bufpool_window_destroy(&pool->window);
+}
 
-	while (pool->classes.span >> shift == 0)
+/*
+ * As much of each span as is in proportion to the limit; or, where there is no address
+ * space for that, half of what there is space for. The kernel hands out the blocks at the
+ * beginning of a span first. One block of the largest size is the least that is of use.
+ */
+static int map_window(struct bufpool *pool, __u64 limit)
+{
+	__u64 largest = pool->classes.sizes[BUFPOOL_BACKING_SLAB].largest;
+	__u64 power = power_within(limit > largest ? limit : largest, pool->classes.span);
+	__u64 reach = power < pool->classes.span / LIMIT_RAISED ?
+		      power * LIMIT_RAISED : pool->classes.span;
+	__u64 first = power < FIRST_MAX ? power : FIRST_MAX;
+	unsigned int shift = BUFPOOL_SPACE_SHIFT;
+	int ret;
+
+	while (reach >> shift == 0)
 		shift--;
-	for (; ret == -ENOMEM && 1ULL << shift >= largest; shift--)
-		ret = map_reach(pool, shift);
-	return ret;
+	ret = map_reach(pool, shift, first);
+	if (ret != -ENOMEM)
+		return ret;
+	while (ret == -ENOMEM && 1ULL << --shift >= largest)
+		ret = map_reach(pool, shift, first);
+	if (ret || 1ULL << shift <= largest)
+		return ret;
+	unmap_reach(pool);
+	return map_reach(pool, shift - 1, first);
 }
 
 /* 0 or -errno: what is kept for the next rent, and whether anything is */
@@ -58,7 +93,9 @@ static int init_kept(struct bufpool *pool, const struct bufpool_info *info)
 	caches->rentals = &pool->rentals;
 	caches->provider = &pool->provider;
 	bufpool_provider_map_stacks(&pool->provider, info);
-	usable = !pool->is_strict && pool->provider.nr_stacks &&
+	bufpool_quarantine_init(&pool->quarantine, &pool->classes);
+	bufpool_watch_init(&pool->watch, &pool->rentals);
+	usable = !pool->is_strict && !pool->watch.is_on && pool->provider.nr_stacks &&
 		 bufpool_threads_prepare();
 	ret = bufpool_caches_init(caches, usable);
 	if (ret) {
@@ -70,10 +107,16 @@ static int init_kept(struct bufpool *pool, const struct bufpool_info *info)
 	return 0;
 }
 
-static void unmap_provider(struct bufpool *pool)
+static void map_status(struct bufpool *pool, const struct bufpool_info *info)
 {
-	if (pool->provider.ops->unmap)
-		pool->provider.ops->unmap(&pool->provider);
+	if (pool->provider.ops->map_status)
+		pool->provider.ops->map_status(&pool->provider, info);
+}
+
+static void unmap_status(struct bufpool *pool)
+{
+	if (pool->provider.ops->unmap_status)
+		pool->provider.ops->unmap_status(&pool->provider);
 }
 
 static int set_up(struct bufpool *pool)
@@ -84,6 +127,7 @@ static int set_up(struct bufpool *pool)
 	ret = pool->provider.ops->info(&pool->provider, &info);
 	if (ret)
 		return ret;
+	map_status(pool, &info);
 	ret = bufpool_classes_init(&pool->classes, &pool->provider,
 				   info.nr_classes);
 	if (ret)
@@ -91,7 +135,7 @@ static int set_up(struct bufpool *pool)
 	ret = bufpool_forkmark_init(&pool->mark);
 	if (ret)
 		goto unmap;
-	ret = map_window(pool);
+	ret = map_window(pool, info.limit);
 	if (ret)
 		goto destroy_mark;
 	ret = init_kept(pool, &info);
@@ -100,12 +144,11 @@ static int set_up(struct bufpool *pool)
 	return 0;
 
 destroy_map:
-	bufpool_rentals_destroy(&pool->rentals);
-	bufpool_window_destroy(&pool->window);
+	unmap_reach(pool);
 destroy_mark:
 	bufpool_forkmark_destroy(&pool->mark);
 unmap:
-	unmap_provider(pool);
+	unmap_status(pool);
 	return ret;
 }
 
@@ -128,12 +171,13 @@ static struct bufpool *pool_make(const struct bufpool_provider *provider)
 
 struct bufpool *bufpool_fdopen(int fd, unsigned int flags)
 {
-	struct bufpool_provider provider = { 0 };
+	struct bufpool_provider provider;
+	int ret;
 
 	if (flags)
 		return bufpool_call_fail(-EINVAL);
-	bufpool_provider_kernel_init(&provider, fd);
-	return pool_make(&provider);
+	ret = bufpool_provider_kernel_init(&provider, fd);
+	return ret ? bufpool_call_fail(ret) : pool_make(&provider);
 }
 
 /* Make a pool, or close the provider. */
@@ -151,13 +195,17 @@ static struct bufpool *make_or_close(struct bufpool_provider *provider)
 
 static struct bufpool *open_device(const char *device)
 {
-	struct bufpool_provider provider = { 0 };
+	struct bufpool_provider provider;
 	int fd = open(device ? device : "/dev/bufpool", O_RDWR | O_CLOEXEC);
+	int ret;
 
 	if (fd < 0)
 		return NULL;
-	bufpool_provider_kernel_init(&provider, fd);
-	return make_or_close(&provider);
+	ret = bufpool_provider_kernel_init(&provider, fd);
+	if (!ret)
+		return make_or_close(&provider);
+	close(fd);
+	return bufpool_call_fail(ret);
 }
 
 static struct bufpool *open_private(void)
@@ -213,12 +261,13 @@ static void return_all(struct bufpool *pool)
 static void destroy_own(struct bufpool *pool)
 {
 	bufpool_threads_part(pool);
+	bufpool_watch_destroy(&pool->watch);
 	bufpool_provider_unmap_stacks(&pool->provider);
 	bufpool_window_destroy(&pool->window);
 	if (pool->provider.shared)
 		return_all(pool);
 	bufpool_rentals_destroy(&pool->rentals);
-	unmap_provider(pool);
+	unmap_status(pool);
 }
 
 /*
@@ -227,6 +276,7 @@ static void destroy_own(struct bufpool *pool)
  */
 static void forget_own(struct bufpool *pool)
 {
+	bufpool_watch_destroy(&pool->watch);
 	bufpool_rentals_forget(&pool->rentals);
 	bufpool_caches_forget(&pool->caches);
 }
@@ -261,7 +311,7 @@ int bufpool_fd(struct bufpool *pool)
 {
 	int ret = bufpool_pool_check(pool);
 
-	return ret ? ret : pool->provider.fd;
+	return ret ? ret : pool->provider.file.fd;
 }
 
 const char *bufpool_version(void)

@@ -19,7 +19,9 @@
 #include "depot.h"
 #include "forkmark.h"
 #include "provider.h"
+#include "quarantine.h"
 #include "rentals.h"
+#include "watch.h"
 #include "window.h"
 
 struct bufpool {
@@ -30,7 +32,11 @@ struct bufpool {
 	struct bufpool_rentals rentals;
 	struct bufpool_depot depot;
 	struct bufpool_caches caches;
+	struct bufpool_quarantine quarantine; /* where @is_strict */
+	__u64 misses;			/* blocks from the provider; atomic */
 	bool is_strict;			/* every return revokes, nothing is kept */
+	bool has_room;			/* for whatever block is received; atomic */
+	struct bufpool_watch watch;	/* where it is on, nothing is kept */
 };
 
 /* 0, -EINVAL (NULL) or -ECHILD: what every public function asks first */
@@ -40,6 +46,13 @@ int bufpool_pool_check(const struct bufpool *pool);
 struct bufpool_rental *bufpool_pool_find(const struct bufpool *pool,
 					 const void *block,
 					 struct bufpool_place *place, int *error);
+
+/*
+ * A block that the provider has for the pool is its own now, in @state; *@place is where. 0, or
+ * -errno, and it has been given back
+ */
+int bufpool_pool_accept(struct bufpool *pool, __u64 handle, __u64 offset, __u32 state,
+			struct bufpool_place *place);
 
 /* 0 or -EINVAL: what the calls for many blocks ask next */
 int bufpool_check_many(const void *blocks, unsigned int count);

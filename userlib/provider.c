@@ -7,6 +7,7 @@
 void bufpool_provider_map_stacks(struct bufpool_provider *provider,
 				 const struct bufpool_info *info)
 {
+	size_t most = ((size_t)4 << BUFPOOL_SPACE_SHIFT) / info->page_size;
 	unsigned int count = BUFPOOL_SETS_MAX * info->nr_classes;
 	void *stacks;
 
@@ -16,6 +17,9 @@ void bufpool_provider_map_stacks(struct bufpool_provider *provider,
 		return;
 	if (count > info->nr_stacks)
 		count = info->nr_stacks;
+	/* more threads than these serve have no room for their own stacks */
+	if (count > most)
+		count = most;
 	while (count && bufpool_reserve(count * provider->page_size,
 					provider->page_size, &stacks))
 		count /= 2;

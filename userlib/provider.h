@@ -16,12 +16,21 @@
 
 #include <linux/bufpool.h>
 
+#include "file.h"
+
+struct bufpool_class;
 struct bufpool_provider;
 
 struct bufpool_provider_ops {
-	/* Comes first, once, and sees to provider->status and waiting_by_class. */
 	int (*info)(struct bufpool_provider *provider,
 		    struct bufpool_info *info);
+
+	/*
+	 * Comes before all that follows, once, and sees to provider->status and
+	 * waiting_by_class. May be NULL.
+	 */
+	void (*map_status)(struct bufpool_provider *provider,
+			   const struct bufpool_info *info);
 
 	/* See BUFPOOL_IOC_CLASS; @class->size and @class->nr are set. */
 	int (*describe)(struct bufpool_provider *provider,
@@ -51,6 +60,32 @@ struct bufpool_provider_ops {
 			   const __u64 *handles, unsigned int count,
 			   unsigned int flags);
 
+	/*
+	 * From now on no rent waits, or again as it likes. In signal handlers too,
+	 * with whatever the thread is doing; @is_free: it is not in a call.
+	 */
+	int (*cancel)(struct bufpool_provider *provider, bool is_cancelled, bool is_free);
+
+	/* A new descriptor to poll for blocks of a class, as BUFPOOL_IOC_POLLER. */
+	int (*poller)(struct bufpool_provider *provider, const struct bufpool_class *class,
+		      unsigned int flags);
+
+	/* See BUFPOOL_IOC_EXPORT. May be NULL. */
+	int (*export)(struct bufpool_provider *provider, __u64 handle);
+
+	/* See BUFPOOL_IOC_CHANNEL; @ends gets the receive end, then the send end. May be NULL. */
+	int (*channel)(struct bufpool_provider *provider, unsigned int capacity, int *ends);
+
+	/* At most BUFPOOL_MANY_MAX; see BUFPOOL_IOC_SEND. May be NULL. */
+	int (*send)(struct bufpool_provider *provider, int end,
+		    const struct bufpool_message *messages, unsigned int count,
+		    unsigned int flags, __s64 timeout_ns);
+
+	/* At most BUFPOOL_MANY_MAX; see BUFPOOL_IOC_RECEIVE. May be NULL. */
+	int (*receive)(struct bufpool_provider *provider, int end,
+		       struct bufpool_message *messages, unsigned int count,
+		       unsigned int flags, __s64 timeout_ns);
+
 	/* See BUFPOOL_IOC_TRIM; @trimmed gets the bytes. */
 	int (*trim)(struct bufpool_provider *provider, __u64 min_size,
 		    __u64 *trimmed);
@@ -59,30 +94,31 @@ struct bufpool_provider_ops {
 		     struct bufpool_stats *stats);
 
 	/*
-	 * Undo what info has mapped, before close; not in a child of fork().
-	 * May be NULL.
+	 * Undo map_status, before close; not in a child of fork(). May be NULL.
 	 */
-	void (*unmap)(struct bufpool_provider *provider);
+	void (*unmap_status)(struct bufpool_provider *provider);
 
 	/* In a child of fork() too. */
 	void (*close)(struct bufpool_provider *provider);
 };
 
 struct bufpool_private;
+struct bufpool_window;
 
 /* So many sets of stacks, one for each class, does a pool use at most. */
 #define BUFPOOL_SETS_MAX	4098
 
 struct bufpool_provider {
 	const struct bufpool_provider_ops *ops;
-	int fd;					/* or -errno: there is none */
-	bool shared;				/* close() may leave blocks rented */
+	struct bufpool_file file;		/* the device */
+	bool shared;				/* others may use the same client */
 	const struct bufpool_status *status;	/* never NULL */
 	bool waiting_by_class;			/* it says who waits for what */
 	unsigned int nr_classes;
 	unsigned int nr_stacks;			/* stack k is of class k % nr_classes */
 	char *stacks;				/* a page each */
 	size_t page_size;
+	struct bufpool_window *window;		/* that maps it; sets this itself */
 	struct bufpool_private *private;	/* in provider_private.c */
 };
 
@@ -123,8 +159,8 @@ void bufpool_provider_unmap_stacks(struct bufpool_provider *provider);
 void bufpool_provider_give(struct bufpool_provider *provider,
 			   const __u64 *handles, unsigned int count);
 
-/* The kernel's pool by a descriptor of its device, which close() closes. */
-void bufpool_provider_kernel_init(struct bufpool_provider *provider, int fd);
+/* The kernel's pool by a descriptor of its device, which close() closes. 0 or -errno */
+int bufpool_provider_kernel_init(struct bufpool_provider *provider, int fd);
 
 /*
  * A new pool of this process alone. 0 or -errno: -EINVAL where the environment

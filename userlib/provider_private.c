@@ -7,15 +7,28 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "provider.h"
+#include "class.h"
 #include "queue.h"
 #include "stock.h"
+#include "watch.h"
 
 struct bufpool_private {
 	struct bufpool_queue queue;	/* its lock is the pool's */
 	struct bufpool_stock stock;
 	struct bufpool_thief thief;
 };
+
+static struct bufpool_queue *lock(struct bufpool_private *private)
+{
+	pthread_mutex_lock(&private->queue.lock);
+	return &private->queue;
+}
+
+static void unlock(struct bufpool_queue *queue)
+{
+	bufpool_queue_update_watchers(queue);
+	pthread_mutex_unlock(&queue->lock);
+}
 
 static int private_info(struct bufpool_provider *provider,
 			struct bufpool_info *info)
@@ -30,6 +43,7 @@ static int private_info(struct bufpool_provider *provider,
 		.nr_classes = stock->memory.nr_classes,
 		.max_pooled = BUFPOOL_STOCK_MAX_POOLED,
 		.max_rent = BUFPOOL_STOCK_MAX_RENT,
+		.max_rent_io = BUFPOOL_STOCK_MAX_RENT_IO,
 		.limit = stock->stats.limit,
 		.slab_size = page_size,
 		.span = stock->memory.span,
@@ -44,8 +58,8 @@ static int private_describe(struct bufpool_provider *provider,
 {
 	const struct bufpool_stock *stock = &provider->private->stock;
 
-	/* To a program they are blocks as those of slabs: no more is promised. */
-	class->backing = BUFPOOL_BACKING_SLAB;
+	class->backing = bufpool_stock_is_io(stock, class->nr) ?
+			 BUFPOOL_BACKING_PAGES : BUFPOOL_BACKING_SLAB;
 	class->block_size = bufpool_stock_block_size(stock, class->nr);
 	class->offset = bufpool_memory_offset(&stock->memory, class->nr);
 	class->span = stock->memory.span;
@@ -57,8 +71,10 @@ static int private_describe(struct bufpool_provider *provider,
 static int private_map(struct bufpool_provider *provider, void *address,
 		       size_t length, __u64 offset)
 {
-	return bufpool_memory_map(&provider->private->stock.memory, address,
-				  length, offset);
+	struct bufpool_memory *memory = &provider->private->stock.memory;
+
+	memory->window = provider->window;
+	return bufpool_memory_map(memory, address, length, offset);
 }
 
 static int private_map_stacks(struct bufpool_provider *provider, void *address,
@@ -76,11 +92,10 @@ static int private_map_stacks(struct bufpool_provider *provider, void *address,
 static int private_open_stack(struct bufpool_provider *provider, unsigned int nr)
 {
 	struct bufpool_private *private = provider->private;
-	int ret;
+	struct bufpool_queue *queue = lock(private);
+	int ret = bufpool_thief_open(&private->thief, nr);
 
-	pthread_mutex_lock(&private->queue.lock);
-	ret = bufpool_thief_open(&private->thief, nr);
-	pthread_mutex_unlock(&private->queue.lock);
+	unlock(queue);
 	return ret;
 }
 
@@ -134,12 +149,17 @@ static void describe_grants(const struct bufpool_stock *stock,
 static void zero_grants(const struct bufpool_stock *stock,
 			const struct bufpool_grant *grants, unsigned int count)
 {
+	size_t size;
+	void *block;
+
 	for (; count; count--, grants++) {
-		if (grants->zero)
-			memset(bufpool_memory_address(&stock->memory,
-						      grants->class,
-						      grants->index),
-			       0, bufpool_stock_block_size(stock, grants->class));
+		if (!grants->zero)
+			continue;
+		block = bufpool_memory_address(&stock->memory, grants->class,
+					       grants->index);
+		size = bufpool_stock_block_size(stock, grants->class);
+		bufpool_watch_allow(block, size);
+		memset(block, 0, size);
 	}
 }
 
@@ -150,20 +170,21 @@ static int private_rent_many(struct bufpool_provider *provider, size_t min_size,
 	struct bufpool_private *private = provider->private;
 	struct bufpool_stock *stock = &private->stock;
 	struct bufpool_grant grants[BUFPOOL_MANY_MAX];
+	struct bufpool_queue *queue;
 	int ret;
 
-	if (flags & ~(BUFPOOL_RENT_ZERO | BUFPOOL_RENT_NONBLOCK) || !min_size ||
-	    timeout_ns < 0 || !count || count > BUFPOOL_MANY_MAX)
+	if (flags & ~(BUFPOOL_RENT_ZERO | BUFPOOL_RENT_NONBLOCK | BUFPOOL_RENT_IO) ||
+	    !min_size || timeout_ns < 0 || !count || count > BUFPOOL_MANY_MAX)
 		return -EINVAL;
-	if (min_size > BUFPOOL_STOCK_MAX_RENT)
-		return -EMSGSIZE;
+	ret = bufpool_stock_class_for(stock, min_size, flags & BUFPOOL_RENT_IO);
+	if (ret < 0)
+		return ret;
 
-	pthread_mutex_lock(&private->queue.lock);
-	ret = rent_locked(private, bufpool_stock_class_for(stock, min_size), flags,
-			  timeout_ns, grants, count);
+	queue = lock(private);
+	ret = rent_locked(private, ret, flags, timeout_ns, grants, count);
 	if (ret > 0)
 		describe_grants(stock, grants, blocks, ret);
-	pthread_mutex_unlock(&private->queue.lock);
+	unlock(queue);
 	if (ret > 0)
 		zero_grants(stock, grants, ret);
 	return ret;
@@ -185,6 +206,7 @@ static int private_return_many(struct bufpool_provider *provider,
 			       unsigned int flags)
 {
 	struct bufpool_private *private = provider->private;
+	struct bufpool_queue *queue;
 	unsigned int done;
 	int ret = 0;
 
@@ -192,13 +214,13 @@ static int private_return_many(struct bufpool_provider *provider,
 	    count > BUFPOOL_MANY_MAX)
 		return -EINVAL;
 
-	pthread_mutex_lock(&private->queue.lock);
+	queue = lock(private);
 	for (done = 0; done < count; done++) {
 		ret = give_back(private, handles[done], flags);
 		if (ret)
 			break;
 	}
-	pthread_mutex_unlock(&private->queue.lock);
+	unlock(queue);
 	return done ? (int)done : ret;
 }
 
@@ -206,12 +228,38 @@ static int private_trim(struct bufpool_provider *provider, __u64 min_size,
 			__u64 *trimmed)
 {
 	struct bufpool_private *private = provider->private;
+	struct bufpool_queue *queue = lock(private);
 
-	pthread_mutex_lock(&private->queue.lock);
-	bufpool_queue_recall(&private->queue, min_size);
+	bufpool_queue_recall(queue, min_size);
 	*trimmed = bufpool_stock_trim(&private->stock, min_size);
-	pthread_mutex_unlock(&private->queue.lock);
+	unlock(queue);
 	return 0;
+}
+
+static int private_cancel(struct bufpool_provider *provider, bool is_cancelled,
+			  bool is_free)
+{
+	struct bufpool_private *private = provider->private;
+	struct bufpool_queue *queue;
+
+	bufpool_queue_set_cancelled(&private->queue, is_cancelled);
+	if (is_free) {
+		queue = lock(private);
+		bufpool_queue_wake_cancelled(queue);
+		unlock(queue);
+	}
+	return 0;
+}
+
+static int private_poller(struct bufpool_provider *provider,
+			  const struct bufpool_class *class, unsigned int flags)
+{
+	struct bufpool_queue *queue = lock(provider->private);
+	int ret = bufpool_queue_watch(queue, class->nr);
+
+	(void)flags;
+	unlock(queue);
+	return ret;
 }
 
 /* The pool has one client, and its user no other pool. */
@@ -219,8 +267,8 @@ static int private_stats(struct bufpool_provider *provider,
 			 struct bufpool_stats *stats)
 {
 	struct bufpool_private *private = provider->private;
+	struct bufpool_queue *queue = lock(private);
 
-	pthread_mutex_lock(&private->queue.lock);
 	*stats = private->stock.stats;
 	stats->client_warm_blocks = bufpool_stock_count_warm(&private->stock);
 	stats->waiting = private->queue.status.waiting;
@@ -228,7 +276,7 @@ static int private_stats(struct bufpool_provider *provider,
 	bufpool_queue_count_kept(&private->queue, &stats->client_kept_blocks,
 				 &stats->client_kept_bytes);
 	stats->kept = stats->client_kept_bytes;
-	pthread_mutex_unlock(&private->queue.lock);
+	unlock(queue);
 
 	stats->size = sizeof(*stats);
 	stats->client_rents = stats->rents;
@@ -251,6 +299,7 @@ static void private_close(struct bufpool_provider *provider)
 {
 	struct bufpool_private *private = provider->private;
 
+	bufpool_queue_destroy(&private->queue);
 	bufpool_thief_destroy(&private->thief);
 	bufpool_stock_destroy(&private->stock);
 	/* In a child the lock is as some thread of the parent had it. */
@@ -265,6 +314,8 @@ static const struct bufpool_provider_ops private_ops = {
 	.open_stack = private_open_stack,
 	.rent_many = private_rent_many,
 	.return_many = private_return_many,
+	.cancel = private_cancel,
+	.poller = private_poller,
 	.trim = private_trim,
 	.stats = private_stats,
 	.close = private_close,
@@ -274,12 +325,14 @@ static int parse_bytes(const char *text, __u64 *bytes)
 {
 	static const char units[] = "KMG";
 	const char *unit;
+	int saved = errno;
 	char *end;
 
 	errno = 0;
 	*bytes = strtoull(text, &end, 10);
 	if (errno || *text < '0' || *text > '9')
 		return -EINVAL;
+	errno = saved;
 	if (!*end)
 		return 0;
 	unit = strchr(units, *end);
@@ -336,7 +389,7 @@ int bufpool_provider_private_init(struct bufpool_provider *provider)
 	}
 	*provider = (struct bufpool_provider){
 		.ops = &private_ops,
-		.fd = -ENOTTY,
+		.file.fd = -ENOTTY,
 		.status = &private->queue.status,
 		.waiting_by_class = true,
 		.private = private,

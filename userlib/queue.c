@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "barrier.h"
 #include "cancel.h"
 #include "queue.h"
 #include "stack.h"
@@ -19,21 +25,18 @@
 
 /* A thread that waits; on its own stack. */
 struct bufpool_waiter {
-	TAILQ_ENTRY(bufpool_waiter) link;
-	pthread_cond_t served;
+	struct bufpool_waiter *previous;
+	struct bufpool_waiter *next;
 	unsigned int class;		/* that it waits for */
 	struct bufpool_grant grant;	/* (in) class, zero; (out) all */
 	unsigned int passed;		/* blocks that went to later waiters */
-	int result;			/* -EINPROGRESS until it is out of the queue */
+	int result;			/* atomic; -EINPROGRESS until it is out of the queue */
 };
 
 void bufpool_queue_init(struct bufpool_queue *queue, struct bufpool_stock *stock,
 			struct bufpool_thief *thief)
 {
-	TAILQ_INIT(&queue->waiters);
 	pthread_mutex_init(&queue->lock, NULL);
-	pthread_condattr_init(&queue->monotonic);
-	pthread_condattr_setclock(&queue->monotonic, CLOCK_MONOTONIC);
 	queue->stock = stock;
 	queue->thief = thief;
 }
@@ -43,20 +46,28 @@ static void add_to(__u32 *count, int more)
 	__atomic_store_n(count, *count + more, __ATOMIC_RELAXED);
 }
 
-/* A waiter more, or less, for a class: a block of the next larger ones is as good. */
+/* Somebody more, or less, wants a block of a class: one of the next larger ones is as good. */
+static void add_waiting_of(struct bufpool_queue *queue, unsigned int class, int more)
+{
+	unsigned int end = bufpool_stock_larger_end(queue->stock, class);
+
+	for (; class < end; class++)
+		add_to(&queue->status.waiting_of[class], more);
+}
+
 static void add_waiting(struct bufpool_queue *queue, unsigned int class, int more)
 {
-	unsigned int end = class + BUFPOOL_STOCK_LARGER + 1;
-
 	add_to(&queue->status.waiting, more);
-	for (; class < end && class < queue->stock->memory.nr_classes; class++)
-		add_to(&queue->status.waiting_of[class], more);
+	add_waiting_of(queue, class, more);
 }
 
 static void waiter_enlist(struct bufpool_queue *queue, struct bufpool_waiter *waiter)
 {
-	pthread_cond_init(&waiter->served, &queue->monotonic);
-	TAILQ_INSERT_TAIL(&queue->waiters, waiter, link);
+	struct bufpool_waiters *waiters = &queue->waiters;
+
+	waiter->previous = waiters->last;
+	*(waiters->last ? &waiters->last->next : &waiters->first) = waiter;
+	waiters->last = waiter;
 	add_waiting(queue, waiter->class, 1);
 	queue->waits++;
 }
@@ -64,16 +75,20 @@ static void waiter_enlist(struct bufpool_queue *queue, struct bufpool_waiter *wa
 static void waiter_leave(struct bufpool_queue *queue, struct bufpool_waiter *waiter,
 			 int result)
 {
-	TAILQ_REMOVE(&queue->waiters, waiter, link);
+	struct bufpool_waiters *waiters = &queue->waiters;
+
+	*(waiter->previous ? &waiter->previous->next : &waiters->first) = waiter->next;
+	*(waiter->next ? &waiter->next->previous : &waiters->last) = waiter->previous;
 	add_waiting(queue, waiter->class, -1);
-	waiter->result = result;
+	__atomic_store_n(&waiter->result, result, __ATOMIC_RELEASE);
 }
 
 static void waiter_serve(struct bufpool_queue *queue, struct bufpool_waiter *waiter,
 			 int result)
 {
 	waiter_leave(queue, waiter, result);
-	pthread_cond_signal(&waiter->served);
+	/* It cannot go before it has the lock. */
+	syscall(SYS_futex, &waiter->result, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 /* There is room that was not there before: serve waiters while it lasts. */
@@ -82,7 +97,7 @@ static void serve(struct bufpool_queue *queue)
 	struct bufpool_waiter *first;
 	int ret;
 
-	while ((first = TAILQ_FIRST(&queue->waiters))) {
+	while ((first = queue->waiters.first)) {
 		ret = bufpool_stock_take(queue->stock, first->class,
 					 first->grant.zero, &first->grant);
 		if (ret == -EAGAIN)
@@ -96,17 +111,16 @@ static struct bufpool_waiter *first_for(const struct bufpool_queue *queue,
 {
 	struct bufpool_waiter *waiter;
 
-	TAILQ_FOREACH(waiter, &queue->waiters, link) {
+	for (waiter = queue->waiters.first; waiter; waiter = waiter->next)
 		if (waiter->class == class)
 			return waiter;
-	}
 	return NULL;
 }
 
 /* Give a block that came back to the first waiter for its size, if there is one. */
 static bool hand_over(struct bufpool_queue *queue, const struct bufpool_grant *grant)
 {
-	struct bufpool_waiter *first = TAILQ_FIRST(&queue->waiters);
+	struct bufpool_waiter *first = queue->waiters.first;
 	struct bufpool_waiter *waiter = first_for(queue, grant->class);
 
 	if (!waiter)
@@ -294,7 +308,7 @@ static bool recall_for(struct bufpool_queue *queue, const struct bufpool_waiter 
 {
 	if (recall_some(queue, waiter->class))
 		return true;
-	return waiter == TAILQ_FIRST(&queue->waiters) && would_do(queue, waiter->class) &&
+	return waiter == queue->waiters.first && would_do(queue, waiter->class) &&
 	       recall_some(queue, ANY_CLASS);
 }
 
@@ -304,8 +318,52 @@ static void look_again(struct bufpool_queue *queue, struct bufpool_waiter *waite
 		serve(queue);
 }
 
-static void sleep_until_served(struct bufpool_queue *queue,
-			       struct bufpool_waiter *waiter, __s64 timeout_ns)
+/* Signals for what a thread does itself come in no wait: their handlers do not count. */
+static bool is_synchronous(int nr)
+{
+	return nr == SIGSEGV || nr == SIGBUS || nr == SIGFPE || nr == SIGILL ||
+	       nr == SIGTRAP || nr == SIGSYS || nr == SIGABRT;
+}
+
+/*
+ * Whether a signal handler that was run leaves calls interrupted. The kernel ends this wait
+ * for every handler, as it has a time limit, and does not tell which one that was: so none
+ * does where no handler of the program would.
+ */
+static bool is_interruption(void)
+{
+	struct sigaction action;
+	int nr;
+
+	for (nr = 1; nr < _NSIG; nr++)
+		if (!is_synchronous(nr) && !sigaction(nr, NULL, &action) &&
+		    action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN &&
+		    !(action.sa_flags & SA_RESTART))
+			return true;
+	return false;
+}
+
+/* Without the lock, until it is served or that time has come. 0 or -errno */
+static int sleep_until(struct bufpool_queue *queue, struct bufpool_waiter *waiter,
+		       const struct timespec *at)
+{
+	/* This is what a kernel of 32 bits takes, whatever the program's time_t. */
+	long time[2] = { at->tv_sec, at->tv_nsec };
+	int ret;
+
+	bufpool_queue_update_watchers(queue);
+	pthread_mutex_unlock(&queue->lock);
+	ret = syscall(SYS_futex, &waiter->result, FUTEX_WAIT_BITSET_PRIVATE, -EINPROGRESS,
+		      time, NULL, FUTEX_BITSET_MATCH_ANY) ? -errno : 0;
+	if (ret == -EINTR && !is_interruption())
+		ret = 0;
+	pthread_mutex_lock(&queue->lock);
+	return ret;
+}
+
+/* 0 where it has been served; or why it waits no more */
+static int sleep_until_served(struct bufpool_queue *queue,
+			      struct bufpool_waiter *waiter, __s64 timeout_ns)
 {
 	bool forever = !timeout_ns || timeout_ns > FOREVER_NS;
 	struct timespec deadline = deadline_after(forever ? FOREVER_NS : timeout_ns);
@@ -313,15 +371,20 @@ static void sleep_until_served(struct bufpool_queue *queue,
 	int ret = 0;
 
 	while (waiter->result == -EINPROGRESS) {
+		if (__atomic_load_n(&queue->is_cancelled, __ATOMIC_RELAXED))
+			return -ECANCELED;
+		if (ret == -EINTR)
+			return ret;
 		next = is_earlier(&look, &deadline) ? &look : &deadline;
-		ret = pthread_cond_timedwait(&waiter->served, &queue->lock, next);
-		if (ret != ETIMEDOUT)
+		ret = sleep_until(queue, waiter, next);
+		if (ret != -ETIMEDOUT)
 			continue;
-		if (next == &deadline)
-			return;
+		if (next == &deadline && waiter->result == -EINPROGRESS)
+			return ret;
 		look_again(queue, waiter);
 		look = deadline_after(KEPT_NS);
 	}
+	return 0;
 }
 
 int bufpool_queue_wait(struct bufpool_queue *queue, unsigned int class, bool zero,
@@ -332,21 +395,143 @@ int bufpool_queue_wait(struct bufpool_queue *queue, unsigned int class, bool zer
 		.grant = { .class = class, .zero = zero },
 		.result = -EINPROGRESS,
 	};
-	int state;
+	int ret;
 
 	waiter_enlist(queue, &waiter);
 	look_again(queue, &waiter);
-	/* As the device; and no other thread could take it off the queue. */
-	state = bufpool_cancel_disable();
-	sleep_until_served(queue, &waiter, timeout_ns);
-	bufpool_cancel_restore(state);
-
-	if (waiter.result == -EINPROGRESS) {
-		waiter_leave(queue, &waiter, -ETIMEDOUT);
+	ret = sleep_until_served(queue, &waiter, timeout_ns);
+	if (ret) {
+		waiter_leave(queue, &waiter, ret);
 		/* The next one may want less. */
 		serve(queue);
 	}
-	pthread_cond_destroy(&waiter.served);
 	*grant = waiter.grant;
 	return waiter.result;
+}
+
+void bufpool_queue_set_cancelled(struct bufpool_queue *queue, bool is_cancelled)
+{
+	__atomic_store_n(&queue->is_cancelled, is_cancelled, __ATOMIC_RELAXED);
+}
+
+void bufpool_queue_wake_cancelled(struct bufpool_queue *queue)
+{
+	while (queue->is_cancelled && queue->waiters.first)
+		waiter_serve(queue, queue->waiters.first, -ECANCELED);
+}
+
+/* Watchers ------------------------------------------------------------------- */
+
+/* Whether a rent would find something, with what threads keep */
+static bool is_there(const struct bufpool_queue *queue, unsigned int class)
+{
+	return class < queue->stock->memory.nr_classes && bufpool_queue_is_empty(queue) &&
+	       would_do(queue, class);
+}
+
+static void watcher_tell(const struct bufpool_watcher *watcher, bool is_ready)
+{
+	const struct bufpool_file *end = &watcher->ends[is_ready];
+	int state = bufpool_cancel_disable();
+	char byte = 0;
+	ssize_t done = 1;
+
+	if (bufpool_file_is_open(end))
+		done = is_ready ? write(end->fd, &byte, 1) : read(end->fd, &byte, 1);
+	/* the pipe is never full, and never empty */
+	(void)done;
+	bufpool_cancel_restore(state);
+}
+
+static void watcher_update(struct bufpool_queue *queue, unsigned int class)
+{
+	struct bufpool_watcher *watcher = &queue->watchers[class];
+	bool is_ready = is_there(queue, class);
+
+	if (!watcher->is_made || watcher->is_ready == is_ready)
+		return;
+	watcher->is_ready = is_ready;
+	watcher_tell(watcher, is_ready);
+}
+
+void bufpool_queue_update_watchers(struct bufpool_queue *queue)
+{
+	unsigned int class;
+
+	for (class = 0; queue->nr_watchers && class < BUFPOOL_CLASSES_MAX; class++)
+		watcher_update(queue, class);
+}
+
+/* 0 or -errno: @ends of a pipe */
+static int make_pipe(struct bufpool_file *ends)
+{
+	int fds[2];
+	int ret, state;
+
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK))
+		return -errno;
+	ret = bufpool_file_init(&ends[0], fds[0]) ?: bufpool_file_init(&ends[1], fds[1]);
+	if (ret) {
+		state = bufpool_cancel_disable();
+		close(fds[0]);
+		close(fds[1]);
+		bufpool_cancel_restore(state);
+	}
+	return ret;
+}
+
+/*
+ * Nothing tells when a thread keeps a block. So none does from now on: it is for each
+ * class as if somebody waited.
+ */
+static void stop_keeping(struct bufpool_queue *queue)
+{
+	unsigned int class;
+
+	for (class = 0; class < queue->stock->memory.nr_classes; class++)
+		add_to(&queue->status.waiting_of[class], 1);
+	/* Who opens a stack from now on has seen this; who has one looks when it has pushed. */
+	if (!queue->thief->nr_used)
+		return;
+	bufpool_barriers_pass();
+	bufpool_queue_recall(queue, 0);
+}
+
+static int make_watcher(struct bufpool_queue *queue, unsigned int class)
+{
+	struct bufpool_watcher *watcher = &queue->watchers[class];
+	int ret = make_pipe(watcher->ends);
+
+	if (ret)
+		return ret;
+	if (!queue->nr_watchers++)
+		stop_keeping(queue);
+	watcher->is_made = true;
+	watcher_update(queue, class);
+	return 0;
+}
+
+int bufpool_queue_watch(struct bufpool_queue *queue, unsigned int class)
+{
+	struct bufpool_watcher *watcher = &queue->watchers[class];
+	int ret = watcher->is_made ? 0 : make_watcher(queue, class);
+
+	if (ret)
+		return ret;
+	ret = -EBADF;
+	if (bufpool_file_is_open(&watcher->ends[0]))
+		ret = fcntl(watcher->ends[0].fd, F_DUPFD_CLOEXEC, 0);
+	return ret == -1 ? -errno : ret;
+}
+
+void bufpool_queue_destroy(struct bufpool_queue *queue)
+{
+	struct bufpool_watcher *watcher = queue->watchers;
+
+	for (; watcher < queue->watchers + BUFPOOL_CLASSES_MAX; watcher++) {
+		if (!watcher->is_made)
+			continue;
+		bufpool_file_close(&watcher->ends[0]);
+		bufpool_file_close(&watcher->ends[1]);
+	}
 }

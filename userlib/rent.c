@@ -9,10 +9,12 @@
 static bool is_kept(const struct bufpool *pool, size_t min_size,
 		    unsigned int flags, unsigned int *class)
 {
-	if (min_size - 1 >= pool->classes.max_pooled ||
-	    flags & ~(BUFPOOL_RENT_ZERO | BUFPOOL_RENT_NONBLOCK))
+	unsigned int backing = bufpool_backing_for(flags);
+
+	if (min_size - 1 >= pool->classes.sizes[backing].max_pooled ||
+	    flags & ~(BUFPOOL_RENT_ZERO | BUFPOOL_RENT_NONBLOCK | BUFPOOL_RENT_IO))
 		return false;
-	*class = bufpool_classes_for(&pool->classes, min_size);
+	*class = bufpool_classes_for(&pool->classes, backing, min_size);
 	return pool->classes.of[*class].is_pooled;
 }
 
@@ -27,7 +29,8 @@ static unsigned int rent_kept(struct bufpool *pool, struct bufpool_cache *cache,
 
 	if (!magazine)
 		return 0;
-	cache->recent = magazine;
+	if (bufpool_class_is_slab(&pool->classes, class))
+		cache->recent = magazine;
 	while (done < count) {
 		if (bufpool_kept_pop(magazine, &blocks[done])) {
 			if (flags & BUFPOOL_RENT_ZERO)
@@ -44,24 +47,11 @@ static unsigned int rent_kept(struct bufpool *pool, struct bufpool_cache *cache,
 	return done;
 }
 
-/* Accept a block from the provider in @state. 0, or -errno and it has been given back */
-static int accept_block(struct bufpool *pool, const struct bufpool_block *got,
-			__u32 state, struct bufpool_place *place)
-{
-	int ret = bufpool_window_find_offset(&pool->window, got->offset, place);
-
-	if (!ret)
-		ret = bufpool_rentals_add(&pool->rentals, place, got->handle, state);
-	if (ret)
-		bufpool_provider_give(&pool->provider, &got->handle, 1);
-	return ret;
-}
-
 /*
  * Accept, into @blocks, up to @wanted of those from the provider that there is address
  * space and memory for, and keep the others. Return: how many, or -ENOMEM
  */
-static int accept_blocks(struct bufpool *pool, struct bufpool_cache *cache,
+static int accept_blocks(struct bufpool *pool, struct bufpool_cache *cache, size_t min_size,
 			 const struct bufpool_block *got, int count, void **blocks,
 			 int wanted)
 {
@@ -69,15 +59,31 @@ static int accept_blocks(struct bufpool *pool, struct bufpool_cache *cache,
 	struct bufpool_place place;
 	int i, accepted = 0;
 
-	for (i = 0; i < count && accepted < wanted; i++)
-		if (!accept_block(pool, &got[i], held, &place))
-			blocks[accepted++] = bufpool_window_address(&pool->window, &place);
+	for (i = 0; i < count && accepted < wanted; i++) {
+		if (bufpool_pool_accept(pool, got[i].handle, got[i].offset, held, &place))
+			continue;
+		bufpool_watch_rent(&pool->watch, &place, min_size);
+		blocks[accepted++] = bufpool_window_address(&pool->window, &place);
+	}
+	__atomic_fetch_add(&pool->misses, accepted, __ATOMIC_RELAXED);
 	/* The next is to be rented first. */
 	while (count-- > i)
-		if (!accept_block(pool, &got[count], bufpool_state(BUFPOOL_FRESH, 0),
-				  &place))
+		if (!bufpool_pool_accept(pool, got[count].handle, got[count].offset,
+					 bufpool_state(BUFPOOL_FRESH, 0), &place))
 			bufpool_kept_add(pool, cache, &place);
 	return accepted ? accepted : -ENOMEM;
+}
+
+static int rent_strictly(struct bufpool *pool, size_t min_size, unsigned int flags,
+			 __s64 timeout_ns, struct bufpool_block *got, unsigned int count)
+{
+	unsigned int class;
+	int ret = bufpool_classes_find(&pool->classes, bufpool_backing_for(flags), min_size,
+				       &class);
+
+	return ret ? ret : bufpool_quarantine_rent(&pool->quarantine, &pool->provider,
+						   pool->classes.of[class].nr, min_size, flags,
+						   timeout_ns, got, count);
 }
 
 /* Rent up to @count blocks from the provider, and up to @more to keep, as it has them. */
@@ -89,9 +95,14 @@ static int rent_direct(struct bufpool *pool, struct bufpool_cache *cache,
 	struct bufpool_block got[BUFPOOL_MANY_MAX];
 	int ret;
 
-	ret = provider->ops->rent_many(provider, min_size, flags, timeout_ns,
-				       got, count + more);
-	return ret < 0 ? ret : accept_blocks(pool, cache, got, ret, blocks, count);
+	/* the kernel may have such blocks, and the pool no address for them */
+	if (flags & BUFPOOL_RENT_IO && !pool->classes.sizes[BUFPOOL_BACKING_PAGES].largest)
+		return -EINVAL;
+	ret = pool->is_strict ?
+	      rent_strictly(pool, min_size, flags, timeout_ns, got, count) :
+	      provider->ops->rent_many(provider, min_size, flags, timeout_ns, got,
+				       count + more);
+	return ret < 0 ? ret : accept_blocks(pool, cache, min_size, got, ret, blocks, count);
 }
 
 /*
@@ -119,8 +130,6 @@ static int rent_one(struct bufpool *pool, struct bufpool_cache *cache,
 	unsigned int class, more = 0;
 	int ret;
 
-	if (timeout_ns < 0)
-		return -EINVAL;
 	if (cache && is_kept(pool, min_size, flags, &class)) {
 		if (rent_kept(pool, cache, class, flags, block, 1))
 			return 0;
@@ -130,9 +139,25 @@ static int rent_one(struct bufpool *pool, struct bufpool_cache *cache,
 	return ret < 0 ? ret : 0;
 }
 
+/* To the provider 0 is for ever, and a flag says not to wait. */
+static int rent_within(struct bufpool *pool, struct bufpool_cache *cache,
+		       size_t min_size, unsigned int flags, int64_t timeout_ns,
+		       void **block)
+{
+	int ret;
+
+	if (timeout_ns < BUFPOOL_FOREVER)
+		return -EINVAL;
+	if (timeout_ns)
+		return rent_one(pool, cache, min_size, flags,
+				timeout_ns == BUFPOOL_FOREVER ? 0 : timeout_ns, block);
+	ret = rent_one(pool, cache, min_size, flags | BUFPOOL_RENT_NONBLOCK, 0, block);
+	return ret == -EAGAIN && !(flags & BUFPOOL_RENT_NONBLOCK) ? -ETIMEDOUT : ret;
+}
+
 static __attribute__((noinline)) void *
 rent_slowly(struct bufpool *pool, size_t min_size, unsigned int flags,
-	    __s64 timeout_ns)
+	    int64_t timeout_ns)
 {
 	struct bufpool_cache *cache;
 	void *block;
@@ -141,60 +166,96 @@ rent_slowly(struct bufpool *pool, size_t min_size, unsigned int flags,
 	ret = bufpool_call_begin(pool, &cache);
 	if (ret)
 		return bufpool_call_fail(ret);
-	ret = rent_one(pool, cache, min_size, flags, timeout_ns, &block);
+	ret = rent_within(pool, cache, min_size, flags, timeout_ns, &block);
 	ret = bufpool_call_end(ret);
 	return ret ? bufpool_call_fail(ret) : block;
 }
 
+/*
+ * The fast path, for all that rents one block. What is kept needs no waiting: @flags, which
+ * may have NONBLOCK, and @timeout_ns are for where nothing is.
+ */
+
 /* Take what is kept from a magazine. Entered, and leaves. */
-static inline void *rent_own(struct bufpool *pool, size_t size,
-			     struct bufpool_magazine *magazine)
+static inline void *rent_own(struct bufpool *pool, size_t size, unsigned int flags,
+			     int64_t timeout_ns, struct bufpool_magazine *magazine)
 {
 	void *block;
 	bool done = bufpool_kept_pop(magazine, &block);
 
 	bufpool_cache_leave(magazine, pool);
-	return likely(done) ? block : rent_slowly(pool, size, 0, 0);
+	return likely(done) ? block : rent_slowly(pool, size, flags, timeout_ns);
 }
 
 /* Not of the size that was rented last. Entered, and leaves. */
 static __attribute__((noinline)) void *
-rent_other(struct bufpool *pool, size_t size, struct bufpool_magazine *magazine)
+rent_other(struct bufpool *pool, size_t size, unsigned int flags, int64_t timeout_ns,
+	   struct bufpool_magazine *magazine)
 {
 	struct bufpool_cache *cache = magazine->cache;
 
 	bufpool_cache_leave(magazine, pool);
-	if (size - 1 >= cache->max_kept)
-		return rent_slowly(pool, size, 0, 0);
-	magazine = cache->for_order[bufpool_order(size)];
+	if (size - 1 >= cache->max_kept[BUFPOOL_BACKING_SLAB])
+		return rent_slowly(pool, size, flags, timeout_ns);
+	magazine = cache->for_order[BUFPOOL_BACKING_SLAB][bufpool_order(size)];
 	magazine->size = size;
 	bufpool_mine = magazine;
 	if (!bufpool_cache_enter(magazine, pool))
-		return rent_slowly(pool, size, 0, 0);
-	return rent_own(pool, size, magazine);
+		return rent_slowly(pool, size, flags, timeout_ns);
+	return rent_own(pool, size, flags, timeout_ns, magazine);
 }
 
-inline void *bufpool_rent_plain(struct bufpool *pool, size_t min_size)
+static inline __attribute__((always_inline)) void *
+rent_fast(struct bufpool *pool, size_t size, unsigned int flags, int64_t timeout_ns)
 {
 	struct bufpool_magazine *magazine = bufpool_mine;
 
 	if (!bufpool_cache_enter(magazine, pool))
-		return rent_slowly(pool, min_size, 0, 0);
-	if (unlikely(min_size != magazine->size))
-		return rent_other(pool, min_size, magazine);
-	return rent_own(pool, min_size, magazine);
+		return rent_slowly(pool, size, flags, timeout_ns);
+	if (unlikely(size != magazine->size))
+		return rent_other(pool, size, flags, timeout_ns, magazine);
+	return rent_own(pool, size, flags, timeout_ns, magazine);
+}
+
+/*
+ * With flags that the fast path does not know. Blocks of pages come as quickly as others of
+ * another size than the last; which magazine that was is a matter of slabs only, or a rent
+ * of so many bytes would be taken for one of the other kind.
+ */
+static __attribute__((noinline)) void *
+rent_flagged(struct bufpool *pool, size_t size, unsigned int flags, int64_t timeout_ns)
+{
+	struct bufpool_cache *cache = bufpool_mine->cache;
+	struct bufpool_magazine *magazine;
+
+	if ((flags & ~BUFPOOL_RENT_NONBLOCK) != BUFPOOL_RENT_IO ||
+	    timeout_ns < BUFPOOL_FOREVER || !cache ||
+	    size - 1 >= cache->max_kept[BUFPOOL_BACKING_PAGES])
+		return rent_slowly(pool, size, flags, timeout_ns);
+	magazine = cache->for_order[BUFPOOL_BACKING_PAGES][bufpool_order(size)];
+	if (!bufpool_cache_enter(magazine, pool))
+		return rent_slowly(pool, size, flags, timeout_ns);
+	return rent_own(pool, size, flags, timeout_ns, magazine);
+}
+
+inline void *bufpool_rent_plain(struct bufpool *pool, size_t min_size)
+{
+	return rent_fast(pool, min_size, 0, BUFPOOL_FOREVER);
 }
 
 void *bufpool_rent(struct bufpool *pool, size_t min_size, unsigned int flags)
 {
-	return flags ? rent_slowly(pool, min_size, flags, 0) :
-		       bufpool_rent_plain(pool, min_size);
+	if (unlikely(flags & ~BUFPOOL_RENT_NONBLOCK))
+		return rent_flagged(pool, min_size, flags, BUFPOOL_FOREVER);
+	return rent_fast(pool, min_size, flags, BUFPOOL_FOREVER);
 }
 
 void *bufpool_rent_timed(struct bufpool *pool, size_t min_size,
 			 unsigned int flags, int64_t timeout_ns)
 {
-	return rent_slowly(pool, min_size, flags, timeout_ns);
+	if (unlikely(flags & ~BUFPOOL_RENT_NONBLOCK || timeout_ns < BUFPOOL_FOREVER))
+		return rent_flagged(pool, min_size, flags, timeout_ns);
+	return rent_fast(pool, min_size, flags, timeout_ns);
 }
 
 /* Waits for the first block only. Return: how many, or -errno */
@@ -209,6 +270,8 @@ static int rent_many(struct bufpool *pool, struct bufpool_cache *cache,
 		done = rent_kept(pool, cache, class, flags, blocks, count);
 	while (done < count) {
 		batch = bufpool_batch_size(count - done);
+		if (pool->is_strict && batch > BUFPOOL_QUARANTINE_MANY_MAX)
+			batch = BUFPOOL_QUARANTINE_MANY_MAX;
 		ret = rent_direct(pool, cache, min_size,
 				  flags | (done ? BUFPOOL_RENT_NONBLOCK : 0), 0,
 				  blocks + done, batch, 0);
@@ -220,8 +283,8 @@ static int rent_many(struct bufpool *pool, struct bufpool_cache *cache,
 	return done ? (int)done : ret;
 }
 
-int bufpool_rent_many(struct bufpool *pool, size_t min_size,
-		      unsigned int flags, void **blocks, unsigned int count)
+static int rent_some(struct bufpool *pool, size_t min_size, unsigned int flags,
+		     void **blocks, unsigned int count)
 {
 	struct bufpool_cache *cache;
 	int ret;
@@ -233,4 +296,32 @@ int bufpool_rent_many(struct bufpool *pool, size_t min_size,
 	if (ret)
 		return bufpool_call_end(ret);
 	return bufpool_call_end(rent_many(pool, cache, min_size, flags, blocks, count));
+}
+
+/* Waiting for a part, with another part in hand, would be for two such calls to deadlock. */
+static int rent_all(struct bufpool *pool, size_t min_size, unsigned int flags,
+		    void **blocks, unsigned int count)
+{
+	unsigned int done = 0;
+	int ret;
+
+	do {
+		ret = rent_some(pool, min_size, flags | BUFPOOL_RENT_NONBLOCK,
+				blocks + done, count - done);
+		if (ret > 0)
+			done += ret;
+	} while (ret > 0 && done < count);
+	if (ret > 0)
+		return done;
+	if (done)
+		bufpool_return_many(pool, blocks, done, 0);
+	return ret;
+}
+
+int bufpool_rent_many(struct bufpool *pool, size_t min_size,
+		      unsigned int flags, void **blocks, unsigned int count)
+{
+	if (flags & BUFPOOL_RENT_ALL)
+		return rent_all(pool, min_size, flags & ~BUFPOOL_RENT_ALL, blocks, count);
+	return rent_some(pool, min_size, flags, blocks, count);
 }

@@ -14,35 +14,42 @@ static size_t round_up(size_t entries)
 	return (entries + STEP - 1) / STEP * STEP;
 }
 
+/* How many entries a class has. */
+static size_t entries_of(const struct bufpool_window *window, unsigned int class)
+{
+	return round_up(window->reach[class] >> BUFPOOL_UNIT_SHIFT);
+}
+
 /* No class has an accessible entry yet. */
-static void lay_out(struct bufpool_rentals *rentals, size_t entries)
+static void lay_out(struct bufpool_rentals *rentals)
 {
 	struct bufpool_rental *first = rentals->table;
 	unsigned int class;
 
-	for (class = 0; class < rentals->window->classes->count; class++)
-		rentals->spans[class].rentals = first + class * entries;
+	for (class = 0; class < rentals->window->classes->nr_slab; class++) {
+		rentals->spans[class].rentals = first;
+		first += entries_of(rentals->window, class);
+	}
 }
 
 int bufpool_rentals_init(struct bufpool_rentals *rentals,
 			 const struct bufpool_window *window)
 {
 	size_t smallest = bufpool_window_block_size(window, 0);
-	size_t entries = round_up(bufpool_window_reach(window) >> BUFPOOL_UNIT_SHIFT);
-	unsigned int nr_classes = window->classes->count;
+	unsigned int nr_slab = window->classes->nr_slab;
 	int ret;
 
 	rentals->window = window;
 	/* Less than the window, which fits, or little. */
-	rentals->length = nr_classes * entries * sizeof(struct bufpool_rental);
-	rentals->spans = calloc(nr_classes, sizeof(*rentals->spans));
+	rentals->length = nr_slab * entries_of(window, 0) * sizeof(struct bufpool_rental);
+	rentals->spans = calloc(window->classes->count, sizeof(*rentals->spans));
 	if (!rentals->spans)
 		return -ENOMEM;
 
 	ret = bufpool_reserve(rentals->length, smallest, &rentals->table);
 	if (ret)
 		goto free_spans;
-	lay_out(rentals, entries);
+	lay_out(rentals);
 	return 0;
 
 free_spans:
@@ -50,9 +57,20 @@ free_spans:
 	return ret;
 }
 
+static size_t table_length(const struct bufpool_rentals *rentals, unsigned int class)
+{
+	return entries_of(rentals->window, class) * sizeof(struct bufpool_rental);
+}
+
 void bufpool_rentals_destroy(struct bufpool_rentals *rentals)
 {
+	const struct bufpool_classes *classes = rentals->window->classes;
+	unsigned int class;
+
 	munmap(rentals->table, rentals->length);
+	for (class = classes->nr_slab; class < classes->count; class++)
+		if (rentals->spans[class].rentals)
+			munmap(rentals->spans[class].rentals, table_length(rentals, class));
 	bufpool_rentals_forget(rentals);
 }
 
@@ -68,19 +86,55 @@ static bool knows_place(const struct bufpool_rentals *rentals,
 	       bufpool_rentals_ready(rentals, place->class);
 }
 
+/*
+ * The entries of a class that is open, or NULL. Threads may do this at once: the first has
+ * made the table.
+ */
+static struct bufpool_rental *open_span(struct bufpool_rentals *rentals, unsigned int class)
+{
+	struct bufpool_rental *there = bufpool_rentals_first(rentals, class);
+	size_t length = table_length(rentals, class);
+	void *table;
+
+	if (there)
+		return there;
+	if (bufpool_reserve(length, bufpool_window_block_size(rentals->window, 0), &table))
+		return NULL;
+	if (__atomic_compare_exchange_n(&rentals->spans[class].rentals, &there, table, false,
+					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return table;
+	munmap(table, length);
+	return there;
+}
+
+/* What is accessible already stays so. */
+static int make_accessible(struct bufpool_rental *from, size_t count)
+{
+	return mprotect(from, count * sizeof(*from), PROT_READ | PROT_WRITE) ? -ENOMEM : 0;
+}
+
+int bufpool_rentals_provide(struct bufpool_rentals *rentals, unsigned int class,
+			    size_t length)
+{
+	struct bufpool_rental *first = open_span(rentals, class);
+
+	return first ? make_accessible(first, round_up(length >> BUFPOOL_UNIT_SHIFT)) : -ENOMEM;
+}
+
 /* Threads may do this at once: each has seen to all that it adds. */
 static int make_ready(struct bufpool_rentals *rentals,
 		      const struct bufpool_place *place)
 {
+	struct bufpool_rental *first = open_span(rentals, place->class);
 	struct bufpool_span *span = &rentals->spans[place->class];
 	size_t ready = bufpool_rentals_ready(rentals, place->class);
 	size_t want = round_up(bufpool_window_unit(rentals->window, place) + 1);
 
+	if (!first)
+		return -ENOMEM;
 	if (ready >= want)
 		return 0;
-	if (mprotect(span->rentals + ready,
-		     (want - ready) * sizeof(struct bufpool_rental),
-		     PROT_READ | PROT_WRITE))
+	if (make_accessible(first + ready, want - ready))
 		return -ENOMEM;
 	while (ready < want &&
 	       !__atomic_compare_exchange_n(&span->ready, &ready, want, true,
@@ -100,10 +154,11 @@ int bufpool_rentals_add(struct bufpool_rentals *rentals,
 			const struct bufpool_place *place, __u64 handle,
 			__u32 state)
 {
-	struct bufpool_rental *rental = bufpool_rentals_at(rentals, place);
+	struct bufpool_rental *rental;
 
 	if (!knows_place(rentals, place) && make_ready(rentals, place))
 		return -ENOMEM;
+	rental = bufpool_rentals_at(rentals, place);
 	if (state == bufpool_state(BUFPOOL_FRESH, 0) && was_held(rental))
 		state = bufpool_state(BUFPOOL_FREE, 0);
 	__atomic_store_n(&rental->generation, (__u32)handle, __ATOMIC_RELAXED);
@@ -143,18 +198,18 @@ static int check_adopted(const struct bufpool_rental *known, __u32 generation)
 int bufpool_rentals_adopt(struct bufpool_rentals *rentals,
 			  const struct bufpool_place *place, __u64 handle, bool is_kept)
 {
-	struct bufpool_rental *rental = bufpool_rentals_at(rentals, place);
 	struct bufpool_rental adopted = {
 		.generation = handle,
 		.state = bufpool_state(BUFPOOL_HELD, 0),
 	};
-	struct bufpool_rental known;
+	struct bufpool_rental *rental, known;
 	int ret;
 
 	if (!knows_place(rentals, place) && make_ready(rentals, place))
 		return -ENOMEM;
 	if (is_kept)
 		return -ESTALE;
+	rental = bufpool_rentals_at(rentals, place);
 	__atomic_load(rental, &known, __ATOMIC_ACQUIRE);
 	do {
 		ret = check_adopted(&known, adopted.generation);
@@ -169,11 +224,12 @@ struct bufpool_rental *
 bufpool_rentals_find(const struct bufpool_rentals *rentals,
 		     const struct bufpool_place *place, int *error)
 {
-	struct bufpool_rental *rental = bufpool_rentals_at(rentals, place);
+	struct bufpool_rental *rental;
 
 	*error = -ENOENT;
 	if (!knows_place(rentals, place))
 		return NULL;
+	rental = bufpool_rentals_at(rentals, place);
 	*error = error_of(bufpool_rental_state(rental));
 	return *error ? NULL : rental;
 }

@@ -3,7 +3,7 @@
  * Which blocks this pool holds
  *
  * A table with an entry for every unit of a window; those that no block begins at are
- * not used. It is address space only,
+ * not used. A class that is opened later has its own. They are address space only,
  * but for the beginning of each class, which becomes accessible as blocks are
  * rented: mlockall() would give memory to whatever is accessible.
  *
@@ -46,14 +46,14 @@ struct bufpool_rental {
 
 /* The entries of one class, by the unit */
 struct bufpool_span {
-	struct bufpool_rental *rentals;
+	struct bufpool_rental *rentals;	/* atomic; NULL until the class is open */
 	size_t ready;			/* atomic, grows: so many are accessible */
 };
 
 struct bufpool_rentals {
 	const struct bufpool_window *window;
 	struct bufpool_span *spans;	/* by class */
-	void *table;			/* class by class */
+	void *table;			/* of the classes of slabs, one by one */
 	size_t length;			/* bytes in @table */
 };
 
@@ -72,13 +72,20 @@ static inline unsigned int bufpool_state_cache(__u32 state)
 	return state >> BUFPOOL_KIND_BITS;
 }
 
+/* The entries of a class, or NULL: it is not open */
+static inline struct bufpool_rental *
+bufpool_rentals_first(const struct bufpool_rentals *rentals, unsigned int class)
+{
+	return __atomic_load_n(&rentals->spans[class].rentals, __ATOMIC_ACQUIRE);
+}
+
 /* The entry of a block that has been rented at some time */
 static inline struct bufpool_rental *
 bufpool_rentals_at(const struct bufpool_rentals *rentals,
 		   const struct bufpool_place *place)
 {
-	return &rentals->spans[place->class]
-		.rentals[bufpool_window_unit(rentals->window, place)];
+	return bufpool_rentals_first(rentals, place->class) +
+	       bufpool_window_unit(rentals->window, place);
 }
 
 /* How many units of a class, from the first on, have an entry. */
@@ -113,6 +120,10 @@ int bufpool_rentals_init(struct bufpool_rentals *rentals,
 /* In a child of fork(), which does not have the table, call forget instead. */
 void bufpool_rentals_destroy(struct bufpool_rentals *rentals);
 void bufpool_rentals_forget(struct bufpool_rentals *rentals);
+
+/* Have memory for the entries of the first @length bytes of a class, or -ENOMEM. */
+int bufpool_rentals_provide(struct bufpool_rentals *rentals, unsigned int class,
+			    size_t length);
 
 /*
  * A new rental, in @state; an older one of the same place is over. What the program

@@ -10,9 +10,26 @@ static int set_up(char *base, size_t length)
 	/* EINVAL: a kernel without huge pages */
 	if (munlock(base, length) ||
 	    madvise(base, length, MADV_DONTFORK) ||
+	    madvise(base, length, MADV_DONTDUMP) ||
 	    (madvise(base, length, MADV_NOHUGEPAGE) && errno != EINVAL))
 		return -errno;
 	return 0;
+}
+
+int bufpool_reserve_at(void *base, size_t length)
+{
+	/* Before Linux 4.17 the address is a wish. */
+	void *start = mmap(base, length, PROT_NONE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
+			   -1, 0);
+	int ret;
+
+	if (start == MAP_FAILED)
+		return -ENOMEM;
+	ret = start == base ? set_up(start, length) : -ENOMEM;
+	if (ret)
+		munmap(start, length);
+	return ret;
 }
 
 int bufpool_reserve(size_t length, size_t align, void **base)

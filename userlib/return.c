@@ -1,91 +1,24 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 
+#include "batch.h"
 #include "call.h"
 #include "kept.h"
 
-static unsigned int number_of(const struct bufpool_cache *cache)
-{
-	return cache ? cache->nr : 0;
-}
-
-/* Blocks that go to the provider in one call */
-struct batch {
-	unsigned int count;
-	__u64 handles[BUFPOOL_MANY_MAX];
-	struct bufpool_rental *rentals[BUFPOOL_MANY_MAX];
-	__u32 states[BUFPOOL_MANY_MAX];
-};
-
-/* Look up to @count blocks up; 0, or what is wrong with the first that is refused */
-static int find_batch(struct bufpool *pool, void *const *blocks, unsigned int count,
-		      struct batch *batch)
-{
-	struct bufpool_rental *rental;
-	struct bufpool_place place;
-	int ret = 0;
-
-	for (batch->count = 0; batch->count < count; batch->count++) {
-		rental = bufpool_pool_find(pool, blocks[batch->count], &place, &ret);
-		if (!rental)
-			break;
-		batch->rentals[batch->count] = rental;
-		batch->states[batch->count] = bufpool_rental_state(rental);
-		batch->handles[batch->count] =
-			bufpool_rentals_handle(&pool->rentals, &place);
-	}
-	return ret;
-}
-
-/* Have the caches shared that the blocks were rented by: all at once. */
-static void share_batch(struct bufpool *pool, unsigned int self,
-			const struct batch *batch)
-{
-	unsigned int numbers[BUFPOOL_MANY_MAX], count = 0, i, owner;
-
-	for (i = 0; i < batch->count; i++) {
-		owner = bufpool_state_cache(batch->states[i]);
-		if (owner && owner != self)
-			numbers[count++] = owner;
-	}
-	if (count > 1)
-		bufpool_caches_share(&pool->caches, numbers, count);
-}
-
-/* Claim them; from the first that somebody else is just returning on, none. */
-static void claim_batch(struct bufpool *pool, unsigned int self, struct batch *batch)
-{
-	unsigned int i = 0;
-
-	while (i < batch->count &&
-	       bufpool_state_kind(batch->states[i]) == BUFPOOL_HELD &&
-	       bufpool_caches_claim(&pool->caches, self, batch->rentals[i],
-				    batch->states[i]))
-		i++;
-	batch->count = i;
-}
-
 /* Return: how many the provider took, or -errno; the others are held again */
-static int return_batch(struct bufpool *pool, struct batch *batch,
+static int return_batch(struct bufpool *pool, struct bufpool_batch *batch,
 			unsigned int flags)
 {
 	struct bufpool_provider *provider = &pool->provider;
-	unsigned int done, i;
+	unsigned int i;
 	int ret;
 
-	/* Before the provider has them, which may rent them to another thread. */
-	for (i = 0; i < batch->count; i++)
-		bufpool_rental_set(batch->rentals[i],
-				   bufpool_state(BUFPOOL_RETURNED, 0));
+	bufpool_batch_end(pool, batch);
+	for (i = 0; i < batch->count && pool->is_strict; i++)
+		bufpool_quarantine_add(&pool->quarantine, batch->handles[i]);
 	ret = provider->ops->return_many(provider, batch->handles, batch->count,
 					 flags);
-	if (ret >= 0)
-		done = ret;
-	else
-		/* A rental that is over in the kernel stays over here. */
-		done = ret == -ENOENT || ret == -ESTALE;
-	for (; done < batch->count; done++)
-		bufpool_rental_set(batch->rentals[done], batch->states[done]);
+	bufpool_batch_settle(pool, batch, ret);
 	return ret;
 }
 
@@ -94,17 +27,16 @@ static int return_direct(struct bufpool *pool, struct bufpool_cache *cache,
 			 void *const *blocks, unsigned int count,
 			 unsigned int flags)
 {
-	unsigned int self = number_of(cache);
-	struct batch batch;
-	int ret;
+	struct bufpool_batch batch;
+	int ret = 0;
 
-	ret = find_batch(pool, blocks, bufpool_batch_size(count), &batch);
-	share_batch(pool, self, &batch);
-	if (batch.count) {
-		claim_batch(pool, self, &batch);
-		ret = -ESTALE;
-	}
-	return batch.count ? return_batch(pool, &batch, flags) : ret;
+	batch.count = 0;
+	count = bufpool_batch_size(count);
+	while (!ret && batch.count < count)
+		ret = bufpool_batch_add(pool, &batch, blocks[batch.count]);
+	if (batch.count)
+		ret = bufpool_batch_claim(pool, cache, &batch);
+	return ret ? ret : return_batch(pool, &batch, flags);
 }
 
 /* Renters wait for blocks of a class. */
@@ -160,15 +92,22 @@ static int give_back(struct bufpool *pool, struct bufpool_cache *cache,
 	return ret;
 }
 
-/* Keep a block of whatever size in the thread's own cache. Return: whether it could */
+/*
+ * Keep a block of whatever size in the thread's own cache. Return: whether it could. (Where
+ * one of pages lies where slabs could grow it is taken for one of theirs, and they do not
+ * know it.)
+ */
 static bool return_own(struct bufpool *pool, struct bufpool_cache *cache, void *block)
 {
-	uintptr_t class = bufpool_window_class_at(&pool->window, block);
+	uintptr_t class = bufpool_window_slab_at(&pool->window, block);
 	struct bufpool_magazine *magazine;
 	bool done;
 
-	if (class >= pool->classes.count)
-		return false;
+	if (unlikely(class >= pool->classes.nr_slab)) {
+		class = bufpool_window_pages_at(&pool->window, block, pool->classes.count);
+		if (class >= cache->nr_used)
+			return false;
+	}
 	magazine = &cache->magazines[class];
 	if (!bufpool_cache_enter(magazine, pool))
 		return false;

@@ -9,15 +9,24 @@
 /* Warm bytes that are kept, but for small limits. */
 #define IDLE_BYTES	((__u64)64 << 20)
 
-/* The classes: a page, twice a page, and so on. */
-static void lay_out(struct bufpool_memory *memory, __u64 limit)
+/* Classes: a page, twice a page, and so on. */
+static void add_classes(struct bufpool_memory *memory, size_t largest)
 {
 	size_t size = sysconf(_SC_PAGESIZE);
 
-	for (; size <= BUFPOOL_STOCK_MAX_RENT; size *= 2)
+	for (; size <= largest; size *= 2)
 		memory->areas[memory->nr_classes++].block_size = size;
+}
+
+static void lay_out(struct bufpool_stock *stock, __u64 limit)
+{
+	struct bufpool_memory *memory = &stock->memory;
+
+	add_classes(memory, BUFPOOL_STOCK_MAX_RENT);
+	stock->first_io = memory->nr_classes;
+	add_classes(memory, BUFPOOL_STOCK_MAX_RENT_IO);
 	/* What the limit allows is within a span, as the lowest numbers go first. */
-	memory->span = BUFPOOL_STOCK_MAX_RENT;
+	memory->span = BUFPOOL_STOCK_MAX_RENT_IO;
 	while (memory->span < limit)
 		memory->span *= 2;
 }
@@ -25,7 +34,7 @@ static void lay_out(struct bufpool_memory *memory, __u64 limit)
 int bufpool_stock_init(struct bufpool_stock *stock, __u64 limit)
 {
 	stock->stats.limit = limit;
-	lay_out(&stock->memory, limit);
+	lay_out(stock, limit);
 	return bufpool_memory_init(&stock->memory);
 }
 
@@ -46,14 +55,23 @@ static size_t size_of(const struct bufpool_stock *stock, unsigned int class)
 	return bufpool_stock_block_size(stock, class);
 }
 
-unsigned int bufpool_stock_class_for(const struct bufpool_stock *stock,
-				     size_t size)
+int bufpool_stock_class_for(const struct bufpool_stock *stock, size_t size, bool is_io)
 {
-	unsigned int class = 0;
+	unsigned int class = is_io ? stock->first_io : 0;
 
+	if (size > (is_io ? BUFPOOL_STOCK_MAX_RENT_IO : BUFPOOL_STOCK_MAX_RENT))
+		return -EMSGSIZE;
 	while (size_of(stock, class) < size)
 		class++;
 	return class;
+}
+
+unsigned int bufpool_stock_larger_end(const struct bufpool_stock *stock, unsigned int class)
+{
+	unsigned int end = bufpool_stock_is_io(stock, class) ?
+			   stock->memory.nr_classes : stock->first_io;
+
+	return class + BUFPOOL_STOCK_LARGER < end ? class + BUFPOOL_STOCK_LARGER + 1 : end;
 }
 
 static struct bufpool_stock_block *
@@ -303,8 +321,7 @@ int bufpool_stock_take(struct bufpool_stock *stock, unsigned int class, bool zer
 	if (ret == -EAGAIN)
 		ret = grow_class(stock, class, grant);
 	for (larger = class + 1;
-	     ret == -EAGAIN && larger < stock->memory.nr_classes &&
-	     larger <= class + BUFPOOL_STOCK_LARGER; larger++)
+	     ret == -EAGAIN && larger < bufpool_stock_larger_end(stock, class); larger++)
 		ret = bufpool_stock_take_warm(stock, larger, zero, grant);
 	if (ret == -EAGAIN && make_room(stock, size))
 		ret = grow_class(stock, class, grant);

@@ -16,8 +16,9 @@
 
 #include "memory.h"
 
-/* Bytes in the largest block, and in the largest that becomes warm */
+/* Bytes in the largest block, also of those for I/O; and in the largest that becomes warm */
 #define BUFPOOL_STOCK_MAX_RENT		((size_t)4 << 20)
+#define BUFPOOL_STOCK_MAX_RENT_IO	((size_t)64 << 20)
 #define BUFPOOL_STOCK_MAX_POOLED	((size_t)1 << 20)
 
 /* How many larger sizes may serve instead of the one that was asked for */
@@ -40,6 +41,7 @@ struct bufpool_stock_class {
 struct bufpool_stock {
 	struct bufpool_memory memory;
 	struct bufpool_stock_class classes[BUFPOOL_CLASSES_MAX];
+	unsigned int first_io;		/* the first class of blocks for I/O */
 	struct bufpool_stats stats;	/* what the stock itself knows */
 };
 
@@ -62,9 +64,17 @@ static inline size_t bufpool_stock_block_size(const struct bufpool_stock *stock,
 	return stock->memory.areas[class].block_size;
 }
 
-/* The class with the smallest blocks of at least @size bytes, up to MAX_RENT. */
-unsigned int bufpool_stock_class_for(const struct bufpool_stock *stock,
-				     size_t size);
+/* To a program the memory of both kinds is the same; they differ in their largest block. */
+static inline bool bufpool_stock_is_io(const struct bufpool_stock *stock, unsigned int class)
+{
+	return class >= stock->first_io;
+}
+
+/* The class with the smallest blocks of at least @size bytes, of a kind; or -EMSGSIZE */
+int bufpool_stock_class_for(const struct bufpool_stock *stock, size_t size, bool is_io);
+
+/* One more than the largest class that may serve instead of this one */
+unsigned int bufpool_stock_larger_end(const struct bufpool_stock *stock, unsigned int class);
 
 /* The handle of a block that is rented, and back: 0, -ENOENT or -ESTALE */
 __u64 bufpool_stock_handle(const struct bufpool_stock *stock,

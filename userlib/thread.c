@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <signal.h>
+#include <sys/mman.h>
 
 #include "kept.h"
 #include "thread.h"
@@ -10,18 +12,29 @@ static struct bufpool_cache none = {
 	.recent = none.magazines,
 };
 
-__thread struct bufpool_magazine *bufpool_mine
-	__attribute__((tls_model("initial-exec"))) = none.magazines;
+__thread struct bufpool_magazine *bufpool_mine BUFPOOL_TLS = none.magazines;
 
 /* All caches of the thread, the latest used first */
-static __thread struct bufpool_cache *first
-	__attribute__((tls_model("initial-exec"))) = &none;
+static __thread struct bufpool_cache *first BUFPOOL_TLS = &none;
 
 /* The thread is in a call, and may hold locks; atomic: its signal handlers look. */
-static __thread bool inside __attribute__((tls_model("initial-exec")));
+static __thread bool inside BUFPOOL_TLS;
 
-/* Which thread has which cache, and which pool that is of */
-static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
+/* What errno was when the call began */
+static __thread int errno_outside BUFPOOL_TLS;
+
+/* Its end has been seen, and will not be again: it gets no cache any more. */
+static __thread bool ended BUFPOOL_TLS;
+
+/*
+ * Which thread has which cache, and which pool that is of. A child of fork() finds the
+ * memory erased, and so the lock free, whoever had it.
+ */
+struct registry {
+	pthread_mutex_t lock;
+};
+
+static struct registry *registry;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t at_thread_end;
 static bool has_key;
@@ -34,12 +47,6 @@ static void set_inside(bool value)
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
-/* In a child of fork() all are erased. */
-static struct bufpool_cache *next_of(const struct bufpool_cache *cache)
-{
-	return cache->next ? cache->next : &none;
-}
-
 /*
  * Whether the thread has entered any magazine. That may be another than the one it used
  * last: its signal handlers used one since.
@@ -48,10 +55,22 @@ static bool is_in_fast_path(void)
 {
 	struct bufpool_cache *cache;
 
-	for (cache = first; cache != &none; cache = next_of(cache))
+	for (cache = first; cache != &none; cache = cache->next)
 		if (bufpool_cache_is_any_entered(cache))
 			return true;
 	return false;
+}
+
+/*
+ * In a child of fork() all that the thread had are erased, and of pools that only close()
+ * takes. It may have some of new pools by now.
+ */
+static void forget_erased(void)
+{
+	if (!bufpool_cache_is_erased(first))
+		return;
+	first = &none;
+	bufpool_mine = none.magazines;
 }
 
 int bufpool_thread_enter(void)
@@ -59,6 +78,7 @@ int bufpool_thread_enter(void)
 	if (__atomic_load_n(&inside, __ATOMIC_RELAXED))
 		return -EDEADLK;
 	set_inside(true);
+	forget_erased();
 	if (is_in_fast_path()) {
 		set_inside(false);
 		return -EDEADLK;
@@ -66,13 +86,14 @@ int bufpool_thread_enter(void)
 	if (bufpool_mine->cache)
 		bufpool_mine->cache->recent = bufpool_mine;
 	bufpool_mine = none.magazines;
+	errno_outside = errno;
 	return 0;
 }
 
 void bufpool_thread_leave(void)
 {
-	/* In a child of fork() all are erased. */
-	bufpool_mine = first->recent ? first->recent : none.magazines;
+	bufpool_mine = first->recent;
+	errno = errno_outside;
 	set_inside(false);
 }
 
@@ -88,10 +109,20 @@ static struct bufpool_cache *take_closed(void)
 	for (; (cache = *at) != &none; at = &cache->next) {
 		if (bufpool_cache_home(cache))
 			continue;
-		*at = next_of(cache);
+		*at = cache->next;
 		return cache;
 	}
 	return NULL;
+}
+
+/* Whether it has one */
+static bool has_closed(void)
+{
+	struct bufpool_cache *cache = first;
+
+	while (cache != &none && bufpool_cache_home(cache))
+		cache = cache->next;
+	return cache != &none;
 }
 
 static void free_closed(void)
@@ -102,12 +133,36 @@ static void free_closed(void)
 		bufpool_cache_free(cache);
 }
 
+/* The signals to let in again, if that could be forbidden */
+struct signals {
+	sigset_t mask;
+	bool is_saved;
+};
+
+/* No signal handler comes in between: one that never returns would leave it locked. */
+static void lock_registry(struct signals *signals)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	signals->is_saved = !pthread_sigmask(SIG_BLOCK, &all, &signals->mask);
+	pthread_mutex_lock(&registry->lock);
+}
+
+static void unlock_registry(const struct signals *signals)
+{
+	pthread_mutex_unlock(&registry->lock);
+	if (signals->is_saved)
+		pthread_sigmask(SIG_SETMASK, &signals->mask, NULL);
+}
+
 static void detach_all(void)
 {
 	struct bufpool_cache *cache;
 	struct bufpool *pool;
+	struct signals signals;
 
-	pthread_mutex_lock(&registry);
+	lock_registry(&signals);
 	free_closed();
 	while ((cache = first) != &none) {
 		first = cache->next;
@@ -116,56 +171,71 @@ static void detach_all(void)
 		bufpool_kept_abandon(pool, cache);
 		bufpool_cache_detach(&pool->caches, cache);
 	}
-	pthread_mutex_unlock(&registry);
+	unlock_registry(&signals);
 }
 
+/*
+ * Destructors of others may use the pool after this one, and again when it would not be
+ * called any more.
+ */
 static void end_thread(void *unused)
 {
 	(void)unused;
 	bufpool_thread_enter();
+	ended = true;
 	detach_all();
 	bufpool_thread_leave();
 }
 
-static void lock_registry(void)
+static bool make_registry(void)
 {
-	pthread_mutex_lock(&registry);
+	struct registry *memory = mmap(NULL, sizeof(*memory), PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return false;
+	if (madvise(memory, sizeof(*memory), MADV_WIPEONFORK)) {
+		munmap(memory, sizeof(*memory));
+		return false;
+	}
+	registry = memory;
+	return true;
 }
 
-static void unlock_registry(void)
+static void prepare_threads(void)
 {
-	pthread_mutex_unlock(&registry);
-}
-
-/* In a child, whose caches are erased */
-static void forget_caches(void)
-{
-	first = &none;
-	bufpool_mine = none.magazines;
-	unlock_registry();
-}
-
-static void prepare_registry(void)
-{
-	/* A child that finds the registry locked could never open a pool. */
-	has_key = !pthread_atfork(lock_registry, unlock_registry,
-				  forget_caches) &&
+	has_key = make_registry() &&
+		  !pthread_atfork(NULL, NULL, forget_erased) &&
 		  !pthread_key_create(&at_thread_end, end_thread);
 }
 
 bool bufpool_threads_prepare(void)
 {
-	pthread_once(&once, prepare_registry);
+	pthread_once(&once, prepare_threads);
 	return has_key;
+}
+
+/*
+ * Before the program has threads, and locks: where the C library holds its list of handlers
+ * while it calls them, who has a lock that one of them takes must not add to it.
+ */
+static void __attribute__((constructor)) prepare_early(void)
+{
+	bufpool_threads_prepare();
 }
 
 void bufpool_threads_part(struct bufpool *pool)
 {
-	pthread_mutex_lock(&registry);
+	struct signals signals;
+
+	/* Without caches no thread has anything of it. */
+	if (!pool->caches.all)
+		return;
+	lock_registry(&signals);
 	/* A thread that ends puts what it keeps into the depot. */
 	bufpool_depot_destroy(&pool->depot);
 	bufpool_caches_destroy(&pool->caches);
-	pthread_mutex_unlock(&registry);
+	unlock_registry(&signals);
 }
 
 static void add_cache(struct bufpool_cache *cache)
@@ -199,10 +269,11 @@ struct bufpool_cache *bufpool_thread_cache(struct bufpool *pool)
 	if (cache)
 		return cache;
 	/* Without the destructor its blocks would be lost with the thread. */
-	if (pthread_setspecific(at_thread_end, &registry))
+	if (ended || pthread_setspecific(at_thread_end, registry))
 		return NULL;
 	closed = take_closed();
-	cache = bufpool_cache_attach(&pool->caches, closed);
+	/* Or each pool that is closed would leave it one more, had of a thread that has ended. */
+	cache = bufpool_cache_attach(&pool->caches, closed, has_closed());
 	if (closed && cache != closed)
 		add_cache(closed);
 	if (cache)

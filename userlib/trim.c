@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "call.h"
 
-int bufpool_trim(struct bufpool *pool, size_t min_size, __u64 *trimmed)
+int bufpool_trim(struct bufpool *pool, size_t min_size, uint64_t *trimmed)
 {
 	__u64 bytes;
 	int ret;

@@ -2,15 +2,24 @@
 /*
  * The addresses of blocks
  *
- * A window is one range of addresses. It has the same number of bytes, the
- * *reach*, for every class, and the beginning of the class's span is mapped there.
- * So pointer, offset and place follow from each other by arithmetic. Nothing
- * changes between init and destroy.
+ * A window has a range of addresses for every class, its *reach*, where the beginning of
+ * the class's span is mapped. So pointer, offset and place follow from each other by
+ * arithmetic. The classes of slabs follow each other, with a reach of the same number of
+ * bytes. Those of pages are for few programs, and large: each is *opened*, which gives it
+ * addresses of its own, when there is the first block of it.
+ *
+ * At first only as much of each class is mapped as the limit allows blocks, and the other
+ * addresses are anybody's; where a block lies beyond, more is mapped, if nothing else has
+ * come to be there. Nothing but that changes between init and destroy.
+ *
+ * A block is aligned to its size, in addresses as in offsets: so the kernel can map what is
+ * in large pages by entries as large.
  */
 #ifndef BUFPOOL_WINDOW_H
 #define BUFPOOL_WINDOW_H
 
 #include <errno.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,9 +27,16 @@
 #include "provider.h"
 
 struct bufpool_window {
-	char *base;
-	unsigned int reach_shift;	/* log2 of bytes */
+	char *base;			/* of the classes of slabs */
+	unsigned int reach_shift;	/* log2 of bytes, for each of those */
+	size_t first;			/* bytes of a class to map at first, but whole blocks */
 	const struct bufpool_classes *classes;
+	struct bufpool_provider *provider;
+	pthread_mutex_t lock;		/* of opening and growing */
+	/* of each class; those of one that is not open yet have no meaning */
+	char *begins[BUFPOOL_CLASSES_MAX];
+	size_t reach[BUFPOOL_CLASSES_MAX]; /* bytes */
+	size_t mapped[BUFPOOL_CLASSES_MAX]; /* bytes; atomic, grow; 0: it is not open */
 };
 
 /*
@@ -36,19 +52,23 @@ struct bufpool_place {
 };
 
 /*
- * @reach_shift: log2 of the reach, which holds a block of the largest size
+ * @reach_shift: log2 of the reach, which holds a block of slabs of the largest size
+ * @first: bytes of each class to map at first: a multiple of that, up to the reach
  *
  * 0 or -errno; -ENOMEM where a smaller reach may succeed.
  */
 int bufpool_window_init(struct bufpool_window *window,
 			const struct bufpool_classes *classes,
-			unsigned int reach_shift,
+			unsigned int reach_shift, size_t first,
 			struct bufpool_provider *provider);
 void bufpool_window_destroy(struct bufpool_window *window);
 
-/* 0, -EINVAL (no block begins there) or -ENOMEM (not within reach) */
-int bufpool_window_find_offset(const struct bufpool_window *window,
-			       __u64 offset, struct bufpool_place *place);
+/* Have so many bytes of a class mapped, which is opened for that; or -ENOMEM */
+int bufpool_window_grow(struct bufpool_window *window, unsigned int class, size_t length);
+
+/* 0, and the block is mapped; -EINVAL (no block begins there) or -ENOMEM (it cannot be) */
+int bufpool_window_find_offset(struct bufpool_window *window, __u64 offset,
+			       struct bufpool_place *place);
 
 __u64 bufpool_window_offset(const struct bufpool_window *window,
 			    const struct bufpool_place *place);
@@ -74,38 +94,82 @@ bufpool_window_block_size(const struct bufpool_window *window, unsigned int clas
 	return bufpool_window_class(window, class)->block_size;
 }
 
-/* The class of what may be a block, or one that does not exist. */
+/* Bytes of a class; none where it is not open. What is known of it then stays. */
+static inline size_t bufpool_window_mapped(const struct bufpool_window *window,
+					   unsigned int class)
+{
+	return __atomic_load_n(&window->mapped[class], __ATOMIC_ACQUIRE);
+}
+
+/* The class of pages that an address is in, or @none */
+unsigned int bufpool_window_pages_at(const struct bufpool_window *window, const void *block,
+				     unsigned int none);
+
+/*
+ * The class of slabs that has an address in its reach; or none of those. Where that class
+ * could grow there may be one of pages.
+ */
+static inline uintptr_t bufpool_window_slab_at(const struct bufpool_window *window,
+					       const void *block)
+{
+	return ((uintptr_t)block - (uintptr_t)window->base) >> window->reach_shift;
+}
+
+/* The class of what may be a block, or one that does not exist */
 static inline uintptr_t bufpool_window_class_at(const struct bufpool_window *window,
 						const void *block)
 {
-	return ((uintptr_t)block - (uintptr_t)window->base) >> window->reach_shift;
+	uintptr_t class = bufpool_window_slab_at(window, block);
+
+	if (class >= window->classes->nr_slab)
+		return bufpool_window_pages_at(window, block, window->classes->count);
+	return ((uintptr_t)block - (uintptr_t)window->begins[class] <
+		      bufpool_window_mapped(window, class)) ?
+	       class : bufpool_window_pages_at(window, block, class);
+}
+
+/* Where an address is that is in this class */
+static inline struct bufpool_place
+bufpool_window_place_in(const struct bufpool_window *window, unsigned int class,
+			const void *inside)
+{
+	uintptr_t distance = (uintptr_t)inside - (uintptr_t)window->begins[class];
+
+	return (struct bufpool_place){
+		class, distance >> bufpool_window_class(window, class)->shift
+	};
 }
 
 /* Of what is known to be a block */
 static inline struct bufpool_place
 bufpool_window_place(const struct bufpool_window *window, const void *block)
 {
-	uintptr_t distance = (uintptr_t)block - (uintptr_t)window->base;
-	unsigned int class = bufpool_window_class_at(window, block);
-	size_t inside = distance & (bufpool_window_reach(window) - 1);
-
-	return (struct bufpool_place){
-		class, inside >> bufpool_window_class(window, class)->shift
-	};
+	return bufpool_window_place_in(window, bufpool_window_class_at(window, block), block);
 }
 
-/* 0, -EINVAL (NULL, or an inner pointer) or -ENOENT (not in the window) */
+/* 0, and in what may be a block it is; -EINVAL (NULL) or -ENOENT (not in the window) */
+static inline int bufpool_window_find_inside(const struct bufpool_window *window,
+					     const void *inside,
+					     struct bufpool_place *place)
+{
+	uintptr_t class = bufpool_window_class_at(window, inside);
+
+	if (class >= window->classes->count)
+		return inside ? -ENOENT : -EINVAL;
+	*place = bufpool_window_place_in(window, class, inside);
+	return 0;
+}
+
+/* The same of a block's first byte; -EINVAL for an inner pointer too */
 static inline int bufpool_window_find(const struct bufpool_window *window,
 				      const void *block,
 				      struct bufpool_place *place)
 {
-	uintptr_t distance = (uintptr_t)block - (uintptr_t)window->base;
-	uintptr_t class = bufpool_window_class_at(window, block);
+	int ret = bufpool_window_find_inside(window, block, place);
 
-	if (class >= window->classes->count)
-		return block ? -ENOENT : -EINVAL;
-	*place = bufpool_window_place(window, block);
-	return distance & (bufpool_window_block_size(window, class) - 1) ?
+	if (ret)
+		return ret;
+	return (uintptr_t)block & (bufpool_window_block_size(window, place->class) - 1) ?
 	       -EINVAL : 0;
 }
 
@@ -129,7 +193,7 @@ bufpool_window_at_unit(const struct bufpool_window *window, unsigned int class,
 static inline void *bufpool_window_address(const struct bufpool_window *window,
 					   const struct bufpool_place *place)
 {
-	return window->base + ((size_t)place->class << window->reach_shift) +
+	return window->begins[place->class] +
 	       (place->index << bufpool_window_class(window, place->class)->shift);
 }
 
