@@ -272,7 +272,9 @@ static void print_class(int device, unsigned int nr)
 
 	if (ioctl(device, BUFPOOL_IOC_CLASS, &class))
 		err(1, "class");
-	print_size(class.block_size);
+	/* what the blocks below are made of; other kinds are passed over */
+	if (class.backing == BUFPOOL_BACKING_SLAB)
+		print_size(class.block_size);
 }
 
 static void print_pool(int device)

@@ -71,8 +71,8 @@ static noreturn void fail_missing(const char *path, int err)
 	if (!module_is_loaded())
 		fail_no_module("");
 	fail(STATUS_FAILED,
-	     "there is no %s: the module is older than this program",
-	     path);
+	     "there is no %s: the module is older than this program: as root, run 'rmmod bufpool', and load one of version %s",
+	     path, BUFPOOL_VERSION);
 }
 
 void access_fail(const char *path)

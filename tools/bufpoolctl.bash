@@ -5,7 +5,8 @@
 _bufpoolctl_options() {
 	case $1 in
 	top) echo "-b -d -n -o -p -r -u -U --batch --delay --count --sort --pid --reverse --user --by-user" ;;
-	rent) echo "-n -s -t -w --count --size --time --wait" ;;
+	channels) echo "-o -p -r -u --sort --pid --reverse --user" ;;
+	rent) echo "-i -n -s -t -w --io --count --size --time --wait" ;;
 	stat | '') echo "--prometheus" ;;
 	limit | quota) echo "-u --user" ;;
 	trim) echo "-f -s --fd --size" ;;
@@ -17,10 +18,11 @@ _bufpoolctl_options() {
 _bufpoolctl_values() {
 	case $1:$2 in
 	*:-s | *:--size) echo "4K 64K 1M" ;;
-	top:-o | top:--sort) echo "held pid uid blocks bytes warm_blocks warm_bytes kept_bytes ceiling rents returns comm clients waiters pinned quota user" ;;
+	top:-o | top:--sort) echo "held pid uid blocks bytes warm_blocks warm_bytes kept_bytes ceiling rents returns comm clients waiters pinned quarantined quota user" ;;
+	channels:-o | channels:--sort) echo "bytes channel pid uid ends capacity messages sent received dropped comm" ;;
 	*:-u | *:--user) compgen -u ;;
 	*:-[dnftwp] | *:--pid | *:--delay | *:--count | *:--fd | *:--time | *:--wait) ;;
-	:* | help:*) echo "help info stat classes top rent limit quota trim" ;;
+	:* | help:*) echo "help info stat classes channels top rent limit quota trim" ;;
 	quota:quota) echo "none default" ;;
 	esac
 }

@@ -24,7 +24,17 @@ static const struct command commands[] = {
 	  "how things are, and what happened since the line before, per second.\n",
 	  .metrics = true, .run = stat_run },
 	{ "classes", "",
-	  "slabs and blocks of each block size", .run = classes_run },
+	  "slabs and blocks of each block size and backing", .run = classes_run },
+	{ "channels", "[-r] [-o COLUMN] [-p PID] [-u USER]",
+	  "channels and what is in them",
+	  "  -o, --sort=COLUMN  by this, as --tab names it; else by bytes, of the blocks in it\n"
+	  "  -p, --pid=PID      only those that this process made\n"
+	  "  -r, --reverse      sort the other way around\n"
+	  "  -u, --user=USER    only those of this user, by name or number\n"
+	  "\n"
+	  "Ends that are open are r, to receive, and s, to send. What was sent has been\n"
+	  "received, is in the channel, or was dropped, as no end to receive was left.\n",
+	  .run = channels_run },
 	{ "top", "[-b] [-r] [-U] [-d SECONDS] [-n COUNT] [-o COLUMN] [-p PID] [-u USER]",
 	  "clients by what they hold, live; q ends it",
 	  "  -b, --batch          print one list after another, without a terminal\n"
@@ -35,14 +45,16 @@ static const struct command commands[] = {
 	  "  -p, --pid=PID        only the clients that this process opened\n"
 	  "  -r, --reverse        sort the other way around\n"
 	  "  -u, --user=USER      only the clients of this user, by name or number\n"
-	  "  -U, --by-user        a row for each user, with what all clients hold\n"
+	  "  -U, --by-user        a row for each user, with what all clients hold, and for\n"
+	  "                       those without whose memory something outside still reaches\n"
 	  "\n"
 	  "Amounts are sorted from the largest, pid, uid and names from the smallest.\n"
 	  "Keys: s and S sort by the next and the last column, r reverses, U shows users,\n"
 	  "u and p ask for a user and a pid, where nothing is all; q quits.\n",
 	  .run = top_run },
-	{ "rent", "[-n COUNT] [-s SIZE] [-t SECONDS] [-w SECONDS]",
+	{ "rent", "[-i] [-n COUNT] [-s SIZE] [-t SECONDS] [-w SECONDS]",
 	  "hold blocks until the time is over or a signal comes",
+	  "  -i, --io             blocks for the kernel's I/O\n"
 	  "  -n, --count=COUNT    how many blocks; else 1\n"
 	  "  -s, --size=SIZE      bytes in each, at least; else the smallest\n"
 	  "  -t, --time=SECONDS   hold them so long; else until a signal\n"

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "access.h"
 #include "class.h"
@@ -20,14 +21,32 @@ static __u64 read_one(const char *directory, const char *name)
 	return attribute_read(path);
 }
 
-/* The name of a directory begins with the bytes in a block. */
+/* A directory is called SIZE, or BACKING-SIZE. Return: bytes in the prefix, without the dash. */
+static size_t prefix_of(const char *directory)
+{
+	const char *dash = strchr(directory, '-');
+
+	return dash ? dash - directory : 0;
+}
+
 static __u64 block_size_of(const char *directory)
 {
-	return strtoull(directory, NULL, 10);
+	size_t prefix = prefix_of(directory);
+
+	return strtoull(directory + prefix + !!prefix, NULL, 10);
+}
+
+static void fill_backing(struct class *class, const char *directory)
+{
+	int length = prefix_of(directory);
+
+	snprintf(class->backing, sizeof(class->backing), "%.*s", length ?: 4,
+		 length ? directory : "slab");
 }
 
 static void fill(struct class *class, const char *directory)
 {
+	fill_backing(class, directory);
 	class->block_size = block_size_of(directory);
 	class->slabs = read_one(directory, "slabs");
 	class->idle_slabs = read_one(directory, "idle_slabs");
@@ -41,12 +60,20 @@ static int is_class(const struct dirent *entry)
 	return block_size_of(entry->d_name) != 0;
 }
 
+static int compare_backings(const char *a, const char *b)
+{
+	size_t left = prefix_of(a), right = prefix_of(b);
+
+	return strncmp(a, b, left < right ? left : right) ?: (int)left - (int)right;
+}
+
 static int compare(const struct dirent **a, const struct dirent **b)
 {
 	__u64 left = block_size_of((*a)->d_name);
 	__u64 right = block_size_of((*b)->d_name);
 
-	return left < right ? -1 : left > right;
+	return compare_backings((*a)->d_name, (*b)->d_name) ?:
+	       (left < right ? -1 : left > right);
 }
 
 size_t class_read_all(struct class **classes)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Slabs and blocks of each class. */
+/* Slabs and blocks of each class. Text is last in a list. */
 #include <getopt.h>
 #include <stdlib.h>
 
@@ -19,6 +19,7 @@ static const struct column columns[] = {
 	COLUMN(KIND_COUNT, free, "free"),
 	COLUMN(KIND_COUNT, out, "out"),
 	COLUMN(KIND_COUNT, waiting, "waiting"),
+	COLUMN(KIND_TEXT, backing, "backing"),
 };
 
 void classes_run(int argc, char **argv)

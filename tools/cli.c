@@ -27,6 +27,7 @@ static const struct option long_options[] = {
 	{ "delay", required_argument, NULL, 'd' },
 	{ "by-user", no_argument, NULL, 'U' },
 	{ "fd", required_argument, NULL, 'f' },
+	{ "io", no_argument, NULL, 'i' },
 	{ "pid", required_argument, NULL, 'p' },
 	{ "reverse", no_argument, NULL, 'r' },
 	{ "size", required_argument, NULL, 's' },

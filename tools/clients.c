@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "clients.h"
-#include "fail.h"
 #include "paths.h"
 #include "table.h"
 
@@ -25,32 +23,19 @@ const struct column client_columns[CLIENT_COLUMNS] = {
 	COLUMN(KIND_BYTES, held, NULL),
 };
 
-static struct client *next_free(struct clients *clients)
-{
-	size_t room = clients->room ? 2 * clients->room : 64;
-	struct client *list;
-
-	if (clients->count == clients->room) {
-		list = reallocarray(clients->list, room, sizeof(*list));
-		if (!list)
-			fail_memory();
-		clients->list = list;
-		clients->room = room;
-	}
-	return &clients->list[clients->count];
-}
-
 static void take_client(void *to, const void *row)
 {
-	struct clients *clients = to;
-	struct client *client = next_free(clients);
+	const struct client *from = row;
+	struct client *client;
 
-	*client = *(const struct client *)row;
+	if (from->pid == (__u64)getpid())
+		return;
+	client = rows_add(to);
+	*client = *from;
 	client->held = client->bytes + client->warm_bytes;
-	clients->count += client->pid != (__u64)getpid();
 }
 
-void clients_read(struct clients *clients)
+void clients_read(struct rows *clients)
 {
 	const struct table table = {
 		.path = CLIENTS_PATH,
@@ -60,12 +45,6 @@ void clients_read(struct clients *clients)
 	};
 	struct client row;
 
-	clients->count = 0;
+	rows_clear(clients, sizeof(struct client));
 	table_read(&table, &row, take_client, clients);
-}
-
-void clients_free(struct clients *clients)
-{
-	free(clients->list);
-	*clients = (struct clients){ };
 }

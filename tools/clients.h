@@ -4,6 +4,7 @@
 #define BUFPOOLCTL_CLIENTS_H
 
 #include "column.h"
+#include "rows.h"
 #include "table.h"
 
 struct client {
@@ -25,15 +26,7 @@ struct client {
 
 extern const struct column client_columns[CLIENT_COLUMNS];
 
-/* All but this process itself. */
-struct clients {
-	struct client *list;
-	size_t count;
-	size_t room;
-};
-
-/* Replaces what is in @clients, which begins as all zero. */
-void clients_read(struct clients *clients);
-void clients_free(struct clients *clients);
+/* All but this process itself: each a struct client, which replace those in @clients. */
+void clients_read(struct rows *clients);
 
 #endif

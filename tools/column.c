@@ -32,6 +32,11 @@ const char *column_text(const struct column *column, const void *from)
 	return member(column, from);
 }
 
+bool column_is_text(const struct column *column)
+{
+	return column->kind == KIND_TEXT || column->kind == KIND_WORD;
+}
+
 const struct sizes *column_sizes(const struct column *column, const void *from)
 {
 	return member(column, from);
@@ -41,7 +46,7 @@ int column_compare(const struct column *column, const void *a, const void *b)
 {
 	__u64 left, right;
 
-	if (column->kind == KIND_TEXT)
+	if (column_is_text(column))
 		return strcmp(column_text(column, a), column_text(column, b));
 	left = column_number(column, a);
 	right = column_number(column, b);

@@ -3,15 +3,16 @@
 #ifndef BUFPOOLCTL_COLUMN_H
 #define BUFPOOLCTL_COLUMN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <linux/types.h>
 
-/* What a member is, and, where nothing else is said, a __u64. */
+/* What a member is, and, where nothing else is said, a __u64, of which NO_NUMBER is none. */
 enum kind {
 	KIND_COUNT,
 	KIND_ID,	/* a number that counts nothing */
-	KIND_BYTES,	/* NO_LIMIT is none */
+	KIND_BYTES,
 	KIND_RATE,	/* thousandths per second */
 	KIND_TEXT,	/* an array of char */
 	KIND_WORD,	/* the same; empty is none */
@@ -19,7 +20,9 @@ enum kind {
 	KIND_SIZES,	/* struct sizes */
 };
 
-#define NO_LIMIT	UINT64_MAX
+/* Not known, or no limit */
+#define NO_NUMBER	UINT64_MAX
+#define NO_LIMIT	NO_NUMBER
 
 struct sizes {
 	unsigned int count;
@@ -47,6 +50,8 @@ const struct column *column_find(const struct column *columns, size_t count,
 /* The member of the structure at @from, by its kind. */
 __u64 column_number(const struct column *column, const void *from);
 const char *column_text(const struct column *column, const void *from);
+/* KIND_TEXT or KIND_WORD */
+bool column_is_text(const struct column *column);
 const struct sizes *column_sizes(const struct column *column, const void *from);
 
 /*

@@ -7,6 +7,7 @@ void help_run(int argc, char **argv);
 void info_run(int argc, char **argv);
 void classes_run(int argc, char **argv);
 void stat_run(int argc, char **argv);
+void channels_run(int argc, char **argv);
 void top_run(int argc, char **argv);
 void trim_run(int argc, char **argv);
 void rent_run(int argc, char **argv);

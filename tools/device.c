@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,10 +53,28 @@ void device_class(int fd, const struct bufpool_info *info, __u32 nr,
 	class_by_number(info, class);
 }
 
+/*
+ * An older module refuses what it does not know unless that is 0, which would look like a
+ * number, and leaves alone what is beyond the size that it is told.
+ */
+static int stats_by_age(int fd, struct bufpool_stats *stats)
+{
+	const size_t older = offsetof(struct bufpool_stats, client_sent);
+	int ret;
+
+	stats->size = sizeof(*stats);
+	memset((char *)stats + older, 0xff, sizeof(*stats) - older);
+	ret = ioctl(fd, BUFPOOL_IOC_STATS, stats);
+	if (!ret || errno != E2BIG)
+		return ret;
+	stats->size = older;
+	return ioctl(fd, BUFPOOL_IOC_STATS, stats);
+}
+
 void device_stats(int fd, struct bufpool_stats *stats)
 {
-	*stats = (struct bufpool_stats){ .size = sizeof(*stats) };
-	if (ioctl(fd, BUFPOOL_IOC_STATS, stats))
+	*stats = (struct bufpool_stats){ };
+	if (stats_by_age(fd, stats))
 		access_fail(DEVICE_PATH);
 	stats->clients--;
 }
@@ -98,12 +117,12 @@ __u64 device_trim(int fd, __u64 min_size)
 	access_fail(DEVICE_PATH);
 }
 
-int device_rent(int fd, __u64 size, __u32 count, __u64 timeout_ms,
+int device_rent(int fd, __u32 flags, __u64 size, __u32 count, __u64 timeout_ms,
 		struct bufpool_block *blocks)
 {
 	struct bufpool_rent_many many = {
 		.size = sizeof(many),
-		.flags = timeout_ms ? 0 : BUFPOOL_RENT_NONBLOCK,
+		.flags = flags | (timeout_ms ? 0 : BUFPOOL_RENT_NONBLOCK),
 		.min_size = size,
 		.count = count,
 		.blocks = (uintptr_t)blocks,

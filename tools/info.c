@@ -16,6 +16,7 @@ struct info {
 	__u64 slab_size;
 	__u64 max_pooled;
 	__u64 max_rent;
+	__u64 max_rent_io;
 	__u64 stacks;
 	__u64 limit;
 	__u64 quota;
@@ -26,6 +27,7 @@ struct info {
 	__u64 warm_bytes;
 	__u64 trim_ms;
 	struct sizes block_sizes;
+	struct sizes io_block_sizes;
 };
 
 #define COLUMN(_kind, _name)	\
@@ -36,10 +38,12 @@ static const struct column columns[] = {
 	COLUMN(KIND_WORD, module_version),
 	COLUMN(KIND_COUNT, abi_version),
 	COLUMN(KIND_SIZES, block_sizes),
+	COLUMN(KIND_SIZES, io_block_sizes),
 	COLUMN(KIND_BYTES, page_size),
 	COLUMN(KIND_BYTES, slab_size),
 	COLUMN(KIND_BYTES, max_pooled),
 	COLUMN(KIND_BYTES, max_rent),
+	COLUMN(KIND_BYTES, max_rent_io),
 	COLUMN(KIND_COUNT, stacks),
 	COLUMN(KIND_BYTES, limit),
 	COLUMN(KIND_BYTES, quota),
@@ -51,18 +55,24 @@ static const struct column columns[] = {
 	COLUMN(KIND_COUNT, trim_ms),
 };
 
-/* The block sizes of the backing that rents are served from */
-static void fill_sizes(struct sizes *sizes, int fd,
-		       const struct bufpool_info *from)
+static void add_size(struct sizes *sizes, __u64 bytes)
+{
+	if (sizes->count < ARRAY_SIZE(sizes->bytes))
+		sizes->bytes[sizes->count++] = bytes;
+}
+
+/* The block sizes of each backing; one that is not known is passed over. */
+static void fill_sizes(struct info *info, int fd, const struct bufpool_info *from)
 {
 	struct bufpool_class_info class;
 	__u32 nr;
 
 	for (nr = 0; nr < from->nr_classes; nr++) {
 		device_class(fd, from, nr, &class);
-		if (class.backing == BUFPOOL_BACKING_SLAB &&
-		    sizes->count < ARRAY_SIZE(sizes->bytes))
-			sizes->bytes[sizes->count++] = class.block_size;
+		if (class.backing == BUFPOOL_BACKING_SLAB)
+			add_size(&info->block_sizes, class.block_size);
+		else if (class.backing == BUFPOOL_BACKING_PAGES)
+			add_size(&info->io_block_sizes, class.block_size);
 	}
 }
 
@@ -77,9 +87,10 @@ static void fill_device(struct info *info)
 	info->slab_size = from.slab_size;
 	info->max_pooled = from.max_pooled;
 	info->max_rent = from.max_rent;
+	info->max_rent_io = from.max_rent_io;
 	info->stacks = from.nr_stacks;
 	info->limit = from.limit;
-	fill_sizes(&info->block_sizes, fd, &from);
+	fill_sizes(info, fd, &from);
 }
 
 static void fill_parameters(struct info *info)

@@ -13,9 +13,8 @@ static int compare(const void *a, const void *b, void *arg)
 	return order->reverse ? -result : result;
 }
 
-void order_sort(const struct order *order, void *list, size_t count,
-		size_t size)
+void order_sort(const struct order *order, struct rows *rows)
 {
-	if (count)
-		qsort_r(list, count, size, compare, (void *)order);
+	if (rows->count)
+		qsort_r(rows->list, rows->count, rows->size, compare, (void *)order);
 }

@@ -6,10 +6,11 @@
 #include <stdbool.h>
 
 #include "column.h"
+#include "rows.h"
 
 /**
  * struct order - by what a list is sorted
- * @columns: what its structures have; equal ones go by the first
+ * @columns: what its rows have; equal ones go by the first
  * @key: one of the columns
  * @reverse: the other way around
  */
@@ -19,8 +20,6 @@ struct order {
 	bool reverse;
 };
 
-/* Sort @count structures of @size bytes. */
-void order_sort(const struct order *order, void *list, size_t count,
-		size_t size);
+void order_sort(const struct order *order, struct rows *rows);
 
 #endif

@@ -71,9 +71,11 @@ static struct short_text words(const char *text)
 static struct short_text number_for_people(const struct column *column,
 					   __u64 number)
 {
+	if (number == NO_NUMBER)
+		return words("none");
 	switch (column->kind) {
 	case KIND_BYTES:
-		return number == NO_LIMIT ? words("none") : short_bytes(number);
+		return short_bytes(number);
 	case KIND_RATE:
 		return short_rate(number);
 	default:
@@ -86,7 +88,7 @@ static struct short_text number_for_scripts(const struct column *column,
 {
 	struct short_text out;
 
-	if (column->kind == KIND_BYTES && number == NO_LIMIT)
+	if (number == NO_NUMBER)
 		return words(out_format == FORMAT_JSON ? "null" : "none");
 	if (column->kind != KIND_RATE)
 		return plain(number);
@@ -227,7 +229,7 @@ static bool is_printed(const struct column *column)
 	return out_format != FORMAT_PEOPLE || column->label;
 }
 
-/* Text is the last column, and to the left. */
+/* Text is the last column, and to the left; a word is the module's own, and like a number. */
 static void print_cell(const struct list *list, size_t nr, const void *from)
 {
 	const struct column *column = &list->columns[nr];
@@ -236,6 +238,8 @@ static void print_cell(const struct list *list, size_t nr, const void *from)
 		fputc(out_format == FORMAT_TAB ? '\t' : ' ', out_file);
 	if (out_format == FORMAT_TAB || column->kind == KIND_TEXT)
 		print_value(column, from);
+	else if (column->kind == KIND_WORD)
+		fprintf(out_file, "%*s", width_of(list, column), column_text(column, from));
 	else
 		fprintf(out_file, "%*s", width_of(list, column),
 			number_text(column, from).text);

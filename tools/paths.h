@@ -6,7 +6,9 @@
 #define DEVICE_PATH	"/dev/bufpool"
 #define MODULE_PATH	"/sys/module/bufpool"
 #define CLASS_PATH	"/sys/class/misc/bufpool"
-#define CLIENTS_PATH	"/sys/kernel/debug/bufpool/clients"
-#define ACCOUNTS_PATH	"/sys/kernel/debug/bufpool/accounts"
+#define DEBUG_PATH	"/sys/kernel/debug/bufpool"
+#define CLIENTS_PATH	DEBUG_PATH "/clients"
+#define ACCOUNTS_PATH	DEBUG_PATH "/accounts"
+#define CHANNELS_PATH	DEBUG_PATH "/channels"
 
 #endif

@@ -35,9 +35,14 @@ static const struct metric gauges[] = {
 	       "Bytes that the pool has taken from the system."),
 	METRIC(bufpool_stats, idle, "idle_bytes",
 	       "Bytes of those pinned that no user is charged for."),
+	METRIC(bufpool_stats, quarantined, "quarantined_bytes",
+	       "Bytes of those pinned that were given back and are reached from outside still."),
+	METRIC(bufpool_stats, in_channels, "in_channels_bytes",
+	       "Bytes of those pinned that were sent and not received yet."),
 	METRIC(bufpool_stats, limit, "limit_bytes", "Bytes that the pool may hold."),
 	METRIC(bufpool_stats, clients, "clients",
 	       "Open file descriptions of the device."),
+	METRIC(bufpool_stats, channels, "channels", "Channels that have an end open."),
 	METRIC(bufpool_stats, waiting, "waiting_rents",
 	       "Rents that wait for a block."),
 };
@@ -53,6 +58,9 @@ static const struct metric counters[] = {
 	       "Warm blocks that were taken from their client for another renter."),
 	METRIC(bufpool_stats, scrubs, "scrubs_total",
 	       "Free blocks that were zeroed in the background."),
+	METRIC(bufpool_stats, sent, "sent_total", "Blocks sent into channels."),
+	METRIC(bufpool_stats, received, "received_total",
+	       "Blocks received from channels."),
 	METRIC(bufpool_stats, slabs_created, "slabs_created_total",
 	       "Slabs taken from the system."),
 	METRIC(bufpool_stats, slabs_destroyed, "slabs_destroyed_total",
@@ -64,14 +72,14 @@ static const struct metric counters[] = {
 };
 
 static const struct metric class_gauges[] = {
-	METRIC(class, slabs, "class_slabs", "Slabs of a block size."),
+	METRIC(class, slabs, "class_slabs", "Slabs of a class, a block size and a backing."),
 	METRIC(class, idle_slabs, "class_idle_slabs",
-	       "Slabs of a block size without a block that is out."),
-	METRIC(class, free, "class_free_blocks", "Free blocks of a block size."),
+	       "Slabs of a class without a block that is out."),
+	METRIC(class, free, "class_free_blocks", "Free blocks of a class."),
 	METRIC(class, out, "class_out_blocks",
-	       "Blocks of a block size that are rented or warm."),
+	       "Blocks of a class that are rented, warm or quarantined."),
 	METRIC(class, waiting, "class_waiting_rents",
-	       "Rents that wait for a block of a block size."),
+	       "Rents that wait for a block of a class."),
 };
 
 /* The reasons are labels of one metric. */
@@ -88,15 +96,19 @@ static void print_head(const char *name, const char *help, const char *type)
 		name, help, name, type);
 }
 
+/* What the module does not know is no metric. */
 static void print_metrics(const struct metric *metrics, size_t count,
 			  const char *type, const void *from)
 {
+	__u64 number;
 	size_t i;
 
 	for (i = 0; i < count; i++) {
+		number = column_number(&metrics[i].value, from);
+		if (number == NO_NUMBER)
+			continue;
 		print_head(metrics[i].name, metrics[i].help, type);
-		fprintf(out_file, "bufpool_%s %llu\n", metrics[i].name,
-			column_number(&metrics[i].value, from));
+		fprintf(out_file, "bufpool_%s %llu\n", metrics[i].name, number);
 	}
 }
 
@@ -133,8 +145,9 @@ static void print_class_metric(const struct metric *metric,
 
 	print_head(metric->name, metric->help, "gauge");
 	for (i = 0; i < count; i++)
-		fprintf(out_file, "bufpool_%s{block_size=\"%llu\"} %llu\n",
-			metric->name, classes[i].block_size,
+		fprintf(out_file,
+			"bufpool_%s{block_size=\"%llu\",backing=\"%s\"} %llu\n",
+			metric->name, classes[i].block_size, classes[i].backing,
 			column_number(&metric->value, &classes[i]));
 }
 

@@ -19,12 +19,14 @@
 
 /**
  * struct wish - what is to be rented
+ * @flags: BUFPOOL_RENT_IO, or nothing
  * @size: bytes in each block, at least
  * @count: how many
  * @wait_ms: to wait at most; 0 is not at all
  * @hold_ms: to hold them
  */
 struct wish {
+	__u32 flags;
 	__u64 size;
 	__u64 count;
 	__u64 wait_ms;
@@ -51,6 +53,9 @@ static const char *reason(int err)
 		return "that is over your quota or the pool's limit";
 	case EMSGSIZE:
 		return "no block is as large as that ('bufpoolctl info')";
+	/* all else is as it has to be */
+	case EINVAL:
+		return "the module is too old to have blocks for I/O";
 	default:
 		return strerror(err);
 	}
@@ -66,7 +71,7 @@ static int rent_waiting(int fd, const struct wish *wish, __u32 count,
 	notice("waiting for %u more", count);
 	do {
 		left = wish->wait_ms == FOR_EVER ? FOR_EVER : clock_left(end);
-		ret = left ? device_rent(fd, wish->size, count, left, blocks) :
+		ret = left ? device_rent(fd, wish->flags, wish->size, count, left, blocks) :
 			     -ETIMEDOUT;
 		/* stopped and continued, under a module that lets a stop interrupt */
 	} while (ret == -EINTR);
@@ -83,7 +88,7 @@ static void rent_all(int fd, const struct wish *wish,
 	for (; done < wish->count; done += ret) {
 		count = wish->count - done < BUFPOOL_MANY_MAX ?
 			wish->count - done : BUFPOOL_MANY_MAX;
-		ret = device_rent(fd, wish->size, count, 0, blocks + done);
+		ret = device_rent(fd, wish->flags, wish->size, count, 0, blocks + done);
 		if (ret == -EAGAIN && wish->wait_ms)
 			ret = rent_waiting(fd, wish, count, blocks + done);
 		if (ret < 0)
@@ -148,8 +153,10 @@ void rent_run(int argc, char **argv)
 	sigset_t signals;
 	int option;
 
-	while ((option = cli_option(argc, argv, "n:s:t:w:")) != -1) {
-		if (option == 'n')
+	while ((option = cli_option(argc, argv, "in:s:t:w:")) != -1) {
+		if (option == 'i')
+			wish.flags = BUFPOOL_RENT_IO;
+		else if (option == 'n')
 			wish.count = value_number("COUNT", optarg, 1, MAX_COUNT);
 		else if (option == 's')
 			wish.size = value_bytes("SIZE", optarg);

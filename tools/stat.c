@@ -24,8 +24,11 @@ static const struct column once_columns[] = {
 	MEMBER(KIND_BYTES, kept),
 	MEMBER(KIND_BYTES, pinned),
 	MEMBER(KIND_BYTES, idle),
+	MEMBER(KIND_BYTES, quarantined),
+	MEMBER(KIND_BYTES, in_channels),
 	MEMBER(KIND_BYTES, limit),
 	MEMBER(KIND_COUNT, clients),
+	MEMBER(KIND_COUNT, channels),
 	MEMBER(KIND_COUNT, waiting),
 	MEMBER(KIND_COUNT, rents),
 	MEMBER(KIND_COUNT, reused),
@@ -33,6 +36,8 @@ static const struct column once_columns[] = {
 	MEMBER(KIND_COUNT, waits),
 	MEMBER(KIND_COUNT, steals),
 	MEMBER(KIND_COUNT, scrubs),
+	MEMBER(KIND_COUNT, sent),
+	MEMBER(KIND_COUNT, received),
 	MEMBER(KIND_COUNT, slabs_created),
 	MEMBER(KIND_COUNT, slabs_destroyed),
 	MEMBER(KIND_COUNT, refused_again),
@@ -43,6 +48,7 @@ static const struct column once_columns[] = {
 	MEMBER(KIND_COUNT, refused_clients),
 	MEMBER(KIND_BYTES, user_held),
 	MEMBER(KIND_BYTES, user_quota),
+	MEMBER(KIND_BYTES, user_quarantined),
 };
 
 /**
@@ -71,6 +77,8 @@ static const struct column sample_columns[] = {
 	LEVEL(KIND_BYTES, warm, "warm"),
 	LEVEL(KIND_BYTES, kept, NULL),
 	LEVEL(KIND_BYTES, pinned, "pinned"),
+	LEVEL(KIND_BYTES, quarantined, NULL),
+	LEVEL(KIND_BYTES, in_channels, NULL),
 	LEVEL(KIND_COUNT, clients, "all"),
 	LEVEL(KIND_COUNT, waiting, "wait"),
 	RATE(rents, "rent"),
@@ -79,6 +87,8 @@ static const struct column sample_columns[] = {
 	RATE(waits, "wait"),
 	RATE(steals, "steal"),
 	RATE(scrubs, NULL),
+	RATE(sent, NULL),
+	RATE(received, NULL),
 	RATE(slabs_created, "slab+"),
 	RATE(slabs_destroyed, "slab-"),
 	RATE(refused_again, NULL),
@@ -90,6 +100,8 @@ static const struct column sample_columns[] = {
 
 static __u64 per_second(__u64 before, __u64 after, __u64 ms)
 {
+	if (after == NO_NUMBER)
+		return NO_NUMBER;
 	return (after - before) * 1000000 / ms;
 }
 
@@ -122,6 +134,8 @@ static void measure(struct sample *sample, const struct bufpool_stats *before,
 	rate->waits = per_second(before->waits, after->waits, ms);
 	rate->steals = per_second(before->steals, after->steals, ms);
 	rate->scrubs = per_second(before->scrubs, after->scrubs, ms);
+	rate->sent = per_second(before->sent, after->sent, ms);
+	rate->received = per_second(before->received, after->received, ms);
 	rate->slabs_created = per_second(before->slabs_created,
 					 after->slabs_created, ms);
 	rate->slabs_destroyed = per_second(before->slabs_destroyed,

@@ -3,10 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "access.h"
 #include "fail.h"
 #include "module.h"
+#include "paths.h"
 #include "table.h"
 #include "text.h"
 
@@ -31,14 +33,14 @@ static void read_layout(struct layout *layout, const struct table *table,
 			column_find(table->columns, table->count, name);
 }
 
-/* NO_LIMIT for anything but a number */
+/* NO_NUMBER for anything else */
 static __u64 parse_number(const char *text)
 {
 	__u64 number;
 	char *end;
 
 	number = strtoull(text, &end, 10);
-	return end == text ? NO_LIMIT : number;
+	return end == text ? NO_NUMBER : number;
 }
 
 static void set_field(void *row, const struct column *column, const char *text)
@@ -46,7 +48,7 @@ static void set_field(void *row, const struct column *column, const char *text)
 	char *at = (char *)row + column->offset;
 	__u64 number;
 
-	if (column->kind == KIND_TEXT) {
+	if (column_is_text(column)) {
 		snprintf(at, TABLE_TEXT, "%s", text);
 		text_unescape(at);
 	} else {
@@ -83,7 +85,7 @@ static FILE *open_table(const char *path)
 {
 	FILE *file = fopen(path, "re");
 
-	if (!file && errno == ENOENT && module_is_loaded())
+	if (!file && errno == ENOENT && module_is_loaded() && access(DEBUG_PATH, F_OK))
 		fail(STATUS_FAILED,
 		     "there is no %s: is debugfs mounted? If not, as root, run 'mount -t debugfs none /sys/kernel/debug'",
 		     path);

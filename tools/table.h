@@ -5,7 +5,7 @@
 
 #include "column.h"
 
-/* Bytes in the array of a KIND_TEXT. */
+/* Bytes in the array of a KIND_TEXT or KIND_WORD. */
 #define TABLE_TEXT	64
 
 /**

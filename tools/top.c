@@ -17,7 +17,7 @@
 #include "view.h"
 
 /* Where the terminal has the line below the summary */
-#define STATUS_ROW	2
+#define STATUS_ROW	3
 
 /**
  * struct watch - one run of top
@@ -37,16 +37,20 @@ struct watch {
 	char note[80];
 };
 
+/* Two lines, each of less than 80 characters */
 static void print_summary(const struct watch *watch)
 {
 	struct bufpool_stats stats;
 
 	device_stats(watch->fd, &stats);
-	fprintf(out_file,
-		"%zu clients, %llu waiting; %s in use, %s kept, %s warm, %s pinned of %s\n",
-		watch->view.all, stats.waiting, short_bytes(stats.in_use - stats.kept).text,
-		short_bytes(stats.kept).text, short_bytes(stats.warm).text,
-		short_bytes(stats.pinned).text, short_bytes(stats.limit).text);
+	fprintf(out_file, "%zu clients, %llu waiting; %s pinned of %s\n", watch->view.all,
+		stats.waiting, short_bytes(stats.pinned).text, short_bytes(stats.limit).text);
+	fprintf(out_file, "%s in use, %s kept, %s warm, %s quarantined",
+		short_bytes(stats.in_use - stats.kept).text, short_bytes(stats.kept).text,
+		short_bytes(stats.warm).text, short_bytes(stats.quarantined).text);
+	if (stats.in_channels != NO_NUMBER)
+		fprintf(out_file, ", %s in channels", short_bytes(stats.in_channels).text);
+	fputc('\n', out_file);
 }
 
 static void print_status(struct watch *watch)
@@ -123,7 +127,7 @@ static enum terminal_event obey(struct watch *watch, char key)
 		view->order.reverse = !view->order.reverse;
 		break;
 	case 'U':
-		view_set_rows(view, !view->by_user);
+		view_set_kind(view, view->kind == VIEW_USERS ? VIEW_CLIENTS : VIEW_USERS);
 		break;
 	case 'u':
 		return ask(watch, "user", &view->user, view_set_user);
@@ -199,35 +203,12 @@ static void take_option(struct watch *watch, struct wishes *wishes, int option)
 	case 'o':
 		wishes->key = optarg;
 		break;
-	case 'r':
-		watch->view.order.reverse = true;
-		break;
 	case 'U':
-		view_set_rows(&watch->view, true);
+		view_set_kind(&watch->view, VIEW_USERS);
 		break;
-	case 'u':
-		if (!view_set_user(&watch->view, optarg))
-			fail_usage("there is no user '%s'", optarg);
-		break;
-	case 'p':
-		if (!view_set_process(&watch->view, optarg))
-			fail_usage("the pid is a number, not '%s'", optarg);
-		break;
+	default:
+		view_take_option(&watch->view, option, optarg);
 	}
-}
-
-static noreturn void refuse_key(const struct view *view, const char *key)
-{
-	char *names = NULL;
-	size_t size;
-	FILE *to = open_memstream(&names, &size);
-
-	if (!to)
-		fail_memory();
-	view_print_keys(view, to);
-	fclose(to);
-	fail_usage("there is no column '%s' to sort by; there are: %s", key,
-		   names);
 }
 
 static void take_options(struct watch *watch, int argc, char **argv)
@@ -241,8 +222,8 @@ static void take_options(struct watch *watch, int argc, char **argv)
 	if (!watch->period)
 		fail_usage("the delay is more than 0");
 	/* which columns there are is known when all options are */
-	if (wishes.key && !view_set_key(&watch->view, wishes.key))
-		refuse_key(&watch->view, wishes.key);
+	if (wishes.key)
+		view_take_option(&watch->view, 'o', wishes.key);
 	watch->live = !wishes.batch && out_format == FORMAT_PEOPLE &&
 		      terminal_is_there();
 	if (!watch->live && !wishes.counted)
@@ -253,7 +234,7 @@ void top_run(int argc, char **argv)
 {
 	struct watch watch = { .period = 2000 };
 
-	view_set_rows(&watch.view, false);
+	view_set_kind(&watch.view, VIEW_CLIENTS);
 	take_options(&watch, argc, argv);
 	watch.fd = device_open();
 	if (watch.live)

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <pwd.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "fail.h"
 #include "paths.h"
 #include "table.h"
 #include "users.h"
@@ -22,6 +20,7 @@ const struct column user_columns[USER_COLUMNS] = {
 	COLUMN(KIND_BYTES, warm_bytes, "bytes"),
 	COLUMN(KIND_BYTES, kept_bytes, "kept"),
 	COLUMN(KIND_BYTES, pinned, "pinned"),
+	COLUMN(KIND_BYTES, quarantined, "quarant"),
 	COLUMN(KIND_BYTES, quota, "quota"),
 	COLUMN(KIND_COUNT, rents, "rents"),
 	COLUMN(KIND_COUNT, returns, "returns"),
@@ -33,7 +32,7 @@ static void begin(struct user *user, __u64 uid)
 {
 	const struct passwd *entry = getpwuid(uid);
 
-	*user = (struct user){ .uid = uid };
+	user->uid = uid;
 	if (entry)
 		snprintf(user->user, sizeof(user->user), "%s", entry->pw_name);
 	else
@@ -41,22 +40,25 @@ static void begin(struct user *user, __u64 uid)
 }
 
 /* NULL where there is none */
-static struct user *find(struct users *users, __u64 uid)
+static struct user *find(const struct rows *users, __u64 uid)
 {
+	struct user *user;
 	size_t i;
 
-	for (i = 0; i < users->count; i++)
-		if (users->list[i].uid == uid)
-			return &users->list[i];
+	for (i = 0; i < users->count; i++) {
+		user = rows_at(users, i);
+		if (user->uid == uid)
+			return user;
+	}
 	return NULL;
 }
 
-static struct user *find_or_begin(struct users *users, __u64 uid)
+static struct user *find_or_begin(struct rows *users, __u64 uid)
 {
 	struct user *user = find(users, uid);
 
 	if (!user) {
-		user = &users->list[users->count++];
+		user = rows_add(users);
 		begin(user, uid);
 	}
 	return user;
@@ -74,20 +76,21 @@ static void add(struct user *user, const struct client *client)
 	user->returns += client->returns;
 }
 
-/* Of users who are not shown nothing is. */
 static void take_account(void *to, const void *row)
 {
 	const struct user *account = row;
-	struct user *user = find(to, account->uid);
+	struct user *user;
 
+	user = account->pinned ? find_or_begin(to, account->uid) : find(to, account->uid);
 	if (!user)
 		return;
 	user->waiters = account->waiters;
 	user->pinned = account->pinned;
+	user->quarantined = account->quarantined;
 	user->quota = account->quota;
 }
 
-static void read_accounts(struct users *users)
+static void read_accounts(struct rows *users)
 {
 	const struct table table = {
 		.path = ACCOUNTS_PATH,
@@ -100,24 +103,17 @@ static void read_accounts(struct users *users)
 	table_read(&table, &row, take_account, users);
 }
 
-void users_sum(struct users *users, const struct clients *clients)
+void users_sum(struct rows *users, const struct rows *clients)
 {
+	const struct client *client;
 	size_t i;
 
-	users_free(users);
-	users->list = calloc(clients->count + 1, sizeof(*users->list));
-	if (!users->list)
-		fail_memory();
-	for (i = 0; i < clients->count; i++)
-		add(find_or_begin(users, clients->list[i].uid),
-		    &clients->list[i]);
+	rows_clear(users, sizeof(struct user));
+	for (i = 0; i < clients->count; i++) {
+		client = rows_at(clients, i);
+		add(find_or_begin(users, client->uid), client);
+	}
 	read_accounts(users);
-}
-
-void users_free(struct users *users)
-{
-	free(users->list);
-	*users = (struct users){ };
 }
 
 bool user_find(const char *text, __u64 *uid)

@@ -1,31 +1,54 @@
 // SPDX-License-Identifier: MIT
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "channel.h"
+#include "clients.h"
+#include "fail.h"
 #include "out.h"
+#include "users.h"
 #include "value.h"
 #include "view.h"
 
-static size_t column_count(const struct view *view)
+/**
+ * struct list_kind - what there is to know of a kind of rows
+ * @name: of the list
+ * @columns: what is in each
+ * @count: how many columns
+ * @key: what they are sorted by until told otherwise
+ */
+struct list_kind {
+	const char *name;
+	const struct column *columns;
+	size_t count;
+	const char *key;
+};
+
+static const struct list_kind kinds[VIEW_KINDS] = {
+	[VIEW_CLIENTS] = { "clients", client_columns, CLIENT_COLUMNS, "held" },
+	[VIEW_USERS] = { "users", user_columns, USER_COLUMNS, "pinned" },
+	[VIEW_CHANNELS] = { "channels", channel_columns, CHANNEL_COLUMNS, "bytes" },
+};
+
+static const struct list_kind *kind_of(const struct view *view)
 {
-	return view->by_user ? USER_COLUMNS : CLIENT_COLUMNS;
+	return &kinds[view->kind];
 }
 
-void view_set_rows(struct view *view, bool by_user)
-{
-	view->by_user = by_user;
-	view->order.columns = by_user ? user_columns : client_columns;
-	view_set_key(view, by_user ? "pinned" : "held");
-}
-
-bool view_set_key(struct view *view, const char *text)
+static bool set_key(struct view *view, const char *name)
 {
 	const struct column *key;
 
-	key = column_find(view->order.columns, column_count(view), text);
+	key = column_find(view->order.columns, kind_of(view)->count, name);
 	if (key)
 		view->order.key = key;
 	return key;
+}
+
+void view_set_kind(struct view *view, enum view_kind kind)
+{
+	view->kind = kind;
+	view->order.columns = kind_of(view)->columns;
+	set_key(view, kind_of(view)->key);
 }
 
 bool view_set_user(struct view *view, const char *text)
@@ -47,20 +70,48 @@ bool view_set_process(struct view *view, const char *text)
 	return true;
 }
 
+static noreturn void refuse_key(const struct view *view, const char *name)
+{
+	const struct list_kind *kind = kind_of(view);
+	char *names = NULL;
+	size_t size, i;
+	FILE *to = open_memstream(&names, &size);
+
+	if (!to)
+		fail_memory();
+	for (i = 0; i < kind->count; i++)
+		fprintf(to, "%s%s", i ? " " : "", kind->columns[i].name);
+	fclose(to);
+	fail_usage("there is no column '%s' to sort by; there are: %s", name, names);
+}
+
+void view_take_option(struct view *view, int option, const char *value)
+{
+	switch (option) {
+	case 'o':
+		if (!set_key(view, value))
+			refuse_key(view, value);
+		break;
+	case 'p':
+		if (!view_set_process(view, value))
+			fail_usage("the pid is a number, not '%s'", value);
+		break;
+	case 'r':
+		view->order.reverse = true;
+		break;
+	case 'u':
+		if (!view_set_user(view, value))
+			fail_usage("there is no user '%s'", value);
+		break;
+	}
+}
+
 void view_step_key(struct view *view, int step)
 {
-	size_t count = column_count(view);
+	size_t count = kind_of(view)->count;
 	size_t nr = view->order.key - view->order.columns;
 
 	view->order.key = &view->order.columns[(nr + count + step) % count];
-}
-
-void view_print_keys(const struct view *view, FILE *to)
-{
-	size_t i;
-
-	for (i = 0; i < column_count(view); i++)
-		fprintf(to, "%s%s", i ? " " : "", view->order.columns[i].name);
 }
 
 void view_print_words(const struct view *view, FILE *to)
@@ -73,76 +124,101 @@ void view_print_words(const struct view *view, FILE *to)
 		fprintf(to, ", pid %llu", view->pid);
 }
 
-static bool has(const struct view *view, const struct client *client)
+static bool has_uid(const struct view *view, __u64 uid)
 {
-	return (!view->user || client->uid == view->uid) &&
-	       (!view->process || client->pid == view->pid);
+	return !view->user || uid == view->uid;
 }
 
-static void leave_out(struct view *view)
+static bool has_pid(const struct view *view, __u64 pid)
 {
-	struct clients *clients = &view->clients;
-	size_t i, kept = 0;
-
-	for (i = 0; i < clients->count; i++)
-		if (has(view, &clients->list[i]))
-			clients->list[kept++] = clients->list[i];
-	clients->count = kept;
+	return !view->process || pid == view->pid;
 }
 
-/**
- * struct rows - what is sorted and printed
- * @list: the first of them
- * @count: how many
- * @size: bytes in each
- */
-struct rows {
-	char *list;
-	size_t count;
-	size_t size;
-};
-
-static struct rows rows_of(const struct view *view)
+static bool has_client(const void *row, const void *view)
 {
-	if (view->by_user)
-		return (struct rows){ (char *)view->users.list,
-				      view->users.count, sizeof(struct user) };
-	return (struct rows){ (char *)view->clients.list, view->clients.count,
-			      sizeof(struct client) };
+	const struct client *client = row;
+
+	return has_uid(view, client->uid) && has_pid(view, client->pid);
+}
+
+/* A user of no client that is shown is no user of a process. */
+static bool has_user(const void *row, const void *arg)
+{
+	const struct user *user = row;
+	const struct view *view = arg;
+
+	return has_uid(view, user->uid) && (!view->process || user->clients);
+}
+
+static bool has_channel(const void *row, const void *view)
+{
+	const struct channel *channel = row;
+
+	return has_uid(view, channel->uid) && has_pid(view, channel->pid);
+}
+
+static void read_clients(struct view *view)
+{
+	struct rows *clients = &view->rows[VIEW_CLIENTS];
+
+	clients_read(clients);
+	view->all = clients->count;
+	rows_filter(clients, has_client, view);
+}
+
+static void sum_by_user(struct view *view)
+{
+	struct rows *users = &view->rows[VIEW_USERS];
+
+	users_sum(users, &view->rows[VIEW_CLIENTS]);
+	rows_filter(users, has_user, view);
+}
+
+static void read_channels(struct view *view)
+{
+	struct rows *channels = &view->rows[VIEW_CHANNELS];
+
+	channels_read(channels);
+	rows_filter(channels, has_channel, view);
 }
 
 void view_read(struct view *view)
 {
-	struct rows rows;
-
-	clients_read(&view->clients);
-	view->all = view->clients.count;
-	leave_out(view);
-	if (view->by_user)
-		users_sum(&view->users, &view->clients);
-	rows = rows_of(view);
-	order_sort(&view->order, rows.list, rows.count, rows.size);
+	switch (view->kind) {
+	case VIEW_CHANNELS:
+		read_channels(view);
+		break;
+	case VIEW_USERS:
+		read_clients(view);
+		sum_by_user(view);
+		break;
+	default:
+		read_clients(view);
+	}
+	order_sort(&view->order, &view->rows[view->kind]);
 }
 
 void view_print(const struct view *view)
 {
+	const struct rows *rows = &view->rows[view->kind];
 	struct list list = {
-		.name = view->by_user ? "users" : "clients",
-		.columns = view->order.columns,
-		.count = column_count(view),
+		.name = kind_of(view)->name,
+		.columns = kind_of(view)->columns,
+		.count = kind_of(view)->count,
 		.width = 7,
 	};
-	struct rows rows = rows_of(view);
 	size_t i;
 
 	out_list_begin(&list);
-	for (i = 0; i < rows.count; i++)
-		out_list_row(&list, rows.list + i * rows.size);
+	for (i = 0; i < rows->count; i++)
+		out_list_row(&list, rows_at(rows, i));
 	out_list_end(&list);
 }
 
 void view_free(struct view *view)
 {
-	clients_free(&view->clients);
-	users_free(&view->users);
+	size_t i;
+
+	for (i = 0; i < VIEW_KINDS; i++)
+		rows_free(&view->rows[i]);
 }

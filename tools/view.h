@@ -1,49 +1,61 @@
 /* SPDX-License-Identifier: MIT */
-/* A view of the clients: which of them, alone or summed by user, and in which order. */
+/*
+ * A view of what the module lists: clients, alone or summed by user, or channels; which
+ * of them, and in which order.
+ */
 #ifndef BUFPOOLCTL_VIEW_H
 #define BUFPOOLCTL_VIEW_H
 
-#include "clients.h"
+#include <stdbool.h>
+#include <stdio.h>
+#include <linux/types.h>
+
 #include "order.h"
-#include "users.h"
+#include "rows.h"
+
+enum view_kind {
+	VIEW_CLIENTS,
+	VIEW_USERS,
+	VIEW_CHANNELS,
+	VIEW_KINDS
+};
 
 /**
  * struct view - what is shown
- * @by_user: a row for each user, not for each client
+ * @kind: of what is a row
  * @order: of the rows
- * @user: only clients of @uid
- * @process: only clients of @pid
+ * @user: only those of @uid
+ * @process: only those of @pid
  * @uid: of the user
  * @pid: of the process
- * @clients: as last read, without those that are not shown
- * @users: the same, summed
- * @all: how many clients there were
+ * @rows: as last read, without those that are not shown; of users with those who are
+ *	charged without a client
+ * @all: how many clients there were, where they were read
  */
 struct view {
-	bool by_user;
+	enum view_kind kind;
 	struct order order;
 	bool user;
 	bool process;
 	__u64 uid;
 	__u64 pid;
-	struct clients clients;
-	struct users users;
+	struct rows rows[VIEW_KINDS];
 	size_t all;
 };
 
-/* Rows for users or for clients, and by what they hold until told otherwise. */
-void view_set_rows(struct view *view, bool by_user);
+/* Rows of one kind, in the order that these have until told otherwise. */
+void view_set_kind(struct view *view, enum view_kind kind);
 
-/* Return: whether @text is a column, a user or a number; if not, nothing changes. */
-bool view_set_key(struct view *view, const char *text);
+/* Return: whether @text is a user or a number; if not, nothing changes. */
 bool view_set_user(struct view *view, const char *text);
 bool view_set_process(struct view *view, const char *text);
+
+/* What the option -o, -p, -r or -u says, with its @value; a bad one ends the program. */
+void view_take_option(struct view *view, int option, const char *value);
 
 /* Sort by the column that is @step further. */
 void view_step_key(struct view *view, int step);
 
-/* The names of its columns, with spaces between. */
-void view_print_keys(const struct view *view, FILE *to);
 /* In a few words, how it is sorted and what is left out. */
 void view_print_words(const struct view *view, FILE *to);
 
