@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* libbufpool, with the provider that its environment says. */
+/*
+ * libbufpool, with the provider that its environment says. PEER_FLAGS are those of its
+ * rents; PEER_TIMEOUT_US is how long they may wait, where they say it.
+ */
 #ifndef BENCH_PEER_BUFPOOL_H
 #define BENCH_PEER_BUFPOOL_H
 
@@ -10,6 +13,10 @@
 #include <bufpool.h>
 
 #define PEER_HAS_MANY
+
+#ifndef PEER_FLAGS
+#define PEER_FLAGS 0
+#endif
 
 static struct bufpool *pool;
 
@@ -41,7 +48,11 @@ static inline struct peer_size peer_size_of(size_t bytes)
 
 static inline void *peer_get(struct peer_size size)
 {
-	return bufpool_rent(pool, size.bytes, 0);
+#ifdef PEER_TIMEOUT_US
+	return bufpool_rent_timed(pool, size.bytes, PEER_FLAGS, PEER_TIMEOUT_US);
+#else
+	return bufpool_rent(pool, size.bytes, PEER_FLAGS);
+#endif
 }
 
 static inline void peer_put(void *block, struct peer_size size)

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: MIT
 # Draw a picture for each question, and leave beside it the commands that drew it.
 #
-# usage: pictures.sh CSV DIRECTORY, with lines "name title" on stdin
+# usage: pictures.sh CSV DIRECTORY [UNIT], with lines "name title" on stdin
 
 . "$(dirname "$0")/../../selftests/qemu/lib.sh"
 
 csv=$1
 directory=$2
+unit=${3:-ns, median, smallest and largest}
 
 # columns FIELD QUESTION: what is in that column, each once
 columns() {
@@ -38,7 +39,7 @@ commands() {
 		set terminal svg size 900,480 background rgb "white" font "sans,12"
 		set output "$name.svg"
 		set title "$title"
-		set ylabel "ns, median, smallest and largest"
+		set ylabel "$unit"
 		set logscale y
 		set yrange [1:*]
 		set grid ytics

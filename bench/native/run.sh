@@ -111,7 +111,7 @@ build_without() {
 
 build_programs() {
 	local peer
-	peers=(libbufpool libbufpool.a libbufpool-flto nothing)
+	peers=(libbufpool libbufpool.a libbufpool-flto libbufpool-nonblock libbufpool-timed nothing)
 	for peer in rte_mempool jemalloc mimalloc glibc sync.Pool; do
 		if [ "$peer" = glibc ] || have "$peer"; then
 			peers+=("$peer")
@@ -164,8 +164,8 @@ chosen() {
 # such workload
 sample() {
 	local figures status=0
-	# Revoking is for who looks for a mistake, not for who hurries.
-	[[ $2 != *-strict || $1 == pair-* ]] || return 0
+	# What a flag costs shows in one pair; revoking is for who looks for a mistake.
+	[[ $2 != *-@(strict|nonblock|timed) || $1 == pair-* ]] || return 0
 	figures=$(run "$2" "${@:3}" "$milliseconds" 2>>"$programs/errors") || status=$?
 	case $status in
 	0) echo "$1 $2 ${figures##*$'\n'}" >>"$samples" ;;

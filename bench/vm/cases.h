@@ -13,6 +13,9 @@ void library_measure(void);
 /* memory.c */
 void memory_measure(void);
 
+/* direct.c */
+void direct_measure(void);
+
 /* peers.c */
 void peers_measure(void);
 
@@ -27,5 +30,11 @@ void neighbours_measure(void);
 
 /* metadata.c */
 void metadata_measure(void);
+
+/* channel.c */
+void channel_measure(void);
+
+/* handover.c */
+void handover_measure(void);
 
 #endif /* BENCH_CASES_H */

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Count anew, and compare with the counts that were accepted. Fails when a count
 # went up by more than its tolerance, is missing, or was never accepted; and when
-# one grows with what is beside the caller, accepted or not.
+# one grows with what is beside the caller, or is out of its bounds, accepted or not.
 #
 # usage: check.sh [accept]
 #
@@ -11,6 +11,7 @@
 
 . "$(dirname "$0")/../../selftests/qemu/lib.sh"
 
+unset BENCH_CASES
 csv=$build/bench/vm.csv
 accepted=$top/bench/vm/accepted
 
@@ -72,6 +73,10 @@ look_for_growth() {
 	awk -F, -f "$top/bench/vm/family.awk" -f "$top/bench/vm/growth.awk" "$csv"
 }
 
+look_at_bounds() {
+	awk -F, -f "$top/bench/vm/bounds.awk" "$top/bench/vm/bounds" "$csv"
+}
+
 if [ "${1:-}" = accept ]; then
 	accept
 else
@@ -80,5 +85,6 @@ else
 	failed=0
 	compare || failed=1
 	look_for_growth || failed=1
+	look_at_bounds || failed=1
 	exit $failed
 fi

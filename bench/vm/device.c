@@ -34,7 +34,7 @@ int device_call(struct device *device, unsigned long command, void *argument)
 static int rent(struct device *device, size_t size, unsigned int flags)
 {
 	device->rent.size = sizeof(device->rent);
-	device->rent.flags = flags;
+	device->rent.flags = device->flags | flags;
 	device->rent.min_size = size;
 	return device_call(device, BUFPOOL_IOC_RENT, &device->rent);
 }
@@ -98,6 +98,50 @@ void device_trim(struct device *device)
 	struct bufpool_trim trim = { .size = sizeof(trim) };
 
 	MUST(!device_call(device, BUFPOOL_IOC_TRIM, &trim));
+}
+
+void device_channel_make(struct device *device, struct device_channel *channel,
+			 unsigned int capacity)
+{
+	struct bufpool_channel make = { .size = sizeof(make), .capacity = capacity };
+
+	MUST(!device_call(device, BUFPOOL_IOC_CHANNEL, &make));
+	*channel = (struct device_channel){ make.receive_fd, make.send_fd };
+}
+
+void device_channel_close(const struct device_channel *channel)
+{
+	MUST(!close(channel->receive_fd) && !close(channel->send_fd));
+}
+
+void device_send(struct device *device, const struct device_channel *channel,
+		 const struct bufpool_message *messages, unsigned int count)
+{
+	struct bufpool_send send = {
+		.size = sizeof(send),
+		.flags = BUFPOOL_SEND_NONBLOCK,
+		.fd = channel->send_fd,
+		.count = count,
+		.messages = (uintptr_t)messages,
+	};
+	int ret = device_call(device, BUFPOOL_IOC_SEND, &send);
+
+	MUST(ret == (int)count);
+}
+
+void device_receive(struct device *device, const struct device_channel *channel,
+		    struct bufpool_message *messages, unsigned int count)
+{
+	struct bufpool_receive receive = {
+		.size = sizeof(receive),
+		.flags = BUFPOOL_RECEIVE_NONBLOCK,
+		.fd = channel->receive_fd,
+		.count = count,
+		.messages = (uintptr_t)messages,
+	};
+	int ret = device_call(device, BUFPOOL_IOC_RECEIVE, &receive);
+
+	MUST(ret == (int)count);
 }
 
 short device_poll(struct device *device)

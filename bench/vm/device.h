@@ -13,6 +13,7 @@
 /**
  * struct device - a client
  * @fd: descriptor
+ * @flags: of each rent of one block
  * @rent: what was rented last
  * @window: where the blocks of one size are
  * @many: what was rented last, of several
@@ -20,6 +21,7 @@
  */
 struct device {
 	int fd;
+	unsigned int flags;
 	struct bufpool_rent rent;
 	char *window;
 	struct bufpool_block many[BUFPOOL_MANY_MAX];
@@ -42,6 +44,20 @@ void device_trim(struct device *device);
 
 /* Ask for POLLIN, without waiting. Return: what poll() reports. */
 short device_poll(struct device *device);
+
+/* A channel's ends */
+struct device_channel {
+	int receive_fd;
+	int send_fd;
+};
+
+void device_channel_make(struct device *device, struct device_channel *channel,
+			 unsigned int capacity);
+void device_channel_close(const struct device_channel *channel);
+void device_send(struct device *device, const struct device_channel *channel,
+		 const struct bufpool_message *messages, unsigned int count);
+void device_receive(struct device *device, const struct device_channel *channel,
+		    struct bufpool_message *messages, unsigned int count);
 
 /* The pool that all clients share. */
 struct bufpool_info device_info(struct device *device);

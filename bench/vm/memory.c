@@ -9,7 +9,10 @@
 #include "pages.h"
 
 static struct device client;
-static size_t size;
+static size_t size, touched;
+
+/* What one entry maps */
+#define HUGE	(2UL << 20)
 
 static unsigned long faults(void)
 {
@@ -24,7 +27,7 @@ static uint64_t first_touch(void)
 	uint64_t cost;
 
 	device_rent(&client, size);
-	cost = COST(pages_touch(device_at(&client), size));
+	cost = COST(pages_touch(device_at(&client), touched));
 	device_return(&client, BUFPOOL_RETURN_REVOKE);
 	return cost;
 }
@@ -35,7 +38,7 @@ static uint64_t count_faults(void)
 
 	device_rent(&client, size);
 	before = faults();
-	pages_touch(device_at(&client), size);
+	pages_touch(device_at(&client), touched);
 	before = faults() - before;
 	device_return(&client, BUFPOOL_RETURN_REVOKE);
 	return before;
@@ -44,7 +47,7 @@ static uint64_t count_faults(void)
 static uint64_t revoke(void)
 {
 	device_rent(&client, size);
-	pages_touch(device_at(&client), size);
+	pages_touch(device_at(&client), touched);
 	return COST(device_return(&client, BUFPOOL_RETURN_REVOKE));
 }
 
@@ -53,7 +56,7 @@ static uint64_t use_warm(void)
 	uint64_t begin = now();
 
 	device_rent(&client, size);
-	pages_touch(device_at(&client), size);
+	pages_touch(device_at(&client), touched);
 	device_return(&client, 0);
 	return now() - begin;
 }
@@ -71,14 +74,17 @@ static uint64_t use_cold(void)
 
 	device_give_back();
 	cost = COST(device_rent(&client, size));
-	cost += COST(pages_touch(device_at(&client), size));
+	cost += COST(pages_touch(device_at(&client), touched));
 	device_return(&client, BUFPOOL_RETURN_REVOKE);
 	return cost;
 }
 
-static void begin(size_t bytes)
+static void begin(size_t bytes, unsigned int flags)
 {
 	size = bytes;
+	/* to write to all of what one entry maps takes longer than to map it */
+	touched = size < HUGE ? size : PAGE;
+	client.flags = flags;
 	device_open(&client);
 	device_rent(&client, size);
 	device_map(&client);
@@ -91,11 +97,11 @@ static void end(void)
 	device_close(&client);
 }
 
-static void measure_size(const char *name, size_t bytes)
+static void measure_size(const char *name, size_t bytes, unsigned int flags)
 {
 	char text[32];
 
-	begin(bytes);
+	begin(bytes, flags);
 	snprintf(text, sizeof(text), "touch.first.%s", name);
 	measure(text, first_touch, SOME, 1);
 	snprintf(text, sizeof(text), "touch.first.%s.faults", name);
@@ -109,10 +115,14 @@ static void measure_size(const char *name, size_t bytes)
 
 void memory_measure(void)
 {
-	measure_size("4k", 4096);
-	measure_size("64k", 64 << 10);
-	measure_size("1m", 1 << 20);
-	begin(1 << 20);
+	measure_size("4k", 4096, 0);
+	measure_size("64k", 64 << 10, 0);
+	measure_size("1m", 1 << 20, 0);
+	measure_size("2m", HUGE, 0);
+	measure_size("io.4k", 4096, BUFPOOL_RENT_IO);
+	measure_size("io.1m", 1 << 20, BUFPOOL_RENT_IO);
+	measure_size("io.2m", HUGE, BUFPOOL_RENT_IO);
+	begin(1 << 20, 0);
 	measure("use.cold.1m", use_cold, SOME, 1);
 	report("touch.cold.1m.faults", count_cold_faults());
 	end();

@@ -1,11 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Count the instructions of every call, in a VM whose clock is its instruction
-# counter, on the stock kernel. Prints a table; build/bench/vm.csv has the counts.
+# counter, on the stock kernel. Prints a table; build/bench/vm.csv has the counts, and
+# instructions.handover.md those of messages from process to process, with pictures.
+#
+# With BENCH_CASES="a b" from the environment, names of bench/vm/main.c, only these; the counts
+# are in vm-some.csv then.
 
 . "$(dirname "$0")/../../selftests/qemu/lib.sh"
 
-csv=$build/bench/vm.csv
+csv=$build/bench/vm${BENCH_CASES:+-some}.csv
+handover=$build/bench/instructions.handover
 log=$build/log/bench
 
 # Every line that the program prints is a name and a count, and the last is "end".
@@ -22,9 +27,30 @@ take_counts() {
 	done
 }
 
+handover_questions() {
+	cat <<-'EOF'
+		instructions-1 One message on its way at a time, a word in every page
+		instructions-64 64 messages on their way at a time, a word in every page
+		instructions-word One message on its way at a time, a word in its first page
+	EOF
+}
+
+# A table and a picture for each of them
+show_handover() {
+	local name title
+	awk -f "$top/bench/vm/handover.awk" "$csv" >"$handover.csv"
+	while read -r name title; do
+		printf '### Instructions: %s\n\n' "$title"
+		awk -v show=count -v question="$name" -f "$top/bench/native/table.awk" "$handover.csv"
+		echo
+	done < <(handover_questions) >"$handover.md"
+	! command -v gnuplot >/dev/null ||
+		handover_questions | "$top/bench/native/pictures.sh" "$handover.csv" "$build/bench" instructions
+}
+
 "$qemu_dir/build.sh" bench stock
 mkdir -p "$log"
-"$qemu_dir/initramfs.sh" stock "$log/initramfs" bench "$build/bench/guest"
+"$qemu_dir/initramfs.sh" stock "$log/initramfs" bench "$build/bench/guest" cases="${BENCH_CASES:-}"
 echo 'name,count' >"$csv.part"
 : >"$log/said"
 ended=
@@ -36,4 +62,5 @@ if [ -z "$ended" ]; then
 	die "the count did not come to its end (QEMU's status is $vm_status; what there is of it: $csv.part)"
 fi
 mv "$csv.part" "$csv"
+show_handover
 awk -F, -f "$top/bench/vm/family.awk" -f "$top/bench/vm/table.awk" "$csv"

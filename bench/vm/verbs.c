@@ -191,6 +191,10 @@ void verbs_measure(void)
 	measure_warm();
 	measure("pair.warm", pair_warm, OFTEN, 1);
 	device_trim(&client);
+	client.flags = BUFPOOL_RENT_IO;
+	measure("pair.warm.io", pair_warm, OFTEN, 1);
+	device_trim(&client);
+	client.flags = 0;
 	measure("pair.depot.untouched", pair_depot, OFTEN, 1);
 	measure("pair.depot.touched", pair_depot_touched, OFTEN, 1);
 	measure_many(1);
