@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Touching memory that may not be there.
+ */
+#ifndef FUZZ_GUARD_H
+#define FUZZ_GUARD_H
+
+void guard_prepare(void (*stray)(int sig));
+int guard(void (*body)(void *arg), void *arg);
+int guard_peek(const void *at);
+
+#endif /* FUZZ_GUARD_H */
