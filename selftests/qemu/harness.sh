@@ -69,6 +69,16 @@ circles() (
 	"$qemu_dir/circles.sh" "$dir" "$dir" && echo 'no circle'
 )
 
+# race_of STACK STACK: what is said of a race of two accesses with these stacks, whose frames
+# have commas between them
+race_of() {
+	{
+		echo 'BUG: KCSAN: data-race in one / two'
+		printf 'read to 0x1 of 8 bytes by task 1 on cpu 0:\n %s\n' "${@//,/$'\n' }"
+		echo 'Reported by Kernel Concurrency Sanitizer on:'
+	} | sed 's/^/3,1,1,-;/' | awk -f "$qemu_dir/guest/kernel.awk" | sed -n '1s/^$/no trouble/; 1p'
+}
+
 "$qemu_dir/build.sh" stock debug stock-plant debug-plant
 "$qemu_dir/accel.sh" >/dev/null
 proofs=()
@@ -95,6 +105,9 @@ plant unbootable stock bad '^stock +FAIL +the VM +the VM ended early: Kernel pan
 plant preempt preempt ok '^preempt +ok +preemption +1 passed' TESTS=good.sh
 plant not_preempt preempt bad '^preempt +FAIL +preemption .*preempt=full was asked for' TESTS=good.sh \
 	BUFPOOL_APPEND=preempt=none
+prove race ok '^BUG: KCSAN' race_of 'two+0x1/0x2' 'one+0x1/0x2 [bufpool]'
+prove race_by_tree ok '^BUG: KCSAN' race_of 'rb_erase+0x1/0x2,one+0x1/0x2 [bufpool]' 'two+0x1/0x2'
+prove race_below ok '^no trouble$' race_of 'two+0x1/0x2,one+0x1/0x2 [bufpool]' 'two+0x1/0x2'
 prove no_circle ok '^no circle$' circles 2 ''
 prove sources bad '^  two.c -> one.c: one$' circles 'one()' ''
 prove headers bad '^  two.h -> one.h: #include$' circles 2 '#include "one.h"'

@@ -59,12 +59,13 @@ is_known() {
 	grep -rqxE --include='Kconfig*' "(menu)?config ${1#CONFIG_}" "$source_dir"
 }
 
-# lost_options CONFIG: what debug.config asks for and that has not, but for what this version does not know
+# lost_options CONFIG: what vm.config and the kernel's own ask for and that has not, but for what this
+# version does not know
 lost_options() {
 	local line
 	while IFS= read -r line; do
 		! is_known "${line%%=*}" || echo "$line"
-	done < <(grep -E '^CONFIG_.*=' "$qemu_dir/debug.config" | grep -v '=n$' | grep -vxFf "$1")
+	done < <(grep -hE '^CONFIG_.*=' "${configs[@]}" | grep -v '=n$' | grep -vxFf "$1")
 }
 
 configure() {
@@ -72,20 +73,20 @@ configure() {
 	shift
 	quietly "$dir/log" "${compile[@]}" make -C "$source_dir" O="$dir/build" "$@" tinyconfig
 	KCONFIG_CONFIG=$dir/build/.config quietly "$dir/log" \
-		"$source_dir/scripts/kconfig/merge_config.sh" -m -O "$dir/build" "$dir/build/.config" "$qemu_dir/debug.config"
+		"$source_dir/scripts/kconfig/merge_config.sh" -m -O "$dir/build" "$dir/build/.config" "${configs[@]}"
 	# Later versions' tinyconfig has an allocator that checks nothing, since 6.2, and
 	# calls PROC_SYSCTL so, since 7.0.
 	"$source_dir/scripts/config" --file "$dir/build/.config" -d SLUB_TINY -e SYSCTL
 	quietly "$dir/log" "${compile[@]}" make -C "$source_dir" O="$dir/build" "$@" olddefconfig
 	local lost
 	lost=$(lost_options "$dir/build/.config")
-	[ -z "$lost" ] || [ $# -gt 0 ] || die "debug.config asks for what this kernel does not grant: ${lost//$'\n'/ }"
+	[ -z "$lost" ] || [ $# -gt 0 ] || die "${configs[*]##*/} ask for what this kernel does not grant: ${lost//$'\n'/ }"
 }
 
-make_debug() {
+make_built() {
 	local dir=$1
 	need_space 2000
-	say "building a debug kernel ($source_name); some minutes, once"
+	say "building a kernel with $config.config ($source_name); some minutes, once"
 	mkdir -p "$dir/build"
 	configure "$dir"
 	quietly "$dir/log" "${compile[@]}" make -C "$source_dir" O="$dir/build" -j"$(nproc)" bzImage modules
@@ -135,7 +136,9 @@ find_package() {
 
 # provide FUNCTION [ARG...]: make kernel_name, unless it is there
 provide() {
-	[ -d "$cache/$kernel_name" ] || use_suite "$arch" "$release" "$suite"
+	# what is there waits for nobody who makes another
+	[ ! -d "$cache/$kernel_name" ] || return 0
+	use_suite "$arch" "$release" "$suite"
 	once "$kernel_name" "$@"
 }
 
@@ -159,6 +162,7 @@ arch=$(field_of "$kernel" arch)
 release=$(field_of "$kernel" release)
 suite=$(field_of "$kernel" suite)
 package=$(field_of "$kernel" package)
+config=$(field_of "$kernel" config)
 foreign=
 [ "$arch" = amd64 ] || foreign=:$arch
 compile=("$qemu_dir/toolchain.sh" "$release")
@@ -168,9 +172,10 @@ if [ "$package" != linux-source ]; then
 	provide make_stock "$found"
 else
 	provide_source
-	# Raise the recipe's number when what make_debug or make_clang does changes.
+	# Raise the recipe's number when what make_built or make_clang does changes.
 	recipe=1
-	config_hash=$( (echo $recipe && cat "$qemu_dir/debug.config") | sha256sum | cut -c1-12)
+	configs=("$qemu_dir/vm.config" "$qemu_dir/$config.config")
+	config_hash=$( (echo $recipe && cat "${configs[@]}") | sha256sum | cut -c1-12)
 	case $1 in
 	source) ;;
 	clang)
@@ -178,8 +183,8 @@ else
 		provide make_clang
 		;;
 	*)
-		kernel_name=debug-$version-$config_hash
-		provide make_debug
+		kernel_name=$config-$version-$config_hash
+		provide make_built
 		;;
 	esac
 fi

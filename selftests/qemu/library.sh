@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Run the library's tests on this machine, against its private pools: as they are,
-# with the sanitizers of addresses and of undefined behaviour, and with that of
-# threads. The kinds run beside each other.
+# Run the library's tests on this machine, against its private pools: as they are, for 32
+# bits, with clang, with musl, in valgrind, and with the sanitizers of addresses and of
+# undefined behaviour, of threads, and of memory that was never written. The kinds run
+# beside each other.
 #
 # usage: library.sh LOG_DIRECTORY [KIND...]
 #
@@ -16,7 +17,7 @@ logs=$1
 shift
 # shellcheck disable=SC2086 # words
 [ $# -gt 0 ] || set -- $library_kinds
-export BUFPOOL_PROVIDER=private
+export BUFPOOL_PROVIDER=private BUFPOOL_WATCH=0
 export ASAN_OPTIONS=allow_user_segv_handler=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
 
 # say_result KIND NAME STATUS TENTHS: from the log, and add to the kind's counts
@@ -36,6 +37,8 @@ say_result() {
 	[ "$f" -eq 0 ] || awk -f "$qemu_dir/guest/failure.awk" "$log"
 }
 
+valgrind=(valgrind -q --error-exitcode=9 --fair-sched=yes)
+
 # The sanitizer of threads wants addresses where it expects them, which is not
 # allowed everywhere, nor always needed.
 steady=()
@@ -54,11 +57,18 @@ end_session() {
 }
 
 run_kind() {
-	local kind=$1 name status began session
-	for name in ${TESTS:-$library_tests}; do
+	local kind=$1 name status began session checked
+	for name in ${TESTS:-$(library_tests_of "$kind")}; do
+		case $kind/$name in
+		# where nothing watches there is nothing to count
+		valgrind/library_watch | coverage/library_watch) checked=("${valgrind[@]}" --leak-check=full --trace-children=yes) ;;
+		valgrind/*) checked=("${valgrind[@]}") ;;
+		*) checked=() ;;
+		esac
 		status=0
 		began=$(date +%s%N)
-		LD_LIBRARY_PATH=$build/userlib-$kind setsid timeout -k 5 "${BUFPOOL_TIMEOUT:-300}" "${steady[@]}" "$build/library/$kind/$name" \
+		[ "$kind" != coverage ] || export GCOV_PREFIX="$logs/counts-$name"
+		LD_LIBRARY_PATH=$build/userlib-$kind setsid timeout -k 5 "${BUFPOOL_TIMEOUT:-300}" "${steady[@]}" "${checked[@]}" "$build/library/$kind/$name" \
 			>"$logs/$kind-$name" 2>&1 &
 		session=$!
 		wait $session || status=$?
@@ -74,6 +84,11 @@ for kind; do
 	run_kind "$kind" &
 done
 wait
+for kind; do
+	awk -v kind="$kind" '{ p += $1; f += $2; s += $3 } END {
+		printf "%-7s %-4s  %-12s %d passed, %d failed, %d skipped\n", "host", f ? "FAIL" : "ok", kind, p, f, s
+	}' "$logs/$kind.counts"
+done
 cat "$logs"/*.counts | awk -v seconds=$SECONDS '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0, seconds }' >"$logs/counts"
 read -r _ failed _ <"$logs/counts"
 [ "$failed" -eq 0 ]

@@ -85,6 +85,29 @@ version() {
 	files '*.md' '*.[1-9]' | xargs -r grep -nE 'libbufpool[ -]v?[0-9]+\.[0-9]+\.[0-9]+' /dev/null | grep -vF "$version" || true
 }
 
+# Whether a selftest is there: PROGRAM.CASE, or SCRIPT.sh "CASE".
+test_exists() {
+	local program=${1%%.*} case=${1#*.}
+	case $1 in
+	*.sh\ \"*\") grep -qF "${1#*.sh }" "selftests/$program.sh" ;;
+	*) grep -qE "^TEST(_[A-Z]+)*\(([a-z_]+, )?${case}[,)]" "selftests/$program.c" ;;
+	esac 2>/dev/null
+}
+
+# Each threat that is written down names a test that is there, or says that there is none.
+threats() {
+	local doc=docs/security.md name
+	[ -e $doc ] || return 0
+	# shellcheck disable=SC2016 # those are Markdown's
+	grep -oE '`[a-z0-9_]+\.([a-z0-9_]+|sh "[^"`]+")`' $doc | grep -vE '\.(c|h|md|sh)`$|^`(kernel|user|vm)\.' | tr -d '`' | sort -u |
+		while read -r name; do
+			test_exists "$name" || echo "$doc: there is no test $name"
+		done
+	awk '/^## /{ listed = $0 !~ /Gaps|Out of scope|Residual|What an administrator/ }
+		/^- \*\*/ || /^$/ { if (item && item !~ /Test:[ ]+`|No[ ]+test:/) print FILENAME ": no test is named: " item; item = "" }
+		listed && /^- \*\*/ || item { item = item " " $0 }' $doc
+}
+
 library() {
 	[ ! -e userlib/Makefile ] || make -s --no-print-directory -C userlib O="$objects/userlib-gcc" check
 }
@@ -151,11 +174,17 @@ style_uapi() {
 	files 'uapi/*.h' | checkpatch --ignore BIT_MACRO
 }
 
-# The library's interface has the types of C, and its oldest keywords, and so have its
-# callers.
+# The library's interface has the types of C, and its oldest keywords, and macros where
+# compilers are to see through them; and so have its callers.
 style_user() {
 	files 'userlib/*.[ch]' 'selftests/*.[ch]' 'examples/*.c' 'tools/*.[ch]' 'bench/*.[ch]' |
-		checkpatch --ignore PREFER_KERNEL_TYPES,PREFER_DEFINED_ATTRIBUTE_MACRO,INLINE
+		grep -vE '/(iceoryx|fuzz/library/target)[.]c$' |
+		checkpatch --ignore PREFER_KERNEL_TYPES,PREFER_DEFINED_ATTRIBUTE_MACRO,INLINE,MACRO_ARG_REUSE
+}
+
+# Those that call somebody else's functions, or are called so, who name them otherwise.
+style_foreign() {
+	files 'bench/*/iceoryx.c' selftests/fuzz/library/target.c | checkpatch --ignore CAMELCASE,PREFER_KERNEL_TYPES
 }
 
 kernel_doc() {
@@ -171,6 +200,8 @@ bench_with() {
 	[ ! -e bench/native/Makefile ] ||
 		make -s --no-print-directory -C bench/native O="$objects/bench-$1" CC="$1" \
 			USERLIB="$objects/userlib-$1" PEERS="libbufpool glibc"
+	make -s --no-print-directory -C bench/handover O="$objects/bench-$1" CC="$1" \
+		USERLIB_A="$objects/userlib-$1/libbufpool.a"
 }
 
 bench_gcc() {
@@ -207,6 +238,23 @@ selftests_clang() {
 	selftests_with clang
 }
 
+mutants_fit() {
+	local patch
+	for patch in "$qemu_dir"/mutants/*.patch; do
+		patch --dry-run -s -f -p1 -d "$top" <"$patch" >/dev/null || echo "${patch#"$top"/}: fits no longer"
+	done
+}
+
+mistakes_fit() {
+	selftests/mistakes/run.py --check
+}
+
+# Without their mutants; "make check-models" has all.
+models() {
+	local out
+	out=$(selftests/models/run.sh quick) || printf '%s\n' "$out"
+}
+
 destdir() {
 	packaging/check-destdir.sh
 }
@@ -217,9 +265,13 @@ quick_checks() {
 	check 'the uapi header compiles alone, as C and as C++' uapi_alone
 	check 'man pages' man_pages
 	check 'one version' version
+	check 'every threat has a test, or none and why' threats
 	check 'gofmt' go_format
 	check 'the tools, their pages and completion' tools
 	check 'the library, its header, map, pages and installed tree' library
+	check 'every mutant fits' mutants_fit
+	check 'explained mistakes can still be made' mistakes_fit
+	check 'the models hold' models
 	check 'make install and make uninstall' destdir
 }
 
@@ -235,6 +287,7 @@ slow_checks() {
 	check 'checkpatch --strict, compat.h' style_compat
 	check 'checkpatch --strict, uapi' style_uapi
 	check 'checkpatch --strict, user code' style_user
+	check 'checkpatch --strict, foreign names' style_foreign
 	check 'kernel-doc' kernel_doc
 	check 'library with clang' library_clang
 	check 'bench with gcc' bench_gcc

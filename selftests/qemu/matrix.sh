@@ -50,7 +50,7 @@ if [ "${1:-}" = --readme ]; then
 	exit
 fi
 # shellcheck disable=SC2046 # words
-[ $# -gt 0 ] || set -- $(kernels_of all)
+[ $# -gt 0 ] || set -- $(kernels_of check ci matrix)
 status=0
 "$qemu_dir/check.sh" "$@" || status=$?
 write_table "$@" | tee "$table"

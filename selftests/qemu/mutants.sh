@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Prove the tests: take out of the module, or of the library, one thing at a time
 # that a promise rests on, and see that a test fails. mutants/NAME.patch does it,
-# and names the tests to run in a line "Tests:", for the VM, "Tests on debug:" where
-# only that kernel's own checks can tell, or "Tests here:".
+# and names the tests to run in a line "Tests:", for the VM, "Tests on debug:" or "Tests on
+# kcsan:" where only that kernel's own checks can tell, or "Tests here:".
 #
 # usage: mutants.sh [NAME...]
 
@@ -26,7 +26,10 @@ changes_module_only() {
 
 # kernel_for MUTANT: which one it is run on
 kernel_for() {
-	[ -z "$(field 'Tests on debug' "$1")" ] || { echo debug && return; }
+	local kernel
+	for kernel in debug kcsan; do
+		[ -z "$(field "Tests on $kernel" "$1")" ] || { echo $kernel && return; }
+	done
 	echo stock
 }
 
@@ -34,7 +37,7 @@ kernel_for() {
 build_for_vm() {
 	if changes_module_only "$1"; then
 		mkdir -p "$2/build"
-		cp -al "$build/userlib" "$build/tools" "$build/selftests" "$2/build"
+		cp -al "$build/userlib" "$build/tools" "$build/examples" "$build/selftests" "$2/build"
 		"$2/selftests/qemu/build.sh" "$3"
 	else
 		"$2/selftests/qemu/build.sh" user "$3"
@@ -53,7 +56,7 @@ run_mutant() {
 	here=$(field 'Tests here' "$1")
 	copy_tree "$1" || return 0
 	if [ -n "$here" ]; then
-		"$tree/selftests/qemu/build.sh" library-plain || return 0
+		LIBRARY_TESTS=$here "$tree/selftests/qemu/build.sh" library-plain || return 0
 		TESTS=$here "$tree/selftests/qemu/library.sh" "$tree/build/log/library" plain || true
 	else
 		kernel=$(kernel_for "$1")
@@ -68,7 +71,7 @@ no_proof='no end after|QEMU failed|no panic, no verdict|reported [0-9]+ times'
 # A mutant is killed when a test says that it failed, or the kernel complains; where
 # the VM hung afterwards, the console has what the test said.
 proof() {
-	awk -v no="$no_proof" '/^(stock|debug|host) +FAIL/ && $0 !~ no { print; found = 1; exit }
+	awk -v no="$no_proof" '/^(stock|debug|kcsan|host) +FAIL/ && $0 !~ no { print; found = 1; exit }
 		END { exit !found }' "$mutants/$1.out" ||
 		awk '/^not ok / { sub("\r", ""); print; exit }' "$mutants/$1/build/log/vm/console" 2>/dev/null
 }

@@ -9,6 +9,7 @@
 # demo: what builds the module and the programs, and runs them in a VM
 # check: all that "make check" and "make lint" use; without a SET that
 # kernels: what other releases' and architectures' kernels are built and run with
+# coverage: what draws pages of what was run
 # bench: what is measured beside bufpool, and what draws the pictures
 # deb: what the Debian packages are built and looked at with
 # install: what the Debian systems are made with that they are installed in
@@ -28,6 +29,15 @@ needs_bench() {
 		/usr/include/jemalloc/jemalloc.h libjemalloc-dev
 		/usr/include/mimalloc.h libmimalloc-dev
 		/usr/include/dpdk/rte_mempool.h libdpdk-dev
+		iox-roudi iceoryx
+		/usr/lib/x86_64-linux-gnu/libiceoryx_binding_c.so libiceoryx-binding-c-dev
+	EOF
+}
+
+needs_coverage() {
+	cat <<-'EOF'
+		gcov gcc
+		genhtml lcov
 	EOF
 }
 
@@ -37,6 +47,7 @@ needs_deb() {
 		/usr/share/build-essential/essential-packages-list build-essential
 		dh debhelper
 		dh_dkms dh-dkms
+		dh_python3 dh-python
 		lintian lintian
 	EOF
 }
@@ -90,16 +101,28 @@ needs_check() {
 		bison bison
 		flex flex
 		perl perl
-		python3 python3-minimal
+		python3 python3
 		pkg-config pkg-config
 		clang clang
+		musl-gcc musl-tools
+		valgrind valgrind
 		sparse sparse
+		spin spin
 		shellcheck shellcheck
 		mandoc mandoc
 		/usr/include/libelf.h libelf-dev
 		/usr/include/openssl/ssl.h libssl-dev
 		/usr/lib/gcc/x86_64-linux-gnu/*/32/libgcc.a gcc-multilib
 		/usr/lib32/libc.a libc6-dev-i386
+		/usr/include/liburing.h liburing-dev
+		/usr/include/infiniband/verbs.h libibverbs-dev
+		/usr/lib/x86_64-linux-gnu/libibverbs/librxe-rdmav34.so ibverbs-providers
+		/usr/include/bpf/bpf.h libbpf-dev
+		/usr/include/xdp/xsk.h libxdp-dev
+		ip iproute2
+		fio fio
+		mkfs.ext4 e2fsprogs
+		mkfs.xfs xfsprogs
 	EOF
 }
 

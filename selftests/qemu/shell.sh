@@ -8,5 +8,7 @@
 
 [ -t 0 ] || die "this is for a terminal; 'make check' runs tests"
 "$qemu_dir/build.sh" user "$1"
+# shellcheck disable=SC2046 # words
+make_disks "$build/$1" $(cat "$build/selftests/tests.list")
 "$qemu_dir/initramfs.sh" "$1" "$build/$1/shell.initramfs" shell "$build/selftests"
-exec "$qemu_dir/vm.sh" -i "$1" "$build/$1/shell.initramfs"
+BUFPOOL_DISKS="${disks[*]}" exec "$qemu_dir/vm.sh" -i "$1" "$build/$1/shell.initramfs"

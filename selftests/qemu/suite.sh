@@ -8,8 +8,10 @@
 # the VM's console and verdict, and "counts": cases passed, failed, skipped.
 # TESTS names the tests to run, else all; BUFPOOL_STRESS_SECONDS is how long the
 # races last, BUFPOOL_SEED what they do, BUFPOOL_MEETINGS how often waiters and
-# blocks meet; BUFPOOL_TIMEOUT replaces each test's own
-# limit.
+# blocks meet, BUFPOOL_FRAMES how many frames are written, BUFPOOL_FUZZ_* what
+# the fuzzer does; BUFPOOL_TIMEOUT replaces each test's own limit.
+# With BUFPOOL_COVERAGE=module or programs the log directory gets what each test had
+# run of them, in coverage.tar.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -39,6 +41,7 @@ choose_tests() {
 	done
 	expected=("${tests[@]}" unload)
 	! is_debug "$kernel" || expected+=(kmemleak)
+	! finds_races "$kernel" || expected+=(races)
 	[ -z "$preemption" ] || expected+=(preemption)
 }
 
@@ -82,8 +85,18 @@ follow() {
 	done
 }
 
+# Its own name goes with the other disks.
+add_coverage_disk() {
+	rm -f "$log/coverage.tar" "$log/disk-coverage"
+	truncate -s 512M "$log/coverage.tar"
+	ln "$log/coverage.tar" "$log/disk-coverage"
+	disks+=("$log/disk-coverage")
+}
+
 boot() {
 	"$qemu_dir/initramfs.sh" "$kernel" "$log/initramfs" check "$tests_dir" "${settings[@]}"
+	make_disks "$log" "${tests[@]}"
+	[ -z "${BUFPOOL_COVERAGE:-}" ] || add_coverage_disk
 	running='' ended='' results=()
 	run_vm "$kernel" "$log" follow
 }
@@ -142,8 +155,10 @@ mkdir -p "$log"
 rm -f "$log/counts"
 choose_tests
 export BUFPOOL_DEADLINE=${BUFPOOL_DEADLINE:-$((2400 + ${BUFPOOL_STRESS_SECONDS:-0}))}
-settings=(tests="${tests[*]}" timeout="${BUFPOOL_TIMEOUT:-}" preemption="$preemption")
-for name in BUFPOOL_STRESS_SECONDS BUFPOOL_SEED BUFPOOL_MEETINGS; do
+settings=(tests="${tests[*]}" timeout="${BUFPOOL_TIMEOUT:-}" preemption="$preemption"
+	coverage="${BUFPOOL_COVERAGE:-}" coverage_root="$coverage_dir" GCOV_PREFIX_STRIP="$(tr -cd / <<<"$coverage_dir" | wc -c)")
+for name in BUFPOOL_STRESS_SECONDS BUFPOOL_SEED BUFPOOL_MEETINGS BUFPOOL_FRAMES BUFPOOL_MESSAGES \
+	BUFPOOL_FUZZ_OPERATIONS BUFPOOL_FUZZ_SECONDS BUFPOOL_FUZZ_ROUND BUFPOOL_FUZZ_BLIND; do
 	[ -z "${!name:-}" ] || settings+=("$name=${!name}")
 done
 boot

@@ -11,7 +11,8 @@
 # seconds. BUFPOOL_ACCEL=kvm or tcg decides how the processor is made; with count
 # there is one, whose clock is the number of instructions it has executed.
 # BUFPOOL_APPEND is added to the kernel's command line; BUFPOOL_CPUS is how many
-# processors an amd64 machine has, instead of 2.
+# processors an amd64 machine has, instead of 2. BUFPOOL_DISKS are files, disk-NAME
+# each, for disks whose serial number is NAME.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -26,6 +27,11 @@ kernel_dir=$("$qemu_dir/kernel.sh" "$kernel")
 preemption=$(field_of "$kernel" preempt)
 arch=$(field_of "$kernel" arch)
 append="panic=-1 oops=panic panic_on_warn=1 printk.devkmsg=on log_buf_len=4M random.trust_cpu=on"
+# The kernel's own code races, too, which is no reason to end: guest/kernel.awk tells whose a
+# report is, and sees warnings. It looks for races when it has booted. Where it stops at an
+# access it has to do so for as long as it takes an emulated processor to come there.
+! finds_races "$kernel" ||
+	append+=" panic_on_warn=0 kcsan.early_enable=0 kcsan.skip_watch=2000 kcsan.udelay_task=1000 kcsan.udelay_interrupt=100"
 append+=" ${preemption:+preempt=$preemption} ${BUFPOOL_APPEND:-}"
 
 # With five-level page tables a KASAN kernel may take its own addresses for wild ones,
@@ -58,7 +64,16 @@ arm64_machine() {
 	verdict_port=(-device "pci-serial,chardev=verdict")
 }
 
+add_disk() {
+	local name=${1##*/disk-}
+	qemu+=(-drive "file=$1,format=raw,if=none,id=$name,cache=unsafe,discard=unmap"
+		-device "virtio-blk-pci,drive=$name,serial=$name")
+}
+
 "${arch}_machine"
+for disk in ${BUFPOOL_DISKS:-}; do
+	add_disk "$disk"
+done
 qemu+=(-nodefaults -display none -no-reboot -m 2G -kernel "$kernel_dir/bzImage" -initrd "$initramfs" -append "$append")
 if [ -n "$interactive" ]; then
 	exec "${qemu[@]}" -serial mon:stdio -chardev null,id=verdict "${verdict_port[@]}"

@@ -14,7 +14,7 @@
 cat /dev/kmsg >/run/kernel &
 : >/run/output
 tail -f /run/output >/dev/console &
-marks=0 keep=
+marks=0 keep='' loaded=''
 
 size_of() {
 	stat -c %s "$1"
@@ -76,7 +76,7 @@ run_program() {
 	(
 		cd /tests || exit 1
 		exec timeout -k 5 "$limit" "./$1"
-	) </dev/null >>/run/output 2>&1 3>&-
+	) </dev/null >>/run/output 2>&1 3>&- 4>&-
 	status=$?
 	look_at_clock
 	seconds=$((now - began))
@@ -137,6 +137,7 @@ judge_kernel() {
 		read -r trouble
 		read -r lost
 		read -r uncounted
+		cat >>/run/races
 	} </run/judged
 	[ -z "$trouble" ] || fail "kernel log: $trouble"
 	[ -z "$lost" ] || fail "slabs are lost: $lost"
@@ -174,6 +175,15 @@ judge() {
 	report "$name"
 }
 
+# load_once MODULE: one of the kernel's own; it stays
+load_once() {
+	case " $loaded " in
+	*" $1 "*) return ;;
+	esac
+	insmod "/modules/$1.ko" >>/run/output 2>&1 || fail "insmod $1: $(tail -n 1 /run/output)"
+	loaded="$loaded $1"
+}
+
 load_or_fail() {
 	load_module >>/run/output 2>&1 || {
 		fail "insmod refused the module: $(tail -n 1 /run/output)"
@@ -181,11 +191,31 @@ load_or_fail() {
 	}
 }
 
+# load_needed TEST: the modules that it needs; a test that does not get all it needs is
+# a skip that names what there is not
+load_needed() {
+	local word rest
+	[ -e "/modules/of/$1" ] || return 0
+	while read -r word rest; do
+		case $word in
+		missing) reason="${reason:+$reason, }no ${rest#the }" ;;
+		*) load_once "$word" ;;
+		esac
+	done <"/modules/of/$1"
+	[ $verdict_is = pass ] || return
+	[ -n "$reason" ] || return 0
+	verdict_is=skip skipped=1
+	return 1
+}
+
 run_test() {
+	load_needed "$1" || return
+	[ -z "$coverage" ] || coverage_begin "$1"
 	load_or_fail || return
 	run_program "$1"
 	judge_program
 	judge_kernel "$1"
+	[ -z "$coverage" ] || coverage_end "$1"
 }
 
 # The last word, after all tests: the module comes and goes.
@@ -225,6 +255,20 @@ run_kmemleak() {
 	fi
 }
 
+# The kernel has looked for races all the time; what it found in its own code is said.
+run_races() {
+	local watched
+	watched=$(sed -n 's/^setup_watchpoints: *//p' $kcsan)
+	if ! grep -q '^enabled: *1' $kcsan || [ "${watched:-0}" -eq 0 ]; then
+		fail "KCSAN was not on: $(head -n 3 $kcsan | tr '\n' ' ')"
+		return
+	fi
+	passed=1
+	reason="watched $watched accesses; $(wc -l </run/races) reports about the kernel's own code only"
+	verdict "| --- races of the kernel's own code: how often each was reported"
+	sort /run/races | uniq -c | sort -nr | sed 's/BUG: KCSAN: //; s/^/| /' >&3
+}
+
 # The first quota of processor time, and the end of the last one, have the scheduler
 # patched while it runs, and an emulated processor may still meet the breakpoint that
 # stood there for the while ("Oops: int3"). So one cgroup that nobody is in has a quota
@@ -237,6 +281,9 @@ keep_a_quota() {
 	[ ! -e $cgroups/quota/cpu.max ] || echo 100000 >$cgroups/quota/cpu.max
 }
 
+kcsan=/sys/kernel/debug/kcsan
+: >/run/races
+[ ! -e $kcsan ] || echo on >$kcsan
 echo scan=off >/sys/kernel/debug/kmemleak 2>/dev/null
 keep_a_quota
 find_processes
@@ -245,12 +292,15 @@ keep=$processes
 limit=${timeout:-$(sed -n 's/^timeout=//p' /tests/settings 2>/dev/null)}
 limit=$((${limit:-45} + ${BUFPOOL_STRESS_SECONDS:-0}))
 [ -z "$preemption" ] || judge preemption run_preemption
+# shellcheck disable=SC1091,SC2154 # a path inside the VM, and from /etc/run
+[ -z "$coverage" ] || . /guest/coverage.sh
 # shellcheck disable=SC2154 # from /etc/run
 for name in $tests; do
 	judge "$name" run_test
 done
 judge unload run_unload
 [ ! -e /sys/kernel/debug/kmemleak ] || judge kmemleak run_kmemleak
+[ ! -e $kcsan ] || judge races run_races
 # let the console have the rest of the output
 sleep 1
 verdict end
