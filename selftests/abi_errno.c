@@ -10,7 +10,7 @@ TEST_F(client, unknown_command_is_enotty)
 	struct bufpool_info arg = { .size = sizeof(arg) };
 	unsigned int nr;
 
-	for (nr = _IOC_NR(BUFPOOL_IOC_QUOTA) + 1; nr < 256; nr++)
+	for (nr = _IOC_NR(BUFPOOL_IOC_RECEIVE) + 1; nr < 256; nr++)
 		EXPECT_EQ(-ENOTTY,
 			  pool_ioctl(self->fd, _IO(BUFPOOL_IOC_TYPE, nr), &arg));
 	EXPECT_EQ(-ENOTTY, pool_ioctl(self->fd, 0, &arg));
@@ -204,6 +204,30 @@ TEST_F(client, return_many_bad_array)
 		ASSERT_EQ(0, pool_stats(self->fd, &stats));
 		EXPECT_EQ((__u64)(8 - ret), stats.client_blocks);
 	}
+}
+
+/* What a call has taken in before it comes to the end of the array is done, and said. */
+TEST_F(client, return_many_array_that_ends)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	char *pages = shared_alloc(2 * page);
+	const int more = 100;
+	struct bufpool_block blocks[more];
+	__u64 *handles;
+	int i, ret;
+
+	ASSERT_NE(NULL, pages);
+	ASSERT_EQ(more, rent_many(self->fd, 1, more, blocks));
+	handles = (__u64 *)(pages + page) - more;
+	for (i = 0; i < more; i++)
+		handles[i] = blocks[i].handle;
+	ASSERT_EQ(0, mprotect(pages + page, page, PROT_NONE));
+	ret = give_many(self->fd, handles, 2 * more);
+	ASSERT_LT(0, ret);
+	EXPECT_GE(more, ret);
+	EXPECT_EQ((__u64)(more - ret), stats_of(self->fd).client_blocks);
+	/* the next begins where that one ended */
+	EXPECT_EQ(more - ret, give_many(self->fd, handles + ret, more - ret));
 }
 
 /* An array that overlaps the argument itself must not do harm. */

@@ -19,8 +19,9 @@ TEST_F(client, info_is_coherent)
 	EXPECT_EQ(0, info->__reserved);
 	EXPECT_EQ(BUFPOOL_FEATURE_STACKS | BUFPOOL_FEATURE_WAITING_OF, info->features);
 	ASSERT_LT(0, info->nr_classes);
-	EXPECT_EQ(info->max_rent,
-		  (__u64)info->page_size << (info->nr_classes - 1));
+	EXPECT_LE(info->page_size, info->max_rent);
+	EXPECT_EQ(0, info->max_rent & (info->max_rent - 1));
+	EXPECT_EQ(info->max_rent_io, class_size(info, info->nr_classes - 1));
 	EXPECT_LE(info->page_size, info->max_pooled);
 	EXPECT_LE(info->max_pooled, info->max_rent);
 	EXPECT_EQ(0, info->max_pooled & (info->max_pooled - 1));
@@ -29,6 +30,16 @@ TEST_F(client, info_is_coherent)
 	EXPECT_LE(info->slab_size, info->limit);
 	EXPECT_LE(info->limit, info->span);
 	EXPECT_EQ(0, info->span % info->max_rent);
+	EXPECT_EQ(0, info->span % info->max_rent_io);
+}
+
+/* Bits of a class: max_pooled bounds those for I/O, too, where it was set. */
+static __u64 properties(const struct bufpool_info *info, unsigned int class)
+{
+	bool pooled = class_size(info, class) <= info->max_pooled ||
+		      (class >= slab_classes(info) && info->max_pooled == info->max_rent);
+
+	return pooled ? BUFPOOL_CLASS_POOLED : 0;
 }
 
 /* Every class that INFO counts is described, and no other. */
@@ -37,16 +48,14 @@ TEST_F(client, classes_are_described)
 	struct bufpool_class_info class = { .size = sizeof(class) };
 
 	for (; class.nr < self->info.nr_classes; class.nr++) {
-		const __u64 size = (__u64)self->info.page_size << class.nr;
-
 		ASSERT_EQ(0, pool_ioctl(self->fd, BUFPOOL_IOC_CLASS, &class));
 		EXPECT_EQ(sizeof(class), class.size);
-		EXPECT_EQ(BUFPOOL_BACKING_SLAB, class.backing);
-		EXPECT_EQ(size, class.block_size);
+		EXPECT_EQ(class.nr < slab_classes(&self->info) ? BUFPOOL_BACKING_SLAB :
+			  BUFPOOL_BACKING_PAGES, class.backing);
+		EXPECT_EQ(class_size(&self->info, class.nr), class.block_size);
 		EXPECT_EQ(class.nr * self->info.span, class.offset);
 		EXPECT_EQ(self->info.span, class.span);
-		EXPECT_EQ(size <= self->info.max_pooled ?
-			  BUFPOOL_CLASS_POOLED : 0, class.properties);
+		EXPECT_EQ(properties(&self->info, class.nr), class.properties);
 	}
 	EXPECT_EQ(-EINVAL, pool_ioctl(self->fd, BUFPOOL_IOC_CLASS, &class));
 	class.nr = ~0U;
@@ -64,6 +73,19 @@ TEST_F(client, info_without_the_status)
 	EXPECT_EQ(0, pool_ioctl(self->fd, BUFPOOL_IOC_INFO, &info));
 	EXPECT_EQ(self->info.span, info.span);
 	EXPECT_EQ(0x5a, info.status_offset);
+}
+
+/* And before there were blocks for I/O. */
+TEST_F(client, info_without_blocks_for_io)
+{
+	struct bufpool_info info = {
+		.size = offsetof(struct bufpool_info, max_rent_io),
+		.max_rent_io = 0x5a,
+	};
+
+	EXPECT_EQ(0, pool_ioctl(self->fd, BUFPOOL_IOC_INFO, &info));
+	EXPECT_EQ(self->info.nr_stacks, info.nr_stacks);
+	EXPECT_EQ(0x5a, info.max_rent_io);
 }
 
 /* One page, which is not among the blocks, and of which nothing else is known. */
@@ -147,6 +169,8 @@ TEST_F(client, stats_of_a_new_client)
 	EXPECT_EQ(0, stats->client_warm_rents);
 	EXPECT_EQ(0, stats->user_held);
 	EXPECT_EQ(~0ULL, stats->user_quota);
+	EXPECT_EQ(0, stats->user_quarantined);
+	EXPECT_EQ(0, stats->quarantined);
 	EXPECT_LE(1, stats->clients);
 	EXPECT_EQ(0, stats->waiting);
 	EXPECT_LE(stats->in_use + stats->warm, stats->pinned);

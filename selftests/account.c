@@ -2,8 +2,10 @@
 /*
  * Accounts: whom a client is charged to, and what is seen of that.
  */
+#include "channel.h"
 #include "inside.h"
 #include "message.h"
+#include "outside.h"
 #include "tenant.h"
 
 #include <sched.h>
@@ -16,6 +18,7 @@
 #define MOST		64		/* blocks within the limit */
 #define ALICE		4711
 #define BOB		4712
+#define CAROL		4713
 #define IDS		40		/* of those subordinate to a user */
 #define FIRST_ID	100000		/* of these, outside */
 #define ACCOUNTS	"/sys/kernel/debug/bufpool/accounts"
@@ -27,6 +30,7 @@ struct court {
 	unsigned int blocks;
 	unsigned int is_made;		/* a user namespace, */
 	unsigned int is_mapped;		/* and its ids */
+	int pipe[2];
 };
 
 static struct court *court;
@@ -362,7 +366,7 @@ TEST_F(account, passed_descriptor_is_the_openers)
 
 struct row {
 	unsigned int uid;
-	__u64 clients, waiters, bytes, warm_bytes, kept_bytes, pinned, quota;
+	__u64 clients, waiters, bytes, warm_bytes, kept_bytes, pinned, quota, quarantined;
 };
 
 /*
@@ -386,9 +390,9 @@ static int rows_of(unsigned int first, unsigned int end, struct row *row)
 	if (strncmp(title + at, "uid ", 4))
 		count = -1;
 	while (count >= 0 && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%u %llu %llu %llu %llu %llu %llu %llu%n", &r.uid,
+		if (sscanf(line, "%u %llu %llu %llu %llu %llu %llu %llu %llu%n", &r.uid,
 			   &r.clients, &r.waiters, &r.bytes, &r.warm_bytes,
-			   &r.kept_bytes, &r.pinned, &r.quota, &at) != 8 ||
+			   &r.kept_bytes, &r.pinned, &r.quota, &r.quarantined, &at) != 9 ||
 		    line[at] != '\n' || r.uid <= last) {
 			count = -1;
 			break;
@@ -439,9 +443,97 @@ TEST_F(account, is_listed_while_it_has_clients)
 	EXPECT_EQ(0, row.kept_bytes);
 	EXPECT_EQ(4 * BLOCK, row.pinned);
 	EXPECT_EQ(QUOTA * BLOCK, row.quota);
+	EXPECT_EQ(0, row.quarantined);
 	word_set(&court->go, 1);
 	EXPECT_EQ(0, reap(pid));
 	EXPECT_TRUE(BECOMES(rows_of(ALICE, ALICE + 1, &row) == 0));
+}
+
+/* Have a pipe refer to one of two blocks, and end. */
+static int leave_one_behind(void)
+{
+	struct bufpool_rent rented, left;
+	int fd = open_or_fail();
+	struct iovec vec = {
+		.iov_base = rent_io_mapped(fd, BLOCK, &left),
+		.iov_len = BLOCK,
+	};
+
+	CHECK(!rent(fd, BLOCK, &rented));
+	CHECK(vec.iov_base);
+	memset(vec.iov_base, 'l', BLOCK);
+	CHECK(vmsplice(court->pipe[1], &vec, 1, 0) == BLOCK);
+	return 0;
+}
+
+/* It has no client, and still more than nothing. */
+TEST_F(account, is_listed_while_it_has_blocks_in_quarantine)
+{
+	struct row row;
+
+	if (access(ACCOUNTS, R_OK))
+		SKIP(return, "cannot read " ACCOUNTS);
+	ASSERT_EQ(0, pipe(court->pipe));
+	EXPECT_EQ(0, as_user(ALICE, leave_one_behind));
+	EXPECT_TRUE(BECOMES(stats_of(self->fd).quarantined == BLOCK));
+	ASSERT_EQ(1, rows_of(ALICE, ALICE + 1, &row));
+	EXPECT_EQ(0, row.clients);
+	EXPECT_EQ(0, row.bytes);
+	EXPECT_EQ(0, row.warm_bytes);
+	EXPECT_EQ(BLOCK, row.pinned);
+	EXPECT_EQ(BLOCK, row.quarantined);
+	EXPECT_EQ(0, stats_of(self->fd).user_quarantined);
+	close(court->pipe[0]);
+	close(court->pipe[1]);
+	EXPECT_TRUE(BECOMES(rows_of(ALICE, ALICE + 1, &row) == 0));
+	EXPECT_EQ(0, stats_of(self->fd).quarantined);
+}
+
+static int make_a_channel(void)
+{
+	struct channel channel;
+
+	CHECK(!channel_make(open_or_fail(), 1, &channel));
+	return 0;
+}
+
+TEST_F(account, is_gone_with_its_last_channel)
+{
+	struct row row;
+
+	if (access(ACCOUNTS, R_OK))
+		SKIP(return, "cannot read " ACCOUNTS);
+	EXPECT_EQ(0, as_user(ALICE, make_a_channel));
+	EXPECT_TRUE(BECOMES(rows_of(ALICE, ALICE + 1, &row) == 0));
+}
+
+/* What it pays for in another's slab, and that other for the slab, comes back, or goes on. */
+TEST_F(account, is_gone_with_the_last_block_that_it_pays_for)
+{
+	int alice = open_for(ALICE), bob = open_for(BOB), carol = open_for(CAROL);
+	struct bufpool_message message;
+	struct bufpool_rent rented;
+	struct channel channel;
+	struct row row;
+
+	if (access(ACCOUNTS, R_OK))
+		SKIP(return, "cannot read " ACCOUNTS);
+	ASSERT_EQ(0, channel_make(self->fd, 1, &channel));
+	ASSERT_EQ(0, rent(alice, BLOCK, &rented));
+	ASSERT_EQ(0, send_one(alice, channel.sends, &rented, 0));
+	close(alice);
+	ASSERT_EQ(0, receive_one(bob, channel.receives, &message));
+	ASSERT_EQ(0, send_with(bob, channel.sends, message.handle, 0, 0, 0));
+	close(bob);
+	EXPECT_EQ(1, rows_of(ALICE, ALICE + 1, &row));
+	EXPECT_EQ(1, rows_of(BOB, BOB + 1, &row));
+	ASSERT_EQ(0, receive_one(carol, channel.receives, &message));
+	EXPECT_TRUE(BECOMES(rows_of(BOB, BOB + 1, &row) == 0));
+	ASSERT_EQ(0, give(carol, message.handle));
+	EXPECT_TRUE(BECOMES(rows_of(ALICE, ALICE + 1, &row) == 0));
+	close(carol);
+	EXPECT_TRUE(BECOMES(rows_of(CAROL, CAROL + 1, &row) == 0));
+	channel_end(&channel);
 }
 
 TEST_F(account, no_quota_is_all_ones)

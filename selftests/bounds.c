@@ -3,6 +3,7 @@
  * Bounds on what is not bytes: how many clients a user may have, and how many waiters.
  */
 #include "tenant.h"
+#include "touch.h"
 #include "waiting.h"
 
 #include <sys/resource.h>
@@ -180,6 +181,33 @@ TEST_F(line, clients_are_bounded_in_a_race)
 	word_set(&self->line->stop, 1);
 	for (i = 0; i < RACERS; i++)
 		EXPECT_EQ(0, reap(pids[i]));
+}
+
+/* A client is as much as a page of its stacks, each of which stays as long as it. */
+static int touch_stacks(void)
+{
+	struct bufpool_info info = { .size = sizeof(info) };
+	int fd = open_or_fail(), i;
+	unsigned char *stacks;
+
+	CHECK(!pool_info(fd, &info));
+	stacks = mmap(NULL, CLIENTS * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		      info.stacks_offset);
+	CHECK(stacks != MAP_FAILED);
+	for (i = 0; i < CLIENTS - 1; i++)
+		CHECK(!poke(stacks + i * PAGE, 1));
+	CHECK(poke(stacks + i * PAGE, 1) == SIGBUS);
+	CHECK(!poke(stacks, 2));
+	find_no_room(fd);
+	CHECK(!munmap(stacks, CLIENTS * PAGE) && !close(fd));
+	return 0;
+}
+
+TEST_F(line, pages_of_stacks_are_bounded)
+{
+	ASSERT_EQ(0, parameter_write("max_clients", CLIENTS));
+	EXPECT_EQ(0, as_user(ALICE, touch_stacks));
+	EXPECT_EQ(0, as_user(ALICE, touch_stacks));
 }
 
 /* So many as nobody has by accident. */

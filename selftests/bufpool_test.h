@@ -56,7 +56,7 @@
 #define NO_HANDLE	(~0ULL)
 
 /* The layout that 32-bit and 64-bit programs share. */
-static_assert(sizeof(struct bufpool_info) == 96, "bufpool_info");
+static_assert(sizeof(struct bufpool_info) == 104, "bufpool_info");
 static_assert(offsetof(struct bufpool_info, features) == 24, "features");
 static_assert(offsetof(struct bufpool_info, span) == 64, "span");
 static_assert(offsetof(struct bufpool_info, status_offset) == 72, "status");
@@ -81,13 +81,21 @@ static_assert(sizeof(struct bufpool_limit) == 16, "bufpool_limit");
 static_assert(offsetof(struct bufpool_limit, ceiling) == 8, "ceiling");
 static_assert(sizeof(struct bufpool_quota) == 32, "bufpool_quota");
 static_assert(offsetof(struct bufpool_quota, quota) == 16, "quota");
-static_assert(sizeof(struct bufpool_stats) == 320, "bufpool_stats");
+static_assert(sizeof(struct bufpool_stats) == 384, "bufpool_stats");
 static_assert(offsetof(struct bufpool_stats, client_rents) == 8, "stats");
 static_assert(offsetof(struct bufpool_stats, rents) == 88, "stats");
 static_assert(offsetof(struct bufpool_stats, slabs_destroyed) == 192, "stats");
 static_assert(sizeof(struct bufpool_trim) == 24, "bufpool_trim");
 static_assert(offsetof(struct bufpool_trim, min_size) == 8, "min_size");
 static_assert(offsetof(struct bufpool_trim, trimmed) == 16, "trimmed");
+
+static_assert(sizeof(struct bufpool_channel) == 24, "bufpool_channel");
+static_assert(offsetof(struct bufpool_channel, receive_fd) == 12, "receive_fd");
+static_assert(sizeof(struct bufpool_message) == 40, "bufpool_message");
+static_assert(sizeof(struct bufpool_send) == 40, "bufpool_send");
+static_assert(offsetof(struct bufpool_send, messages) == 16, "messages");
+static_assert(offsetof(struct bufpool_send, deadline_ns) == 32, "deadline_ns");
+static_assert(sizeof(struct bufpool_receive) == 40, "bufpool_receive");
 
 /* End the program as skipped, before any test ran. */
 static inline void skip_all(const char *reason)

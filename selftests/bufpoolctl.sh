@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # bufpoolctl: what it says, in each of its forms, and how it ends.
 #
-# bufpoolctl is on the PATH, ./pty is built beside this. Needs root, and the
+# bufpoolctl is on the PATH, ./pty and ./renter are built beside this. Needs root, and the
 # module loaded and not in use; where BUFPOOL_KO says what to load again, it is
 # unloaded for the case that it is not there.
 
@@ -15,41 +15,12 @@ tab=$(printf '\t')
 escape=$(printf '\033')
 newline='
 '
-work=$(mktemp -d)
-count=0
-failed=0
 
-# skip_all WHY: none of this can be done here
-skip_all() {
-	rm -rf "$work"
-	echo "TAP version 13"
-	echo "1..0 # SKIP $*"
-	exit 4
-}
+. "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/ctl.sh"
 
-say() {
-	echo "# $*"
-}
-
-# test_case NAME COMMAND...: one line of the result
-test_case() {
-	title=$1
-	shift
-	count=$((count + 1))
-	if "$@"; then
-		echo "ok $count $title"
-	else
-		echo "not ok $count $title"
-		failed=$((failed + 1))
-	fi
+after_case() {
 	end_renter
-}
-
-# same WHAT VALUE EXPECTED
-same() {
-	[ "$2" = "$3" ] && return
-	say "$1 is '$2', not '$3'"
-	return 1
 }
 
 # nap: for a twentieth of a second, without a process for it where the shell can
@@ -71,28 +42,6 @@ soon() {
 		}
 		nap
 	done
-}
-
-# has FILE TEXT: it is in one of the file's lines
-has() {
-	while IFS= read -r line || [ -n "$line" ]; do
-		case $line in
-		*"$2"*) return ;;
-		esac
-	done <"$1"
-	return 1
-}
-
-# ctl STATUS ARGUMENT...: its exit status is that; what it said is in $work/out and
-# $work/err
-ctl() {
-	expected=$1
-	shift
-	bufpoolctl "$@" >"$work/out" 2>"$work/err" </dev/null
-	status=$?
-	[ $status -eq "$expected" ] && return
-	say "bufpoolctl $*: exit status $status, not $expected: $(cat "$work/err")"
-	return 1
 }
 
 # look COMMAND...: what it says in its tab form is in $seen
@@ -305,12 +254,17 @@ knows_metrics() {
 	done
 }
 
-# start_renter ARGUMENT...: rent in the background, until end_renter
-start_renter() {
+# hold COMMAND...: run it in the background, until end_renter
+hold() {
 	: >"$work/rented"
-	"${renter:-bufpoolctl}" --tab rent "$@" >"$work/rented" 2>"$work/renter" </dev/null &
+	"$@" >"$work/rented" 2>"$work/renter" </dev/null &
 	renter_pid=$!
 	soon test -s "$work/rented"
+}
+
+# start_renter ARGUMENT...: rent in the background, until end_renter
+start_renter() {
+	hold "${renter:-bufpoolctl}" --tab rent "$@"
 }
 
 end_renter() {
@@ -322,7 +276,7 @@ end_renter() {
 
 # --- what it says
 
-commands="help info stat classes top rent limit quota trim"
+commands="help info stat classes channels top rent limit quota trim"
 
 helps() {
 	ctl 0 --help || return
@@ -364,13 +318,10 @@ has_version() {
 	done
 }
 
-says_info() {
-	parameter limit
-	is limit "$got" info || return
-	shows abi_version 1 || return
-	get page_size
-	size=$got
-	get block_sizes
+# are_block_sizes NAME: from a page on, each twice the one before. Sets size to the next.
+are_block_sizes() {
+	size=$page
+	get "$1"
 	while [ -n "$got" ]; do
 		same "a block size" "${got%%,*}" "$size" || return
 		size=$((size * 2))
@@ -379,8 +330,15 @@ says_info() {
 		*) got= ;;
 		esac
 	done
-	shows max_rent "$((size / 2))" || return
-	shows stacks 65536
+}
+
+says_info() {
+	parameter limit
+	is limit "$got" info || return
+	shows abi_version 1 && shows page_size "$page" || return
+	are_block_sizes block_sizes && shows max_rent "$((size / 2))" || return
+	are_block_sizes io_block_sizes && shows max_rent_io "$((size / 2))" || return
+	shows stacks 131072
 }
 
 # The module's version is what the kernel knows of it.
@@ -437,7 +395,7 @@ counts() {
 repeats() {
 	ctl 0 --tab stat 0.1 3 || return
 	same "lines" "$(wc -l <"$work/out")" 4 || return
-	same "fields" "$(awk -F '\t' '{ print NF }' "$work/out" | sort -u)" 19 || return
+	same "fields" "$(awk -F '\t' '{ print NF }' "$work/out" | sort -u)" 23 || return
 	ctl 0 stat 0.02 21 || return
 	same "headers" "$(grep -c pinned "$work/out")" 2 || return
 	ctl 0 --json stat 0.1 3 || return
@@ -479,11 +437,17 @@ has_metric() {
 	same "$1" "$got" "$2"
 }
 
+# exports_classes BACKING SIZES: there are these
+exports_classes() {
+	line='^bufpool_class_slabs{block_size="\(.*\)",backing="'$1'"} .*'
+	same "classes" "$2," "$(sed -n "s/$line/\1/p" "$work/out" | tr '\n' ',')"
+}
+
 exports_metrics() {
 	start_renter -n 5 -s $((4 * page)) || return
 	look stat
 	ctl 0 --prometheus stat && are_metrics "$work/out" || return
-	for name in in_use warm kept pinned limit; do
+	for name in in_use warm kept pinned quarantined in_channels limit; do
 		get $name
 		has_metric bufpool_${name}_bytes "$got" || return
 	done
@@ -491,17 +455,23 @@ exports_metrics() {
 	has_metric bufpool_rents_total "$got" || return
 	get returns
 	has_metric bufpool_returns_total "$got" || return
+	get sent
+	has_metric bufpool_sent_total "$got" || return
 	has_metric bufpool_clients 1 && has_metric bufpool_waiting_rents 0 || return
 	parameter limit
 	has_metric bufpool_user_quota_bytes $((got / 2)) || return
-	has_metric 'bufpool_class_out_blocks{block_size="'$((4 * page))'"}' 5 || return
+	class="{block_size=\"$((4 * page))\",backing="
+	has_metric "bufpool_class_out_blocks$class\"slab\"}" 5 || return
+	has_metric "bufpool_class_out_blocks$class\"io\"}" 0 || return
 	for reason in again quota memory timeout; do
 		metric "bufpool_refused_rents_total{reason=\"$reason\"}"
 		[ -n "$got" ] || return
 	done
 	look info
 	get block_sizes
-	same "classes" "$(sed -n 's/^bufpool_class_slabs{block_size="\(.*\)"} .*/\1/p' "$work/out" | tr '\n' ',')" "$got," || return
+	exports_classes slab "$got" || return
+	get io_block_sizes
+	exports_classes io "$got" || return
 	has "$work/out" 'abi_version="1"'
 }
 
@@ -536,7 +506,7 @@ exports_all() {
 }
 
 exports_only_stat() {
-	for arguments in info classes top limit "limit 64M" quota trim "rent -t 0" "stat 1" "stat 0.1 1"; do
+	for arguments in info classes channels top limit "limit 64M" quota trim "rent -t 0" "stat 1" "stat 0.1 1"; do
 		# shellcheck disable=SC2086 # several arguments
 		ctl 2 --prometheus $arguments && says --prometheus || return
 	done
@@ -570,6 +540,22 @@ sets_quota() {
 	ctl 0 quota default || return
 	parameter quota
 	same "the parameter" "$got" 0
+}
+
+# is_shortened BYTES TEXT: that is what it is to people
+is_shortened() {
+	ctl 0 quota "$1" || return
+	ctl 0 quota && same "what $1 is to people" "$(cat "$work/out")" "quota             $2"
+}
+
+# An amount has a unit, and a digit behind the point where it is short.
+shortens() {
+	result=0
+	for pair in 65536=64K 65537=64K 66048=64.5K 101888=99.5K 102912=100K 1048575=1023K 1048576=1M 1150976=1M \
+		1179648=1.1M 10M=10M 10752K=10.5M 101M=101M 1536M=1.5G 1023G=1023G 5632G=5.5T 3P=3P 7E=7E; do
+		is_shortened "${pair%=*}" "${pair#*=}" || result=1
+	done
+	ctl 0 quota default && return $result
 }
 
 # A quota of one user, whichever command and however the user is named.
@@ -648,6 +634,14 @@ rents() {
 	is in_use $((300 * page)) stat
 }
 
+rents_for_io() {
+	start_renter -i -n 2 -s $((512 * page + 1)) || return
+	is in_use $((2 * 1024 * page)) stat || return
+	bufpoolctl --tab classes >"$work/out"
+	same "classes with blocks out" "$(awk -F '\t' 'NR > 1 && $5 { print $1, $5, $7 }' "$work/out")" \
+		"$((1024 * page)) 2 io"
+}
+
 ends_by_signal() {
 	for signal in TERM INT HUP; do
 		start_renter -n 2 || return
@@ -691,6 +685,26 @@ waits() {
 	pid=$!
 	soon has "$work/err" "$2waiting for 1" && soon pool_has waiting 1
 	result=$?
+	end_renter
+	wait $pid || result=1
+	bufpoolctl limit "$before"
+	return $result
+}
+
+# Stopped and continued, it waits on, and its time goes on with it.
+waits_though_stopped() {
+	parameter limit
+	before=$got
+	bufpoolctl limit 2M || return
+	start_renter -n 2 -s 1M || return
+	bufpoolctl rent -s 1M -t 0 -w 1000 >"$work/out" 2>"$work/err" </dev/null &
+	pid=$!
+	soon pool_has waiting 1
+	result=$?
+	for round in 1 2 3; do
+		send STOP && soon has "/proc/$pid/status" "State:${tab}T" || result=$round
+		send CONT && soon pool_has waiting 1 || result=$round
+	done
 	end_renter
 	wait $pid || result=1
 	bufpoolctl limit "$before"
@@ -808,8 +822,8 @@ sums_by_user() {
 	quota=$((got / 2))
 	bufpoolctl --tab top -U -o uid >"$work/list"
 	same "the sums" "$(cat "$work/list")" "$(printf '%s\n' \
-		'uid clients waiters blocks bytes warm_blocks warm_bytes kept_bytes pinned quota rents returns user' \
-		"0 2 0 12 $roots 0 0 0 $pinned $quota 12 0 root" "65534 1 0 2 $theirs 0 0 0 $theirs $quota 2 0 nobody" | tr ' ' '\t')" || return
+		'uid clients waiters blocks bytes warm_blocks warm_bytes kept_bytes pinned quarantined quota rents returns user' \
+		"0 2 0 12 $roots 0 0 0 $pinned 0 $quota 12 0 root" "65534 1 0 2 $theirs 0 0 0 $theirs 0 $quota 2 0 nobody" | tr ' ' '\t')" || return
 	column user --by-user -o clients
 	same "users by clients" "$got" "root nobody" || return
 	column user -U -o user -r
@@ -817,7 +831,44 @@ sums_by_user() {
 	column blocks -U -p "$first"
 	same "the sum of one" "$got" 3 || return
 	ctl 0 --json top -U -o uid -r && is_json "$work/out" && has "$work/out" '{"users":[{"uid":65534,"clients":1,' || return
-	ctl 0 top -b -U -n 1 && has "$work/out" 'pinned   quota   rents returns user'
+	ctl 0 top -b -U -n 1 && has "$work/out" 'pinned quarant   quota   rents returns user'
+}
+
+# with_quarantine COMMAND...: while a pipe refers to four pages that nobody, who has no
+# client any more, is charged for
+with_quarantine() {
+	mkfifo "$work/pipe"
+	exec 8<>"$work/pipe"
+	chmod 666 /dev/bufpool
+	su -s /bin/sh nobody -c "exec $PWD/renter pipe $((4 * page))" >&8 &&
+		soon pool_has quarantined $((4 * page)) && "$@"
+	result=$?
+	chmod 660 /dev/bufpool
+	exec 8>&-
+	soon pool_has quarantined 0 || result=1
+	return $result
+}
+
+# Who has it is seen, though no client is.
+shows_quarantine() {
+	pinned=$((4 * page))
+	is quarantined $pinned stat && shows in_use 0 && shows user_quarantined 0 || return
+	parameter limit
+	quota=$((got / 2))
+	for options in "" "-u nobody" "-o quarantined"; do
+		# shellcheck disable=SC2086 # several arguments
+		bufpoolctl --tab top -U $options >"$work/list"
+		same "the users" "$(tail -n +2 "$work/list")" "$(printf '%s\n' \
+			"65534 0 0 0 0 0 0 0 $pinned $pinned $quota 0 0 nobody" | tr ' ' '\t')" || return
+	done
+	for options in "-u root" "-p 1"; do
+		# shellcheck disable=SC2086 # several arguments
+		column user -U $options
+		same "the others" "$got" "" || return
+	done
+	ctl 0 top -b && has "$work/out" ", $((pinned / 1024))K quarantined" || return
+	ctl 0 --prometheus stat && has_metric bufpool_quarantined_bytes $pinned || return
+	has_metric "bufpool_class_out_blocks{block_size=\"$pinned\",backing=\"io\"}" 1
 }
 
 # People can choose the names of their processes.
@@ -835,6 +886,45 @@ copes_with_names() {
 	}
 	ctl 0 --tab top || return
 	same "the name" "$(tail -n 1 "$work/out" | cut -f 11)" "$(printf 'a"b \\c?[\303\251')"
+}
+
+# named NAME TAB JSON: a process of that name, with octal escapes, is shown so. Waits until
+# it has ended.
+named() {
+	renter=$work/$(printf '%b' "$1")
+	cp "$(command -v bufpoolctl)" "$renter"
+	start_renter
+	result=$?
+	rm -f "$renter"
+	renter=
+	[ $result -eq 0 ] && ctl 0 --tab top || return
+	same "the name $1" "$(tail -n 1 "$work/out" | cut -f 11)" "$(printf '%b' "$2")" || return
+	ctl 0 --json top && is_json "$work/out" || return
+	json=$(cat "$work/out")
+	json=${json#*\"comm\":\"}
+	same "the name $1 in JSON" "${json%%\"*}" "$(printf '%b' "$3")" || return
+	end_renter
+	soon pool_has clients 0
+}
+
+# What is no character, as UTF-8 has it, is none in any form: each of its bytes is replaced.
+replaces_what_is_no_character() {
+	# half of a pair; too long a form of /; more than there are; a byte that begins none
+	named 'a\0355\0240\0200z' 'a???z' 'a\\ufffd\\ufffd\\ufffdz' || return
+	named 'a\0355\0277\0277z' 'a???z' 'a\\ufffd\\ufffd\\ufffdz' || return
+	named 'a\0340\0200\0257z' 'a???z' 'a\\ufffd\\ufffd\\ufffdz' || return
+	named 'a\0364\0220\0200\0200z' 'a????z' 'a\\ufffd\\ufffd\\ufffd\\ufffdz' || return
+	named 'a\0300\0257z' 'a??z' 'a\\ufffd\\ufffdz' || return
+	named 'a\0200z' 'a?z' 'a\\ufffdz' || return
+	# control characters, of one byte and of two; one that ends too early
+	named 'a\0177z' 'a?z' 'a\\u007fz' || return
+	named 'a\0302\0205z' 'a??z' 'a\\ufffd\\ufffdz' || return
+	named 'a\0342\0202z' 'a??z' 'a\\ufffd\\ufffdz' || return
+	# the first and the last of each length are characters
+	for name in '\0302\0240' '\0337\0277' '\0340\0240\0200' '\0355\0237\0277' '\0356\0200\0200' '\0357\0277\0277' \
+		'\0360\0220\0200\0200' '\0364\0217\0277\0277'; do
+		named "a${name}z" "a${name}z" "a${name}z" || return
+	done
 }
 
 is_batch_without_terminal() {
@@ -970,11 +1060,100 @@ shows_classes() {
 	ctl 0 --json classes && is_json "$work/out" || return
 	look info
 	get block_sizes
+	sizes=$got
+	get io_block_sizes
 	ctl 0 --tab classes || return
-	same "classes, and blocks out" "$got, 5" "$(awk -v page="$page" '
-		NR > 1 { printf "%s,", $1 }
-		$1 == 4 * page { out = $5 }
-		END { print " " out }' "$work/out")"
+	same "classes, and blocks out" "slab,$sizes io,$got out 5 0" "$(awk -v page="$page" '
+		NR > 1 { list[$7] = list[$7] "," $1 }
+		$1 == 4 * page { out[$7] = $5 }
+		END { print "slab" list["slab"], "io" list["io"], "out", out["slab"], out["io"] }' "$work/out")"
+}
+
+# --- channels
+
+# channels_are LINE...: there are these, but for their number, with spaces between
+channels_are() {
+	bufpoolctl --tab channels >"$work/list"
+	same "the channels" "$(tail -n +2 "$work/list" | cut -f 2- | tr '\t' ' ')" \
+		"$(printf '%s\n' "$@")"
+}
+
+shows_channels() {
+	look stat
+	get sent
+	sent=$got
+	get received
+	received=$got
+	hold ./renter channel 8 3 1 $((2 * page)) rs || return
+	channels_are "$renter_pid 0 rs 8 2 $((4 * page)) 3 1 0 renter" || return
+	number=$(tail -n 1 "$work/list" | cut -f 1)
+	same "its ends in fdinfo" "$(grep -l "bufpool-channel:.$number\$" /proc/$renter_pid/fdinfo/* | wc -l)" 2 || return
+	is channels 1 stat && shows in_channels $((4 * page)) || return
+	shows sent $((sent + 3)) && shows received $((received + 1)) || return
+	ctl 0 --json channels && is_json "$work/out" && has "$work/out" '"ends":"rs","capacity":8,"messages":2,' || return
+	ctl 0 channels && has "$work/out" 'ends    room    used   bytes' && has "$work/out" '      rs       8       2 ' || return
+	ctl 0 top -b && has "$work/out" "quarantined, $((4 * page / 1024))K in channels" || return
+	ctl 0 --prometheus stat && has_metric bufpool_channels 1 || return
+	has_metric bufpool_in_channels_bytes $((4 * page)) || return
+	end_renter
+	soon pool_has channels 0 && soon pool_has in_channels 0 || return
+	ctl 0 --json channels && same JSON "$(cat "$work/out")" '{"channels":[]}'
+}
+
+# What nobody can receive is dropped; what nobody sends to is there to be received.
+shows_closed_ends() {
+	hold ./renter channel 4 2 0 "$page" r- || return
+	channels_are "$renter_pid 0 r- 4 2 $((2 * page)) 2 0 0 renter" || return
+	end_renter
+	hold ./renter channel 4 3 1 "$page" -s || return
+	channels_are "$renter_pid 0 -s 4 0 0 3 1 2 renter"
+}
+
+# two_channels COMMAND...: with one of root's with 4 pages in it, and one of nobody's with
+# 6. Sets other to who made that.
+two_channels() {
+	: >"$work/other"
+	chmod 666 /dev/bufpool
+	hold ./renter channel 9 2 0 $((2 * page)) rs || return
+	su -s /bin/sh nobody -c "echo \$\$; exec $PWD/renter channel 3 3 0 $((2 * page)) rs" >"$work/other" &
+	others=$!
+	soon has "$work/other" ready && read -r other <"$work/other" && "$@"
+	result=$?
+	chmod 660 /dev/bufpool
+	kill "$other"
+	wait "$others"
+	return $result
+}
+
+# makers OPTION... -- PIDS: who made those that are listed, in that order
+makers() {
+	options=
+	while [ "$1" != -- ]; do
+		options="$options $1"
+		shift
+	done
+	shift
+	# shellcheck disable=SC2086 # several arguments
+	bufpoolctl --tab channels $options >"$work/list"
+	same "the makers with$options" "$(tail -n +2 "$work/list" | cut -f 2 | tr '\n' ' ')" "$*${*:+ }"
+}
+
+sorts_channels() {
+	makers -- "$other" "$renter_pid" && makers -r -- "$renter_pid" "$other" || return
+	makers -o channel -- "$renter_pid" "$other" && makers --sort=capacity -- "$renter_pid" "$other" || return
+	makers -u nobody -- "$other" && makers --user=0 -- "$renter_pid" || return
+	makers -p "$renter_pid" -- "$renter_pid" && makers -p "$renter_pid" -u nobody -- || return
+	ctl 2 channels -o held && says "no column 'held'" "capacity" || return
+	ctl 2 channels -u no_such_user && ctl 2 channels -p x
+}
+
+# Whether debugfs is not there, or the module knows no channels
+misses_channels() {
+	apart "mount -t tmpfs tmpfs /sys/kernel/debug && exec bufpoolctl channels" >"$work/out" 2>"$work/err" </dev/null
+	same "exit status" $? 1 && says "is debugfs mounted?" "mount -t debugfs" || return
+	apart "mount -t tmpfs tmpfs /sys/kernel/debug && mkdir /sys/kernel/debug/bufpool && exec bufpoolctl channels" \
+		>"$work/out" 2>"$work/err" </dev/null
+	same "exit status" $? 1 && says "the module is older than this program" "as root, run" !mounted
 }
 
 # --- how it ends
@@ -983,7 +1162,9 @@ refuses() {
 	for arguments in "" nothing "info 1" "info --batch" "stat 0" "stat -1" "stat x" "stat 1 0" "stat 1 2 3" \
 		"stat 0.x" "stat 1e3" "stat 99999999999" "rent -n" "rent -n 0" "rent -n 1x" "rent -s 0" "rent -s 4Q" \
 		"rent -s 4KK" "rent -s 99999999999G" "rent -t -1" "rent -w x" "rent 1" "top -d 0" "top -n x" "top 1" \
-		"limit 1 2" "limit x" "limit -1" "quota some" "trim 1" "trim -f x" "trim -s 4K" "classes 1" "--tab" "-n 1"; do
+		"channels 1" \
+		"channels -o" "channels -b" "limit 1 2" "limit x" "limit -1" "quota some" "trim 1" "trim -f x" "trim -s 4K" "classes 1" \
+		"--tab" "-n 1"; do
 		# shellcheck disable=SC2086 # several arguments
 		ctl 2 $arguments && [ ! -s "$work/out" ] && {
 			read -r _
@@ -1027,7 +1208,7 @@ notices_full_disk() {
 as_nobody() {
 	# shellcheck disable=SC2016 # for the other shell
 	su -s /bin/sh nobody -c "PATH=$PATH"'
-		for arguments in info stat top "rent -t 0" "limit 64M" "quota 64M" trim; do
+		for arguments in info stat channels top "rent -t 0" "limit 64M" "quota 64M" trim; do
 			said=$(bufpoolctl $arguments 2>&1)
 			status=$?
 			case $said in
@@ -1041,25 +1222,6 @@ as_nobody() {
 	# every user may read them
 	parameter limit
 	same limit "$(su -s /bin/sh nobody -c "PATH=$PATH bufpoolctl --tab limit")" "limit$tab$got"
-}
-
-# apart SCRIPT: run it where what it mounts is its own
-apart() {
-	unshare -m sh -c "$1"
-}
-
-# says WORDS...: $work/err has all of them, but for those with ! in front
-says() {
-	for words; do
-		case $words in
-		!*) ! has "$work/err" "${words#!}" || break ;;
-		*) has "$work/err" "$words" || break ;;
-		esac
-		shift
-	done
-	[ $# -eq 0 ] && return
-	say "should say '$1': $(cat "$work/err")"
-	return 1
 }
 
 # node_for GROUPS NODE_GROUP NODE_MODE [SCRIPT]: a user opens the device where
@@ -1139,7 +1301,7 @@ advises_on_module() {
 without_module() {
 	soon rmmod bufpool 2>"$work/err" || return
 	result=0
-	for arguments in info stat classes top "rent -t 0" limit "limit 64M" quota trim; do
+	for arguments in info stat classes channels top "rent -t 0" limit "limit 64M" quota trim; do
 		# shellcheck disable=SC2086 # several arguments
 		ctl 3 $arguments && says "the module is not loaded" "as root, run" || result=1
 	done
@@ -1160,6 +1322,7 @@ command -v bufpoolctl >/dev/null || skip_all "there is no bufpoolctl on the PATH
 [ -c /dev/bufpool ] || skip_all "there is no /dev/bufpool"
 [ "$(id -u)" = 0 ] || skip_all "this needs root"
 [ -x ./pty ] || skip_all "there is no ./pty"
+[ -x ./renter ] || skip_all "there is no ./renter"
 renter=
 renter_pid=
 trap clean_up EXIT
@@ -1169,7 +1332,7 @@ write_json_parser
 write_metrics_checker
 
 echo "TAP version 13"
-echo "1..54"
+echo "1..63"
 test_case "the parser of this test" knows_json
 test_case "help" helps
 test_case "help with each command" helps_with_commands
@@ -1192,20 +1355,25 @@ test_case "nothing else is for Prometheus" exports_only_stat
 test_case "limit" sets_limit
 test_case "quota" sets_quota
 test_case "quota of one user" sets_user_quota
+test_case "amounts for people" shortens
 test_case "sizes are those of the module" agrees_on_sizes
 test_case "sizes that are none" explains_sizes
 test_case "rent more than one call takes" rents
+test_case "rent for I/O" rents_for_io
 test_case "rent until a signal" ends_by_signal
 test_case "rent until the time is over" ends_by_time
 test_case "rent says what is wrong" says_what_is_wrong
 test_case "rent waits, and says so" waits "" "bufpoolctl rent: "
 test_case "rent waits, and says so in JSON" waits --json '{"notice":{"command":"rent","message":"'
+test_case "rent waits on when it was stopped" waits_though_stopped
 test_case "top lists the largest holder first" lists_clients
 test_case "top and names of processes" copes_with_names
+test_case "top and names that are no text" replaces_what_is_no_character
 test_case "top without a terminal" is_batch_without_terminal
 test_case "top sorts" among_renters sorts
 test_case "top filters" among_renters filters
 test_case "top sums by user" among_renters sums_by_user
+test_case "stat and top show what is quarantined" with_quarantine shows_quarantine
 test_case "top obeys keys" on_terminal obeys_keys
 test_case "top ends while it asks" on_terminal ends_while_it_asks
 test_case "top leaves the terminal as it was: q" on_terminal quits_raw
@@ -1217,6 +1385,10 @@ test_case "top stopped and continued" on_terminal stops
 test_case "trim of a client" trims_client
 test_case "trim of the pool" trims_pool
 test_case "classes" shows_classes
+test_case "channels" shows_channels
+test_case "channels with an end closed" shows_closed_ends
+test_case "channels sorts and filters" two_channels sorts_channels
+test_case "channels without a list of them" misses_channels
 test_case "bad arguments: 2" refuses
 test_case "errors in JSON" fails_in_json
 test_case "a full disk: 1" notices_full_disk

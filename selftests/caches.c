@@ -29,7 +29,7 @@ FIXTURE_SETUP(caches)
 FIXTURE_TEARDOWN(caches)
 {
 	close(self->fd);
-	limit_restore();
+	parameters_restore();
 }
 
 static bool is_honest(int fd)
@@ -101,6 +101,28 @@ TEST_F(caches, hold_nothing_after_a_trim)
 	EXPECT_TRUE(BECOMES(is_honest(self->fd)));
 	say(_metadata, self->fd);
 	EXPECT_GT(MIB, stats_of(self->fd).pinned);
+}
+
+/* Nor of slabs that gave way to other sizes. */
+TEST_F(caches, hold_nothing_of_what_gave_way)
+{
+	struct bufpool_block large[16];
+	struct bufpool_info info;
+	int count, i;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	ASSERT_EQ(0, pool_info(self->fd, &info));
+	/* nor does anybody else have the allocator let go of anything meanwhile */
+	ASSERT_EQ(0, parameter_write("trim_ms", 3600000));
+	ASSERT_EQ(0, limit_write(ARRAY_SIZE(large) * MIB));
+	count = drain(self->fd, info.slab_size / 2, self->blocks, MOST);
+	ASSERT_LE((int)(ARRAY_SIZE(large) * MIB / info.slab_size), count);
+	for (i = 0; i < count; i++)
+		ASSERT_EQ(0, give_up(self->fd, self->blocks[i].handle));
+	ASSERT_EQ((int)ARRAY_SIZE(large), rent_many(self->fd, MIB, ARRAY_SIZE(large), large));
+	say(_metadata, self->fd);
+	EXPECT_TRUE(BECOMES(is_honest(self->fd)));
 }
 
 TEST_HARNESS_MAIN

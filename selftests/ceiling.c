@@ -65,6 +65,22 @@ TEST_F(ceiling, counts_warm_blocks)
 	EXPECT_GE(4 * PAGE, counted(self->fd));
 }
 
+/* While more is held nothing becomes warm, so that less is with each return. */
+TEST_F(ceiling, nothing_stays_warm_over_it)
+{
+	__u64 handles[8];
+	int i;
+
+	ASSERT_EQ(8, rent_some(self->fd, PAGE, 8, handles));
+	ASSERT_EQ(0, set_ceiling(self->fd, 4 * PAGE));
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(0, give(self->fd, handles[i]));
+		EXPECT_EQ((7 - i) * PAGE, counted(self->fd));
+	}
+	ASSERT_EQ(0, give(self->fd, handles[4]));
+	EXPECT_EQ(PAGE, stats_of(self->fd).client_warm_bytes);
+}
+
 TEST_F(ceiling, has_all_warm_blocks_give_way)
 {
 	__u64 handles[KEPT];

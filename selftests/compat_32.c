@@ -35,8 +35,9 @@ TEST_F(compat, every_class_can_be_mapped)
 	unsigned int class, beyond = 0;
 
 	for (class = 0; class < self->info.nr_classes; class++) {
-		__u64 size = (__u64)self->info.page_size << class;
-		char *at = rent_mapped(self->fd, size, &rented);
+		__u64 size = class_size(&self->info, class);
+		char *at = rent_mapped_with(self->fd, size, class_flags(&self->info, class),
+					    &rented);
 
 		ASSERT_NE(NULL, at) {
 			TH_LOG("%llu bytes at %#llx", size, rented.offset);
@@ -55,8 +56,8 @@ TEST_F(compat, last_offset_of_the_window)
 {
 	__u64 end = self->info.nr_classes * self->info.span;
 
-	EXPECT_EQ(0, try_map(self->fd, end - self->info.max_rent,
-			     self->info.max_rent, PROT_READ, MAP_SHARED));
+	EXPECT_EQ(0, try_map(self->fd, end - self->info.max_rent_io,
+			     self->info.max_rent_io, PROT_READ, MAP_SHARED));
 	EXPECT_EQ(-EINVAL, try_map(self->fd, end, self->info.page_size,
 				   PROT_READ, MAP_SHARED));
 }

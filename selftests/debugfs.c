@@ -2,10 +2,14 @@
 /*
  * Clients, as fdinfo and the table in debugfs show them.
  */
+#include "channel.h"
 #include "effort.h"
 #include "inside.h"
 #include "keeper.h"
+#include "outside.h"
 #include "random.h"
+
+#include <grp.h>
 
 #define CLIENTS_MAX	4
 
@@ -17,9 +21,12 @@ static bool fdinfo_agrees(int fd, const struct bufpool_stats *stats)
 	       client_number(fd, "warm-bytes") == stats->client_warm_bytes &&
 	       client_number(fd, "kept-blocks") == stats->client_kept_blocks &&
 	       client_number(fd, "kept-bytes") == stats->client_kept_bytes &&
+	       client_number(fd, "user-quarantined") == stats->user_quarantined &&
 	       client_number(fd, "ceiling") == stats->client_ceiling &&
 	       client_number(fd, "rents") == stats->client_rents &&
 	       client_number(fd, "returns") == stats->client_returns &&
+	       client_number(fd, "sent") == stats->client_sent &&
+	       client_number(fd, "received") == stats->client_received &&
 	       client_number(fd, "account") == geteuid();
 }
 
@@ -51,6 +58,25 @@ TEST_F(pool, fdinfo_agrees_with_stats)
 	/* the same client, and another one */
 	EXPECT_TRUE(fdinfo_agrees(copy, &stats));
 	EXPECT_EQ(0, client_number(other, "blocks"));
+}
+
+/* It is the user's: each client says the same. */
+TEST_F(pool, fdinfo_has_what_is_quarantined)
+{
+	int other = pool_open();
+	struct outsider outsider;
+	struct bufpool_rent rented;
+	struct bufpool_stats stats;
+
+	ASSERT_LE(0, other);
+	ASSERT_NE(NULL, rent_shared(self->fd, 4 * PAGE, 'q', &rented, &outsider));
+	ASSERT_EQ(0, give_up(self->fd, rented.handle));
+	ASSERT_EQ(0, pool_stats(self->fd, &stats));
+	EXPECT_EQ(4 * PAGE, stats.user_quarantined);
+	EXPECT_TRUE(fdinfo_agrees(self->fd, &stats));
+	EXPECT_EQ(4 * PAGE, client_number(other, "user-quarantined"));
+	outsider_end(&outsider);
+	EXPECT_TRUE(BECOMES(!client_number(other, "user-quarantined")));
 }
 
 /* debugfs --------------------------------------------------------------------- */
@@ -227,6 +253,101 @@ TEST_F(pool, debugfs_lists_many_clients)
 		close(fds[i]);
 	}
 	EXPECT_EQ(1, clients_of(getpid(), lines));
+}
+
+/* The line of a channel, in words; whether there is one. */
+static bool channel_line(__u64 nr, char line[256])
+{
+	static char text[64 * 1024];
+	char *at, *end;
+	__u64 found;
+
+	if (file_read("/sys/kernel/debug/bufpool/channels", text, sizeof(text)) < 0)
+		return false;
+	for (at = strchr(text, '\n'); at && at[1]; at = end) {
+		end = strchr(++at, '\n');
+		if (!end)
+			return false;
+		found = strtoull(at, NULL, 10);
+		if (found != nr)
+			continue;
+		/* one space between words */
+		for (; at < end; at++)
+			if (*at != ' ' || (at[1] != ' ' && at[1] != '\n'))
+				*line++ = *at;
+		*line = '\0';
+		return true;
+	}
+	return false;
+}
+
+TEST_F(pool, debugfs_lists_channels)
+{
+	struct bufpool_message message;
+	struct bufpool_rent rented;
+	char line[256], want[256];
+	struct channel channel;
+	__u64 nr;
+	int i;
+
+	if (access(DEBUGFS, R_OK))
+		SKIP(return, "cannot read " DEBUGFS);
+	ASSERT_EQ(0, prctl(PR_SET_NAME, "maker"));
+	ASSERT_EQ(0, channel_make(self->fd, 8, &channel));
+	nr = client_number(channel.sends, "channel");
+	EXPECT_EQ(nr, client_number(channel.receives, "channel"));
+	EXPECT_EQ(8, client_number(channel.sends, "capacity"));
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, rent(self->fd, 4 * PAGE, &rented));
+		ASSERT_EQ(0, send_one(self->fd, channel.sends, &rented, i));
+	}
+	ASSERT_EQ(0, receive_one(self->fd, channel.receives, &message));
+	EXPECT_EQ(2, client_number(channel.receives, "messages"));
+	ASSERT_TRUE(channel_line(nr, line));
+	snprintf(want, sizeof(want), " %llu %d maker %u rs 8 2 %llu 3 1 0", nr, getpid(),
+		 geteuid(), 8 * PAGE);
+	EXPECT_STREQ(want, line);
+	close_end(&channel.receives);
+	ASSERT_TRUE(channel_line(nr, line));
+	snprintf(want, sizeof(want), " %llu %d maker %u -s 8 0 0 3 1 2", nr, getpid(), geteuid());
+	EXPECT_STREQ(want, line);
+	close_end(&channel.sends);
+	EXPECT_FALSE(channel_line(nr, line));
+}
+
+/* Names, pids and users are for root alone. */
+TEST(debugfs_is_for_root_to_read)
+{
+	const char *const files[] = { "clients", "accounts", "cgroups", "channels" };
+	char path[64];
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		snprintf(path, sizeof(path), "/sys/kernel/debug/bufpool/%s", files[i]);
+		ASSERT_EQ(0, stat(path, &st));
+		EXPECT_EQ(S_IFREG | 0400, st.st_mode);
+		EXPECT_EQ(0, st.st_uid);
+	}
+}
+
+static int open_the_device(void *arg)
+{
+	(void)arg;
+	CHECK(!setgroups(0, NULL) && !setresgid(4711, 4711, 4711) && become(4711, 0));
+	CHECK(open("/dev/bufpool", O_RDWR) == -1 && errno == EACCES);
+	CHECK(open("/dev/bufpool", O_RDONLY) == -1 && errno == EACCES);
+	return 0;
+}
+
+TEST(device_is_opened_by_nobody_else)
+{
+	struct stat st;
+
+	ASSERT_EQ(0, stat("/dev/bufpool", &st));
+	ASSERT_EQ(0, chmod("/dev/bufpool", 0660));
+	EXPECT_EQ(0, in_child(open_the_device, NULL));
+	ASSERT_EQ(0, chmod("/dev/bufpool", st.st_mode & 07777));
 }
 
 TEST_HARNESS_MAIN

@@ -5,6 +5,9 @@
  */
 #include "stranger.h"
 
+#include <poll.h>
+#include <pthread.h>
+
 #define BLOCK		(1 * MIB)
 #define ALL		4			/* blocks within the limit */
 #define MANY		BUFPOOL_MANY_MAX
@@ -203,8 +206,9 @@ TEST_F(delivery, of_many_ends_with_a_kill)
 static int call_many_hanging(void *arg)
 {
 	struct many_call *call = arg;
+	int teller;
 
-	call->blocks = hanging_page();
+	call->blocks = hanging_page(&teller);
 	CHECK(call->blocks);
 	return call_many(call);
 }
@@ -220,7 +224,7 @@ static int call_one_hanging(void *arg)
 	CHECK(args != MAP_FAILED && fd >= 0);
 	args->size = sizeof(*args);
 	args->min_size = call->size;
-	CHECK(hang_writes(args));
+	CHECK(hang_writes(args) >= 0);
 	word_set(call->word, 1);
 	return pool_ioctl(fd, BUFPOOL_IOC_RENT, args);
 }
@@ -287,6 +291,100 @@ TEST_F(hanging, hangs_alone)
 	self->pid = 0;
 	EXPECT_EQ(ALL * BLOCK, in_use(self->fd));
 	EXPECT_EQ(0, stats_of(self->fd).waiting);
+}
+
+/* A thread whose reply hangs, and fails in the end: what was warm is so again. */
+struct late_reply {
+	int fd;
+	void *page;
+	int teller;
+	int ret;
+	unsigned int *word;	/* set by who polls */
+};
+
+static void *reply_late_of_many(void *arg)
+{
+	struct late_reply *reply = arg;
+
+	reply->ret = rent_many(reply->fd, BLOCK, 1, reply->page);
+	return NULL;
+}
+
+static void *reply_late_of_one(void *arg)
+{
+	struct late_reply *reply = arg;
+
+	reply->ret = pool_ioctl(reply->fd, BUFPOOL_IOC_RENT, reply->page);
+	return NULL;
+}
+
+static int poll_for_a_block(void *arg)
+{
+	struct pollfd pollfd = { .fd = poller_of(pool_open(), BLOCK), .events = POLLIN };
+	struct late_reply *reply = arg;
+
+	/* it is its parent's */
+	close(reply->teller);
+	CHECK(pollfd.fd >= 0);
+	CHECK(poll(&pollfd, 1, 0) == 0);
+	word_set(reply->word, 1);
+	CHECK(poll(&pollfd, 1, -1) == 1 && pollfd.revents == POLLIN);
+	return 0;
+}
+
+/*
+ * All that the pool has is rented but one block, which is warm. A call takes that and cannot
+ * tell; who polls meanwhile is told that it is there.
+ */
+static void fail_late(struct __test_metadata *_metadata, struct _test_data_delivery *self,
+		      struct late_reply *reply, void *(*call)(void *arg))
+{
+	struct bufpool_block held[ALL];
+	pthread_t thread;
+	pid_t pid;
+
+	reply->fd = self->fd;
+	reply->word = self->word;
+	ASSERT_EQ(ALL, drain(self->fd, BLOCK, held, ALL));
+	ASSERT_EQ(0, give(self->fd, held[0].handle));
+	ASSERT_EQ(1, stats_of(self->fd).client_warm_blocks);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, call, reply));
+	ASSERT_TRUE(BECOMES(!stats_of(self->fd).client_warm_blocks));
+	pid = spawn(poll_for_a_block, reply);
+	ASSERT_TRUE(word_reaches(self->word, 1));
+	ASSERT_TRUE(task_sleeps(pid, pid));
+	ASSERT_EQ(0, mprotect(reply->page, self->page, PROT_NONE));
+	close(reply->teller);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(-EFAULT, reply->ret);
+	EXPECT_EQ(1, stats_of(self->fd).client_warm_blocks);
+	EXPECT_TRUE(BECOMES(child_has_ended()));
+	kill(pid, SIGKILL);
+	EXPECT_EQ(0, reap(pid));
+}
+
+TEST_F(delivery, of_many_that_fails_is_told)
+{
+	struct late_reply reply;
+
+	reply.page = hanging_page(&reply.teller);
+	if (!reply.page)
+		SKIP(return, "this kernel has no userfaultfd");
+	fail_late(_metadata, self, &reply, reply_late_of_many);
+}
+
+TEST_F(delivery, of_one_that_fails_is_told)
+{
+	struct late_reply reply = { .page = self->pages };
+	struct bufpool_rent *args = reply.page;
+
+	args->size = sizeof(*args);
+	args->flags = BUFPOOL_RENT_NONBLOCK;
+	args->min_size = BLOCK;
+	reply.teller = hang_writes(args);
+	if (reply.teller < 0)
+		SKIP(return, "this kernel has no userfaultfd for writes");
+	fail_late(_metadata, self, &reply, reply_late_of_one);
 }
 
 TEST_HARNESS_MAIN

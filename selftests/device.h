@@ -47,6 +47,41 @@ static inline int pool_info(int fd, struct bufpool_info *info)
 	return pool_ioctl(fd, BUFPOOL_IOC_INFO, info);
 }
 
+/* A descriptor, or -errno */
+static inline int poller_of(int fd, __u64 min_size)
+{
+	struct bufpool_poller poller = { .size = sizeof(poller), .min_size = min_size };
+
+	return pool_ioctl(fd, BUFPOOL_IOC_POLLER, &poller);
+}
+
+static inline int cancel(int fd, __u32 flags)
+{
+	struct bufpool_cancel cancel = { .size = sizeof(cancel), .flags = flags };
+
+	return pool_ioctl(fd, BUFPOOL_IOC_CANCEL, &cancel);
+}
+
+/* How many classes have blocks of slabs: the first ones, from a page on. */
+static inline unsigned int slab_classes(const struct bufpool_info *info)
+{
+	return __builtin_ctzll(info->max_rent / info->page_size) + 1;
+}
+
+/* Bytes in the blocks of a class, of slabs or, after those, for I/O. */
+static inline __u64 class_size(const struct bufpool_info *info, unsigned int class)
+{
+	unsigned int first_io = slab_classes(info);
+
+	return (__u64)info->page_size << (class < first_io ? class : class - first_io);
+}
+
+/* How to rent them. */
+static inline __u32 class_flags(const struct bufpool_info *info, unsigned int class)
+{
+	return class < slab_classes(info) ? 0 : BUFPOOL_RENT_IO;
+}
+
 /* The largest block that has at most so many bytes. */
 static inline __u64 largest_within(const struct bufpool_info *info, __u64 most)
 {
@@ -123,18 +158,24 @@ static inline int give_up(int fd, __u64 handle)
 	return give_with(fd, handle, BUFPOOL_RETURN_REVOKE);
 }
 
-static inline int rent_many(int fd, __u64 min_size, __u32 count,
-			    struct bufpool_block *blocks)
+static inline int rent_many_with(int fd, __u64 min_size, __u32 flags, __u32 count,
+				 struct bufpool_block *blocks)
 {
 	struct bufpool_rent_many many = {
 		.size = sizeof(many),
-		.flags = BUFPOOL_RENT_NONBLOCK,
+		.flags = BUFPOOL_RENT_NONBLOCK | flags,
 		.min_size = min_size,
 		.count = count,
 		.blocks = (uintptr_t)blocks,
 	};
 
 	return pool_ioctl(fd, BUFPOOL_IOC_RENT_MANY, &many);
+}
+
+static inline int rent_many(int fd, __u64 min_size, __u32 count,
+			    struct bufpool_block *blocks)
+{
+	return rent_many_with(fd, min_size, 0, count, blocks);
 }
 
 static inline int give_many_with(int fd, const __u64 *handles, __u32 count,
@@ -233,15 +274,21 @@ static inline struct bufpool_status *map_status(int fd)
 }
 
 /* Rent, and map what was rented; NULL when either fails. */
-static inline void *rent_mapped(int fd, __u64 min_size,
-				struct bufpool_rent *out)
+static inline void *rent_mapped_with(int fd, __u64 min_size, __u32 flags,
+				     struct bufpool_rent *out)
 {
 	void *at;
 
-	if (rent(fd, min_size, out))
+	if (rent_with(fd, min_size, BUFPOOL_RENT_NONBLOCK | flags, 0, out))
 		return NULL;
 	at = map_block(fd, out);
 	return at == MAP_FAILED ? NULL : at;
+}
+
+static inline void *rent_mapped(int fd, __u64 min_size,
+				struct bufpool_rent *out)
+{
+	return rent_mapped_with(fd, min_size, 0, out);
 }
 
 static inline bool same_holdings(const struct bufpool_stats *after,
@@ -279,16 +326,16 @@ static inline bool in_use_becomes(int fd, __u64 want)
 }
 
 /* Rent blocks of @min_size until none is left; how many, or -errno. */
-static inline int drain(int fd, __u64 min_size, struct bufpool_block *blocks,
-			int max)
+static inline int drain_with(int fd, __u64 min_size, __u32 flags,
+			     struct bufpool_block *blocks, int max)
 {
 	int count = 0, ret;
 
 	while (count < max) {
-		ret = rent_many(fd, min_size,
-				max - count < BUFPOOL_MANY_MAX ?
-				max - count : BUFPOOL_MANY_MAX,
-				blocks + count);
+		ret = rent_many_with(fd, min_size, flags,
+				     max - count < BUFPOOL_MANY_MAX ?
+				     max - count : BUFPOOL_MANY_MAX,
+				     blocks + count);
 		if (ret == -EAGAIN)
 			break;
 		if (ret < 0)
@@ -296,6 +343,12 @@ static inline int drain(int fd, __u64 min_size, struct bufpool_block *blocks,
 		count += ret;
 	}
 	return count;
+}
+
+static inline int drain(int fd, __u64 min_size, struct bufpool_block *blocks,
+			int max)
+{
+	return drain_with(fd, min_size, 0, blocks, max);
 }
 
 #endif /* DEVICE_H */

@@ -54,20 +54,21 @@ TEST_F(pool, gives_its_limit_and_no_more)
 	unsigned int class;
 
 	for (class = 0; class < self->info.nr_classes; class++) {
-		__u64 size = (__u64)self->info.page_size << class;
+		__u64 size = class_size(&self->info, class);
+		__u32 flags = class_flags(&self->info, class);
 		int fd = pool_open(), count;
 
 		ASSERT_LE(0, fd);
 		if (size > LIMIT) {
-			EXPECT_EQ(-EDQUOT, rent_many(fd, size, 1, self->blocks));
+			EXPECT_EQ(-EDQUOT, rent_many_with(fd, size, flags, 1, self->blocks));
 			close(fd);
 			continue;
 		}
-		count = drain(fd, size, self->blocks, MOST);
+		count = drain_with(fd, size, flags, self->blocks, MOST);
 		EXPECT_EQ(LIMIT / size, count) {
 			TH_LOG("blocks of %llu bytes", size);
 		}
-		EXPECT_EQ(-EAGAIN, rent_many(fd, size, 1, self->blocks));
+		EXPECT_EQ(-EAGAIN, rent_many_with(fd, size, flags, 1, self->blocks));
 		ASSERT_EQ(0, pool_stats(fd, &stats));
 		EXPECT_EQ(count, stats.client_blocks);
 		EXPECT_LE(stats.in_use, stats.pinned);

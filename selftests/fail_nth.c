@@ -5,7 +5,7 @@
  * passes without a failure. Each time the answer is one of the documented ones, and nothing has
  * changed.
  */
-#include "bufpool_test.h"
+#include "channel.h"
 
 #define FAIL_NTH	"/proc/thread-self/fail-nth"
 #define MOST_ROUNDS	400
@@ -154,6 +154,143 @@ TEST_F(nth, open)
 			   &operation));
 	ASSERT_EQ(0, pool_stats(self->fd, &after));
 	EXPECT_EQ(self->before.clients, after.clients);
+}
+
+static int run_poller(int fd, void *arg)
+{
+	return *(int *)arg = poller_of(fd, 1);
+}
+
+TEST_F(nth, poller)
+{
+	int opened;
+	const struct operation operation = {
+		.run = run_poller,
+		.undo = undo_open,
+		.arg = &opened,
+	};
+
+	EXPECT_LT(1, sweep(_metadata, self->nth, self->fd, &self->before,
+			   &operation));
+}
+
+static int run_channel(int fd, void *arg)
+{
+	return channel_make(fd, BUFPOOL_CHANNEL_MAX, arg);
+}
+
+static void undo_channel(int fd, void *arg)
+{
+	(void)fd;
+	channel_end(arg);
+}
+
+TEST_F(nth, channel)
+{
+	struct channel channel;
+	const struct operation operation = {
+		.run = run_channel,
+		.undo = undo_channel,
+		.arg = &channel,
+	};
+	__u64 channels = stats_of(self->fd).channels;
+
+	EXPECT_LT(4, sweep(_metadata, self->nth, self->fd, &self->before,
+			   &operation));
+	EXPECT_EQ(channels, stats_of(self->fd).channels);
+}
+
+/* A block goes round and round: each call fails at each of its steps, and nothing is lost. */
+struct hand_over {
+	struct channel channel;
+	struct bufpool_message *messages;	/* where a page is to be had first */
+	__u64 handle;
+	char *at;
+};
+
+static int run_send(int fd, struct hand_over *hand_over)
+{
+	hand_over->messages->handle = hand_over->handle;
+	hand_over->messages->used = 1;
+	return send_timed(fd, hand_over->channel.sends, hand_over->messages, 1,
+			  BUFPOOL_SEND_NONBLOCK, 0);
+}
+
+static int run_receive(int fd, struct hand_over *hand_over)
+{
+	/* the call has to fetch it */
+	madvise(hand_over->messages, PAGE, MADV_DONTNEED);
+	return receive_timed(fd, hand_over->channel.receives, hand_over->messages, 1,
+			     BUFPOOL_RECEIVE_NONBLOCK | BUFPOOL_RECEIVE_MAP, 0);
+}
+
+TEST_F(nth, send_and_receive)
+{
+	bool sent = false, received = false, failed;
+	struct hand_over hand_over = { .handle = self->rent.handle };
+	unsigned int round;
+	int ret;
+
+	hand_over.messages = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, hand_over.messages);
+	ASSERT_EQ(0, channel_make(self->fd, 1, &hand_over.channel));
+	hand_over.at = map_block(self->fd, &self->rent);
+	for (round = 1; round < MOST_ROUNDS && !(sent && received); round++) {
+		*hand_over.at = round;
+		ASSERT_EQ(0, pool_stats(self->fd, &self->before));
+		fail_number(self->nth, round);
+		ret = run_send(self->fd, &hand_over);
+		failed = has_failed(self->nth);
+		sent = ret == 1 && !failed;
+		if (ret < 0) {
+			EXPECT_TRUE(failed && is_documented(ret));
+			EXPECT_TRUE(unchanged(self->fd, &self->before));
+			ASSERT_EQ(1, run_send(self->fd, &hand_over));
+		}
+		ASSERT_EQ(0, pool_stats(self->fd, &self->before));
+		fail_number(self->nth, round);
+		ret = run_receive(self->fd, &hand_over);
+		failed = has_failed(self->nth);
+		received = ret == 1 && !failed;
+		if (ret < 0) {
+			EXPECT_TRUE(failed && is_documented(ret));
+			EXPECT_TRUE(unchanged(self->fd, &self->before));
+			ASSERT_EQ(1, run_receive(self->fd, &hand_over));
+		}
+		hand_over.handle = hand_over.messages->handle;
+		/* a favour may have failed, too */
+		EXPECT_EQ((char)round, *hand_over.at);
+	}
+	EXPECT_GT(MOST_ROUNDS, round);
+	EXPECT_LT(1, round);
+	EXPECT_EQ(0, give(self->fd, hand_over.handle));
+	channel_end(&hand_over.channel);
+	munmap(hand_over.messages, PAGE);
+}
+
+static int run_cancel(int fd, void *arg)
+{
+	return cancel(fd, *(int *)arg);
+}
+
+static void undo_cancel(int fd, void *arg)
+{
+	(void)arg;
+	cancel(fd, BUFPOOL_CANCEL_OFF);
+}
+
+TEST_F(nth, cancel)
+{
+	int on = 0;
+	const struct operation operation = {
+		.run = run_cancel,
+		.undo = undo_cancel,
+		.arg = &on,
+	};
+
+	EXPECT_LT(0, sweep(_metadata, self->nth, self->fd, &self->before,
+			   &operation));
 }
 
 static int run_info(int fd, void *arg)

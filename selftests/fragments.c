@@ -142,4 +142,27 @@ TEST_F(fragments, are_enough_for_pages)
 	EXPECT_EQ((__u64)count * PAGE, in_use(self->fd));
 }
 
+/* And for a block for I/O that is much larger than any of them. */
+TEST_F(fragments, are_enough_for_a_large_block_for_io)
+{
+	__u64 size = RESERVE / 2 < self->info.max_rent_io ? RESERVE / 3 : self->info.max_rent_io;
+	struct bufpool_rent rented;
+	char *at;
+
+	while (size & (size - 1))
+		size &= size - 1;
+	ASSERT_EQ(0, limit_write(size));
+	ASSERT_EQ(0, rent_with(self->fd, size, BUFPOOL_RENT_IO | BUFPOOL_RENT_NONBLOCK, 0,
+			       &rented));
+	at = map_block(self->fd, &rented);
+	ASSERT_NE(MAP_FAILED, at);
+	EXPECT_TRUE(filled(at, 0, rented.length));
+	memset(at, 'f', rented.length);
+	EXPECT_TRUE(filled(at, 'f', rented.length));
+	EXPECT_EQ(0, give_up(self->fd, rented.handle));
+	EXPECT_EQ(SIGBUS, touch(at + rented.length - 1));
+	EXPECT_EQ(0, stats_of(self->fd).quarantined);
+	munmap(at, rented.length);
+}
+
 TEST_HARNESS_MAIN

@@ -131,6 +131,29 @@ TEST_F(giveback, idle_warm_blocks_go_too)
 	EXPECT_EQ(SIGBUS, touch(at));
 }
 
+/*
+ * But not sooner than after two periods. That a block is gone is seen some time after it went,
+ * so what is measured can only be too long.
+ */
+#define LONG_PERIOD_MS	1000
+
+TEST_F(giveback, warm_blocks_stay_for_two_periods)
+{
+	struct bufpool_rent rented;
+	__u64 returned, stayed;
+
+	ASSERT_EQ(0, parameter_write("trim_ms", LONG_PERIOD_MS));
+	/* in the middle between two looks */
+	sleep_ms(LONG_PERIOD_MS / 2);
+	returned = now_ms();
+	ASSERT_EQ(0, rent(self->fd, BLOCK, &rented));
+	ASSERT_EQ(0, give(self->fd, rented.handle));
+	EXPECT_TRUE(BECOMES(!stats_of(self->fd).client_warm_blocks));
+	stayed = now_ms() - returned;
+	TH_LOG("gone after %llu ms", stayed);
+	EXPECT_LE(2 * LONG_PERIOD_MS, stayed);
+}
+
 /* A rented block stays, however long, and so does its slab. */
 TEST_F(giveback, rented_block_stays)
 {

@@ -55,12 +55,18 @@ static inline __u64 pool_number(const char *name)
 	return file_number(SYSFS, name);
 }
 
-static inline __u64 class_number(__u64 block_size, const char *name)
+/* The same of a class, whose directory is called by what its blocks are, and their size. */
+static inline __u64 class_number_of(const char *prefix, __u64 block_size, const char *name)
 {
 	char directory[128];
 
-	snprintf(directory, sizeof(directory), CLASSES "%llu/", block_size);
+	snprintf(directory, sizeof(directory), CLASSES "%s%llu/", prefix, block_size);
 	return file_number(directory, name);
+}
+
+static inline __u64 class_number(__u64 block_size, const char *name)
+{
+	return class_number_of("", block_size, name);
 }
 
 /* Whether a class's file comes to say @want. */
@@ -121,6 +127,11 @@ static const struct {
 	{ "refused_waiters", offsetof(struct bufpool_stats, refused_waiters) },
 	{ "refused_clients", offsetof(struct bufpool_stats, refused_clients) },
 	{ "idle", offsetof(struct bufpool_stats, idle) },
+	{ "quarantined", offsetof(struct bufpool_stats, quarantined) },
+	{ "channels", offsetof(struct bufpool_stats, channels) },
+	{ "in_channels", offsetof(struct bufpool_stats, in_channels) },
+	{ "sent", offsetof(struct bufpool_stats, sent) },
+	{ "received", offsetof(struct bufpool_stats, received) },
 };
 
 #define NR_NUMBERS	ARRAY_SIZE(numbers)

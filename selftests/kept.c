@@ -4,6 +4,7 @@
  */
 #include "keeper.h"
 #include "line.h"
+#include "tenant.h"
 
 #include <poll.h>
 
@@ -14,6 +15,7 @@
 #define ALL	16			/* blocks within the limit */
 #define LIMIT	(ALL * BLOCK)
 #define ALICE	4711
+#define BOB	4712
 
 /* A client that has rented all there is, and a stack for that size; and another one. */
 FIXTURE(kept)
@@ -54,6 +56,17 @@ FIXTURE_TEARDOWN(kept)
 	close(self->fd);
 	close(self->other);
 	parameters_restore();
+}
+
+/* No file is released that is mapped. */
+static void end_client(int fd, struct bufpool_stack *stack, unsigned char **at)
+{
+	int i;
+
+	munmap(stack, PAGE);
+	for (i = 0; i < ALL; i++)
+		munmap(at[i], BLOCK);
+	close(fd);
 }
 
 /* Keep blocks from number @first on. */
@@ -392,7 +405,6 @@ TEST_F(kept, stats_tell_what_is_kept)
 {
 	struct bufpool_rent refused;
 	struct bufpool_stats stats;
-	int i;
 
 	EXPECT_EQ(0, stats_of(self->fd).client_kept_blocks);
 	ASSERT_TRUE(keep(self->stack, self->blocks, 0, 3));
@@ -405,12 +417,25 @@ TEST_F(kept, stats_tell_what_is_kept)
 	ASSERT_EQ(-EAGAIN, rent(self->other, LIMIT, &refused));
 	EXPECT_EQ(3 * BLOCK, stats_of(self->other).kept);
 	EXPECT_EQ(LIMIT, stats_of(self->other).in_use);
-	munmap(self->stack, PAGE);
-	for (i = 0; i < ALL; i++)
-		munmap(self->at[i], BLOCK);
-	close(self->fd);
+	end_client(self->fd, self->stack, self->at);
 	EXPECT_TRUE(in_use_becomes(self->other, 0));
 	EXPECT_EQ(0, stats_of(self->other).kept);
+}
+
+/* What a client kept is counted no more when it is gone, though a poller of it is left. */
+TEST_F(kept, poller_of_who_is_gone_keeps_nothing_counted)
+{
+	int poller = poller_of(self->fd, BLOCK);
+	struct bufpool_rent refused;
+
+	ASSERT_LE(0, poller);
+	ASSERT_TRUE(keep(self->stack, self->blocks, 0, 3));
+	ASSERT_EQ(-EAGAIN, rent(self->other, LIMIT, &refused));
+	EXPECT_EQ(3 * BLOCK, stats_of(self->other).kept);
+	end_client(self->fd, self->stack, self->at);
+	EXPECT_TRUE(in_use_becomes(self->other, 0));
+	EXPECT_EQ(0, stats_of(self->other).kept);
+	close(poller);
 }
 
 /* More areas than one of the same stack, in other processes too. */
@@ -477,6 +502,43 @@ TEST_F(kept, rubbish_is_passed_over)
 }
 
 /* A block that is named twice is taken once, and one that was returned not at all. */
+/* All blocks are rented, and kept, whatever was taken of them before. */
+static bool keep_all_again(int fd, struct bufpool_stack *stack, struct bufpool_block *blocks)
+{
+	__u32 entry;
+	int i;
+
+	while (pop(stack, &entry))
+		;
+	for (i = 0; i < ALL; i++)
+		give_up(fd, blocks[i].handle);
+	return rent_many(fd, BLOCK, ALL, blocks) == ALL && keep(stack, blocks, 0, ALL);
+}
+
+/* However many stacks one user has, others' are looked at as often. */
+TEST_F(kept, empty_stacks_of_another_user_are_not_in_the_way)
+{
+	size_t length = self->info.nr_stacks * PAGE;
+	int alice = open_for(ALICE), bob = open_for(BOB), i;
+	struct bufpool_block theirs;
+	unsigned char *stacks;
+	unsigned int nr;
+
+	stacks = map_at(bob, self->info.stacks_offset, length);
+	ASSERT_NE(MAP_FAILED, stacks);
+	for (nr = self->class; nr < self->info.nr_stacks; nr += self->info.nr_classes)
+		ASSERT_EQ(0, stacks[nr * PAGE]);
+	/* of those who hold none */
+	for (i = 0; i < 4; i++) {
+		ASSERT_TRUE(keep_all_again(self->fd, self->stack, self->blocks));
+		ASSERT_EQ(1, rent_many(alice, BLOCK, 1, &theirs));
+		ASSERT_EQ(0, give_up(alice, theirs.handle));
+	}
+	munmap(stacks, length);
+	close(alice);
+	close(bob);
+}
+
 TEST_F(kept, block_is_taken_once)
 {
 	struct bufpool_block theirs[ALL];

@@ -21,6 +21,18 @@ static inline int module_insert(const char *path, const char *parameters)
 	return ret;
 }
 
+/* Insert one of the tests' own modules: it is beside the pool's, or right here. */
+static inline int module_insert_own(const char *name)
+{
+	const char *pool = getenv("BUFPOOL_KO");
+	const char *slash = pool ? strrchr(pool, '/') : NULL;
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%.*s/%s.ko", slash ? (int)(slash - pool) : 1,
+		 slash ? pool : ".", name);
+	return module_insert(path, "");
+}
+
 /* Fails while the module is in use. */
 static inline int module_remove(const char *name)
 {

@@ -5,6 +5,8 @@
  */
 #include "bufpool_test.h"
 
+#include <pthread.h>
+
 #define ALL	16		/* blocks within the limit */
 
 /*
@@ -195,6 +197,25 @@ TEST_F(larger, not_over_the_quota)
 	EXPECT_TRUE(in_use_becomes(self->fd, self->before.in_use));
 }
 
+/* The same of one that another client of the user keeps warm. */
+TEST_F(larger, a_warm_one_is_given)
+{
+	struct bufpool_rent again;
+
+	ASSERT_EQ(0, rent(self->owner, self->block, &again));
+	ASSERT_EQ(0, give(self->owner, again.handle));
+	ASSERT_EQ(1, stats_of(self->owner).client_warm_blocks);
+	if (variant->is_given) {
+		EXPECT_EQ(0, rent(self->fd, self->min_size, &self->rent));
+		EXPECT_EQ(again.offset, self->rent.offset);
+		EXPECT_EQ(self->block, stats_of(self->fd).client_bytes);
+		EXPECT_EQ(0, stats_of(self->owner).client_warm_blocks);
+	} else {
+		EXPECT_EQ(-EAGAIN, rent(self->fd, self->min_size, &self->rent));
+		EXPECT_EQ(1, stats_of(self->owner).client_warm_blocks);
+	}
+}
+
 /* Many at once: the first of them may be larger than the others could be. */
 TEST_F(larger, among_many)
 {
@@ -212,6 +233,88 @@ TEST_F(larger, not_while_the_pool_may_grow)
 	ASSERT_EQ(0, limit_write((ALL + 2) * self->block));
 	ASSERT_EQ(0, rent(self->fd, self->block / 2, &self->rent));
 	EXPECT_EQ(self->block / 2, self->rent.length);
+}
+
+/*
+ * A larger block and one of its own size meet a waiter in the same instant, again and again: it
+ * gets one of them, and for the other it is not charged.
+ */
+struct meeting {
+	int fd;
+	__u64 size;
+	unsigned int rounds;
+	unsigned int begun;
+	unsigned int served;
+	int ret;
+};
+
+static void *wait_in_rounds(void *arg)
+{
+	struct meeting *meeting = arg;
+	struct bufpool_rent rented;
+	unsigned int round;
+
+	for (round = 1; round <= meeting->rounds && !meeting->ret; round++) {
+		if (!word_reaches(&meeting->begun, round))
+			break;
+		meeting->ret = rent_with(meeting->fd, meeting->size, 0, 0, &rented) ?:
+			       give_up(meeting->fd, rented.handle);
+		word_set(&meeting->served, round);
+	}
+	return NULL;
+}
+
+/* Return both when the waiter waits, one after the other, and rent them again. */
+static bool meet(int fd, struct meeting *meeting, struct bufpool_rent *small,
+		 struct bufpool_rent *large, unsigned int round, __u64 *seed)
+{
+	unsigned int spins = next_random(seed) % 4000;
+
+	word_set(&meeting->begun, round);
+	if (!BECOMES(stats_of(fd).waiting == 1) || give_up(fd, large->handle))
+		return false;
+	while (spins--)
+		__asm__ volatile("" ::: "memory");
+	return !give_up(fd, small->handle) &&
+	       word_reaches(&meeting->served, round) &&
+	       !rent(fd, meeting->size, small) && small->length == meeting->size &&
+	       !rent(fd, 2 * meeting->size, large);
+}
+
+TEST(a_larger_block_that_comes_too_late_costs_nothing)
+{
+	struct meeting meeting = { .fd = pool_open(), .rounds = often(1000) };
+	struct bufpool_rent small, large, rented;
+	__u64 seed = random_seed();
+	int fd = pool_open();
+	struct bufpool_block blocks[2 * ALL];
+	struct bufpool_info info;
+	pthread_t thread;
+	unsigned int round;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, pool_info(fd, &info));
+	meeting.size = info.slab_size / 4;
+	ASSERT_EQ(0, limit_write(2 * info.slab_size));
+	/* of two slabs, all is rented */
+	ASSERT_EQ(3, rent_many(fd, meeting.size, 3, blocks));
+	ASSERT_EQ(0, rent(fd, meeting.size, &small));
+	ASSERT_EQ(1, rent_many(fd, 2 * meeting.size, 1, blocks + 3));
+	ASSERT_EQ(0, rent(fd, 2 * meeting.size, &large));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, wait_in_rounds, &meeting));
+	for (round = 1; round <= meeting.rounds; round++) {
+		bool has_met = meet(fd, &meeting, &small, &large, round, &seed);
+
+		ASSERT_TRUE(has_met);
+	}
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, meeting.ret);
+	ASSERT_EQ(0, give_up(fd, small.handle));
+	ASSERT_EQ(0, set_ceiling(meeting.fd, meeting.size));
+	EXPECT_EQ(0, rent(meeting.fd, meeting.size, &rented));
+	close(fd);
+	close(meeting.fd);
+	parameters_restore();
 }
 
 TEST_HARNESS_MAIN

@@ -35,7 +35,7 @@ TEST_F(largest, is_pooled)
 {
 	struct bufpool_class_info class = {
 		.size = sizeof(class),
-		.nr = self->info.nr_classes - 1,
+		.nr = slab_classes(&self->info) - 1,
 	};
 
 	EXPECT_EQ(self->info.max_rent, self->info.max_pooled);

@@ -3,13 +3,12 @@
  * libbufpool together with the device: its descriptor, ioctls and budgets.
  */
 #include "library_test.h"
+#include "seccomp.h"
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 
 static int fdopen_error(int fd, unsigned int flags)
 {
@@ -58,32 +57,19 @@ TEST(fdopen_refusals_leave_the_descriptor)
 /* The device is from now on as that of a kernel without BUFPOOL_IOC_CLASS. */
 static int forbid_class(void)
 {
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-			 offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_ioctl, 0, 3),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-			 offsetof(struct seccomp_data, args[1])),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, BUFPOOL_IOC_CLASS, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOTTY),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = { ARRAY_SIZE(filter), filter };
-
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ?:
-	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+	return forbid_call_with(__NR_ioctl, 1, BUFPOOL_IOC_CLASS, ENOTTY);
 }
 
-/* Rent a block of every size, and compare its place with what is to be. */
+/* Rent a block of slabs of every size, and compare its place with what is to be. */
 static unsigned int count_classes(struct bufpool *pool,
 				  const struct bufpool_info *info)
 {
 	size_t size = info->page_size;
 	unsigned int class;
-	__u64 offset;
+	uint64_t offset;
 	void *block;
 
-	for (class = 0; class < info->nr_classes; class++, size *= 2) {
+	for (class = 0; class < slab_classes(info); class++, size *= 2) {
 		block = bufpool_rent(pool, size, 0);
 		if (!block || bufpool_block_size(pool, block) != size ||
 		    bufpool_offset(pool, block, &offset) ||
@@ -108,7 +94,10 @@ TEST(a_kernel_that_does_not_describe_its_classes)
 	ASSERT_EQ(ENOTTY, errno);
 	pool = bufpool_fdopen(fd, 0);
 	ASSERT_NE(NULL, pool);
-	EXPECT_EQ(info.nr_classes, count_classes(pool, &info));
+	EXPECT_EQ(slab_classes(&info), count_classes(pool, &info));
+	/* those of pages are not known then */
+	EXPECT_EQ(-EINVAL, bufpool_poller_for(pool, 1, BUFPOOL_POLLER_IO));
+	EXPECT_EQ(-EINVAL, rent_error(pool, 1, BUFPOOL_RENT_IO));
 	EXPECT_EQ(0, bufpool_close(pool));
 }
 
@@ -209,7 +198,7 @@ static void return_with_one_gone(struct __test_metadata *_metadata,
 {
 	int bad = count / 2, rest = count - bad - 1;
 	void *blocks[1000];
-	__u64 handle;
+	uint64_t handle;
 
 	ASSERT_EQ(count, bufpool_rent_many(pool, 1, 0, blocks, count));
 	ASSERT_EQ(0, bufpool_handle(pool, blocks[bad], &handle));
@@ -247,7 +236,7 @@ TEST_F(device, a_block_that_was_not_touched_is_gone_at_once)
 TEST_F(device, handle_and_offset_are_the_kernels)
 {
 	char *block = bufpool_rent(self->pool, 1, 0), *again;
-	__u64 handle, offset;
+	uint64_t handle, offset;
 
 	ASSERT_NE(NULL, block);
 	ASSERT_EQ(0, bufpool_handle(self->pool, block, &handle));
@@ -265,7 +254,7 @@ TEST_F(device, handle_and_offset_are_the_kernels)
 TEST_F(device, a_block_rented_by_ioctl_is_adopted)
 {
 	struct bufpool_rent got;
-	__u64 value;
+	uint64_t value;
 	char *block;
 
 	ASSERT_EQ(0, rent(self->fd, 3 * self->info.page_size, &got));
@@ -322,7 +311,7 @@ TEST_F(device, an_adopted_handle_that_is_none_is_enoent)
 TEST_F(device, a_later_rental_replaces_one_that_ended_elsewhere)
 {
 	struct bufpool_rent got, again;
-	__u64 handle;
+	uint64_t handle;
 	void *block;
 
 	ASSERT_EQ(0, rent(self->fd, 1, &got));
@@ -343,7 +332,7 @@ TEST_F(device, pools_of_one_client_pass_blocks)
 {
 	struct bufpool *shared = bufpool_fdopen(dup(self->fd), 0);
 	char *here = bufpool_rent(self->pool, 1, 0), *there;
-	__u64 handle, offset;
+	uint64_t handle, offset;
 
 	ASSERT_NE(NULL, shared);
 	ASSERT_NE(NULL, here);
@@ -375,11 +364,12 @@ TEST_F(device, open_takes_half_of_what_is_left)
 	struct bufpool *pool;
 	void *mine;
 
-	ASSERT_EQ(0, leave_address_space(1 << 30));
+	/* What is kept has a page for each stack. */
+	ASSERT_EQ(0, leave_address_space(PAGE << 19));
 	pool = bufpool_open(NULL, 0);
 	ASSERT_NE(NULL, pool);
-	mine = mmap(NULL, 450 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-		    0);
+	mine = mmap(NULL, (PAGE << 19) / 5 * 2, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
+		    -1, 0);
 	EXPECT_NE(MAP_FAILED, mine);
 	EXPECT_EQ(0, rent_error(pool, 1, 0));
 	EXPECT_EQ(0, rent_error(pool, large_block(&self->info), 0));
@@ -408,8 +398,8 @@ static int rent_all(struct bufpool *pool, size_t size)
 
 TEST_F(device, a_block_beyond_the_address_space_is_enomem)
 {
-	size_t largest = self->info.page_size << (self->info.nr_classes - 1);
-	size_t classes = self->info.nr_classes;
+	size_t largest = self->info.max_rent;
+	size_t classes = slab_classes(&self->info);
 	struct bufpool *pool;
 	struct bufpool_stats stats;
 	void *blocks[64];
@@ -552,6 +542,99 @@ TEST_F(sleepers, what_they_keep_goes_by_roots_trim)
 {
 	ASSERT_EQ(0, write_text("/sys/class/misc/bufpool/trim", "1"));
 	EXPECT_EQ(0, rented_of(self->idler.pool));
+}
+
+/* I/O ---------------------------------------------------------------------------- */
+
+/* How much the kernel copies out of a block by a reference of its own; or -errno */
+static ssize_t copied(void *block, size_t size)
+{
+	struct iovec from = { block, size }, to = { malloc(size), size };
+	ssize_t ret = process_vm_readv(getpid(), &to, 1, &from, 1, 0);
+
+	ret = ret < 0 ? -errno : ret;
+	if (ret > 0 && memcmp(to.iov_base, block, ret))
+		ret = -EIO;
+	free(to.iov_base);
+	return ret;
+}
+
+TEST_F(library, the_kernels_io_takes_blocks_for_it)
+{
+	size_t size;
+	void *block;
+
+	for (size = PAGE; size <= 4 * MIB; size *= 4) {
+		block = bufpool_rent(self->pool, size, BUFPOOL_RENT_IO);
+		ASSERT_NE(NULL, block);
+		memset(block, 0x5a, size);
+		EXPECT_EQ(size, copied(block, size));
+		ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
+	}
+	block = bufpool_rent(self->pool, PAGE, 0);
+	ASSERT_NE(NULL, block);
+	memset(block, 0x5a, PAGE);
+	EXPECT_EQ(-EFAULT, copied(block, PAGE));
+	ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
+}
+
+/* A pipe has a reference to it, as a socket has after MSG_ZEROCOPY. */
+TEST_F(library, a_block_is_returned_while_the_kernel_reads_it)
+{
+	char *block = bufpool_rent(self->pool, PAGE, BUFPOOL_RENT_IO), read_back[16], *others[64];
+	struct iovec sent = { block, 16 };
+	int fds[2], i;
+
+	ASSERT_NE(NULL, block);
+	ASSERT_EQ(0, pipe2(fds, O_CLOEXEC));
+	memset(block, 'x', PAGE);
+	ASSERT_EQ(16, vmsplice(fds[1], &sent, 1, 0));
+	ASSERT_EQ(0, bufpool_return(self->pool, block, BUFPOOL_RETURN_REVOKE));
+	/* nobody else gets the memory, not even this program */
+	for (i = 0; i < 64; i++) {
+		others[i] = bufpool_rent(self->pool, PAGE, BUFPOOL_RENT_IO);
+		ASSERT_NE(NULL, others[i]);
+		EXPECT_NE(block, others[i]);
+		memset(others[i], 'y', PAGE);
+	}
+	ASSERT_EQ(16, read(fds[0], read_back, 16));
+	EXPECT_TRUE(filled(read_back, 'x', 16));
+	EXPECT_EQ(64, bufpool_return_many(self->pool, (void **)others, 64, 0));
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* dma-bufs ----------------------------------------------------------------------- */
+
+/* What is written there is in the dma-buf, and nobody has the memory before its end. */
+TEST_F(library, a_dmabuf_has_the_memory)
+{
+	struct bufpool_stats stats = { .size = sizeof(stats) };
+	unsigned int flags[2] = { 0, BUFPOOL_RENT_IO };
+	char *block, *at;
+	int i, fd;
+
+	for (i = 0; i < 2; i++) {
+		block = bufpool_rent(self->pool, 4 * PAGE, flags[i]);
+		ASSERT_NE(NULL, block);
+		memset(block, 0x5a, 4 * PAGE);
+		fd = bufpool_export(self->pool, block);
+		if (fd == -EOPNOTSUPP || fd == -ENOTTY)
+			SKIP(return, "the kernel has no dma-bufs");
+		ASSERT_LE(0, fd);
+		EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
+		at = mmap(NULL, 4 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+		ASSERT_NE(MAP_FAILED, at);
+		EXPECT_TRUE(filled(at, 0x5a, 4 * PAGE));
+		ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
+		ASSERT_EQ(0, bufpool_stats(self->pool, &stats));
+		EXPECT_LE(4 * PAGE, stats.quarantined);
+		EXPECT_LE(4 * PAGE, stats.user_quarantined);
+		EXPECT_TRUE(filled(at, 0x5a, 4 * PAGE));
+		ASSERT_EQ(0, munmap(at, 4 * PAGE));
+		ASSERT_EQ(0, close(fd));
+	}
+	EXPECT_EQ(0, held(self->pool));
 }
 
 TEST_HARNESS_MAIN

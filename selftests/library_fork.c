@@ -17,7 +17,7 @@ static int child_is_refused(void *argument)
 	struct forked *forked = argument;
 	void *block = forked->block;
 	struct bufpool *pool = forked->pool;
-	__u64 value;
+	uint64_t value;
 
 	CHECK(rent_error(pool, 1, 0) == -ECHILD);
 	CHECK(timed_error(pool, 1, 0, 1) == -ECHILD);
@@ -60,6 +60,57 @@ static int child_opens_its_own(void *argument)
 	CHECK(*block == 1);
 	CHECK(bufpool_return(pool, block, 0) == 0);
 	CHECK(bufpool_close(pool) == 0);
+	return 0;
+}
+
+/* Of the fast paths too, which look at what is erased in a child */
+static int no_pool_is_refused(void *argument)
+{
+	struct forked *forked = argument;
+
+	CHECK(rent_error(NULL, 1, 0) == -EINVAL);
+	CHECK(rent_error(NULL, forked->page, BUFPOOL_RENT_NONBLOCK) == -EINVAL);
+	CHECK(rent_error(NULL, 1, BUFPOOL_RENT_IO) == -EINVAL);
+	CHECK(bufpool_return(NULL, forked->block, 0) == -EINVAL);
+	return 0;
+}
+
+/* Whether there is anything at this address */
+static bool is_mapped(const void *address)
+{
+	return !msync((void *)((uintptr_t)address & -PAGE), PAGE, MS_ASYNC);
+}
+
+static int child_has_none_of_it(void *argument)
+{
+	struct forked *forked = argument;
+	const struct bufpool *pool = forked->pool;
+
+	CHECK(!is_mapped(pool->window.base));
+	CHECK(!is_mapped(pool->rentals.table));
+	CHECK(!pool->provider.nr_stacks || !is_mapped(pool->provider.stacks));
+	return 0;
+}
+
+/* In the parent so many pools were opened when it had allocated @before bytes. */
+struct inherited {
+	struct bufpool *pools[MANY_TIMES];
+	size_t before;
+};
+
+static int child_closes_all(void *argument)
+{
+	struct inherited *inherited = argument;
+	long caches = inherited->pools[0]->caches.all ?
+		      MANY_TIMES * sizeof(struct bufpool_cache) / 1024 : 0;
+	long before = status_kib("VmSize:");
+	int i;
+
+	for (i = 0; i < MANY_TIMES; i++)
+		CHECK(bufpool_close(inherited->pools[i]) == 0);
+	CHECK(!has_lost(inherited->before, allocated()));
+	/* what the parent's thread kept there, too, which is erased */
+	CHECK(status_kib("VmSize:") + caches <= before);
 	return 0;
 }
 
@@ -116,6 +167,52 @@ TEST_F(forked, close_in_the_child_touches_nothing)
 TEST_F(forked, the_child_may_open_its_own)
 {
 	EXPECT_EQ(0, in_child(child_opens_its_own, &self->forked));
+}
+
+TEST_F(forked, without_a_pool_it_is_einval_still)
+{
+	/* the last call was of a pool that the child has not */
+	EXPECT_EQ(0, in_child(no_pool_is_refused, &self->forked));
+}
+
+TEST_F(forked, the_child_has_none_of_its_memory)
+{
+	ASSERT_TRUE(is_mapped(self->forked.pool->window.base));
+	EXPECT_EQ(0, in_child(child_has_none_of_it, &self->forked));
+}
+
+static bool open_all(struct inherited *inherited)
+{
+	int i;
+
+	inherited->before = allocated();
+	for (i = 0; i < MANY_TIMES; i++) {
+		inherited->pools[i] = bufpool_open(NULL, 0);
+		if (!bufpool_rent(inherited->pools[i], 1, 0))
+			return false;
+	}
+	return true;
+}
+
+TEST(a_child_that_closes_pools_frees_what_they_had)
+{
+	static struct inherited inherited;
+	int i;
+
+	if (SANITIZED)
+		SKIP(return, "it allocates in another way");
+	if (sizeof(long) == 4)
+		SKIP(return, "there are no addresses for so many");
+	if (private_chosen())
+		ASSERT_EQ(0, setenv("BUFPOOL_PRIVATE_LIMIT", "4M", 1));
+	/* once for the heap's shape */
+	ASSERT_TRUE(open_all(&inherited));
+	for (i = 0; i < MANY_TIMES; i++)
+		ASSERT_EQ(0, bufpool_close(inherited.pools[i]));
+	ASSERT_TRUE(open_all(&inherited));
+	EXPECT_EQ(0, in_child(child_closes_all, &inherited));
+	for (i = 0; i < MANY_TIMES; i++)
+		EXPECT_EQ(0, bufpool_close(inherited.pools[i]));
 }
 
 /* Threads of the parent hold any lock there is when it forks. */

@@ -3,9 +3,9 @@
  * libbufpool: what it keeps for the next rent.
  */
 #include "library_test.h"
+#include "seccomp.h"
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
+#include <kept.h>
 
 #define PAIRS		1000
 
@@ -19,9 +19,20 @@
 /* The provider's counters, with what is kept */
 static __u64 rents_of(struct bufpool *pool)
 {
-	struct bufpool_stats stats;
+	struct bufpool_stats stats = { .size = sizeof(stats) };
 
 	return bufpool_stats(pool, &stats) ? ~0ULL : stats.client_rents;
+}
+
+/* A block that this pool's provider gave, and the library did not ask for */
+static void *adopt_direct(struct bufpool *pool)
+{
+	struct bufpool_provider *provider = &pool->provider;
+	struct bufpool_block got;
+
+	if (provider->ops->rent_many(provider, 1, BUFPOOL_RENT_NONBLOCK, 0, &got, 1) != 1)
+		return NULL;
+	return bufpool_adopt(pool, got.handle, got.offset);
 }
 
 static void *rent_and_return(void *argument)
@@ -49,6 +60,65 @@ TEST_F(library, a_pair_makes_no_call)
 			ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
 		}
 		EXPECT_EQ(rents, rents_of(self->pool));
+	}
+}
+
+/* Return a block by the fast path. Return: whether that did */
+static bool return_fast(struct bufpool *pool, void *block)
+{
+	struct bufpool_magazine *magazine = bufpool_mine;
+	bool ret;
+
+	if (!bufpool_cache_enter(magazine, pool))
+		return false;
+	ret = bufpool_kept_return(magazine, block);
+	bufpool_cache_leave(magazine, pool);
+	return ret;
+}
+
+/* From the first pair of a size on */
+TEST_F(library, a_return_takes_the_fast_path)
+{
+	size_t size;
+	void *block;
+
+	for (size = PAGE; size <= KEPT_BLOCK_MOST; size *= 2) {
+		block = bufpool_rent(self->pool, size, 0);
+		ASSERT_NE(NULL, block);
+		ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
+		block = bufpool_rent(self->pool, size, 0);
+		EXPECT_TRUE(return_fast(self->pool, block)) {
+			TH_LOG("%zu bytes", size);
+		}
+	}
+}
+
+/* Of whichever pool the last call was, others were used before it. */
+TEST_F(library, a_pool_that_is_used_again_has_the_fast_path)
+{
+	struct bufpool *pools[] = { self->pool, bufpool_open(NULL, 0) };
+	void *block;
+	int i;
+
+	ASSERT_NE(NULL, pools[1]);
+	for (i = 0; i < 6; i++) {
+		block = bufpool_rent(pools[i % 2], 1, 0);
+		ASSERT_NE(NULL, block);
+		EXPECT_EQ(0, bufpool_return(pools[i % 2], block, 0));
+		block = bufpool_rent(pools[i % 2], 1, 0);
+		EXPECT_TRUE(return_fast(pools[i % 2], block));
+	}
+	EXPECT_EQ(0, bufpool_close(pools[1]));
+}
+
+/* That would cost too much. */
+TEST_F(library, zeroes_are_not_rented_in_advance)
+{
+	int i;
+
+	for (i = 1; i < 5; i++) {
+		ASSERT_EQ(0, rent_error(self->pool, 1, BUFPOOL_RENT_ZERO));
+		EXPECT_EQ(i, rented_of(self->pool));
 	}
 }
 
@@ -87,6 +157,97 @@ TEST_F(library, kept_blocks_are_bounded)
 		ASSERT_EQ(0, bufpool_return(self->pool, blocks[i], 0));
 	EXPECT_GE(KEPT_MOST, rented_of(self->pool));
 	EXPECT_LT(0, rented_of(self->pool));
+}
+
+struct jobs {
+	struct bufpool *pool;
+	void *blocks[MANY];
+};
+
+static void *return_each(void *argument)
+{
+	struct jobs *jobs = argument;
+	intptr_t failures = 0;
+	int i;
+
+	for (i = 0; i < MANY; i++)
+		failures += !!bufpool_return(jobs->pool, jobs->blocks[i], 0);
+	/* before it ends, and its blocks go to the depot */
+	return failures ? jobs : (void *)(intptr_t)(rented_of(jobs->pool) <= KEPT_MOST ? 0 : 1);
+}
+
+/* Nor does a thread keep more of what others rented, by far more than a stack has room for. */
+TEST_F(library, what_others_rented_is_bounded)
+{
+	static struct jobs jobs;
+	int i;
+
+	jobs.pool = self->pool;
+	for (i = 0; i < MANY; i++) {
+		jobs.blocks[i] = bufpool_rent(self->pool, 1, 0);
+		ASSERT_NE(NULL, jobs.blocks[i]);
+	}
+	/* what was rented in advance */
+	ASSERT_EQ(0, bufpool_trim(self->pool, 0, NULL));
+	EXPECT_EQ(NULL, in_thread(return_each, &jobs));
+	EXPECT_EQ(0, held(self->pool));
+}
+
+#define FILLING	1000
+
+/* Have more than a thread and the depot keep, and end. */
+static void *fill_and_end(void *argument)
+{
+	struct bufpool *pool = argument;
+	static void *blocks[FILLING];
+	int i;
+
+	for (i = 0; i < FILLING; i++)
+		blocks[i] = bufpool_rent(pool, 1, 0);
+	for (i = 0; i < FILLING; i++)
+		if (!blocks[i] || bufpool_return(pool, blocks[i], 0))
+			return NULL;
+	return pool;
+}
+
+/* What the depot has no room for stays where it is, for the thread that comes next. */
+TEST_F(library, an_ended_thread_loses_nothing)
+{
+	int kept;
+
+	EXPECT_EQ(self->pool, in_thread(fill_and_end, self->pool));
+	kept = rented_of(self->pool);
+	EXPECT_LT(KEPT_MOST - 64, kept);
+	EXPECT_EQ(0, held(self->pool));
+}
+
+/* Whoever had it before may have left it so. */
+TEST_F(library, what_a_stack_had_before_is_nobodys)
+{
+	void *large = bufpool_rent(self->pool, 2 * PAGE, 0), *mine, *block;
+	struct bufpool_place place;
+	struct bufpool_stack *stack;
+	unsigned int set;
+	int i;
+
+	ASSERT_NE(NULL, large);
+	set = bufpool_mine->cache->set;
+	ASSERT_NE(0, set);
+	/* the first of a set, which this thread has not used yet */
+	stack = bufpool_provider_stack(&self->pool->provider,
+				       set * self->pool->provider.nr_classes);
+	ASSERT_EQ(0, self->pool->classes.of[0].nr);
+	mine = adopt_direct(self->pool);
+	ASSERT_NE(NULL, mine);
+	place = bufpool_window_place(&self->pool->window, mine);
+	bufpool_stack_push(stack, stack->top + 1,
+			   bufpool_window_unit(&self->pool->window, &place));
+	for (i = 0; i < 20; i++) {
+		block = bufpool_rent(self->pool, 1, 0);
+		ASSERT_NE(NULL, block);
+		ASSERT_NE(mine, block);
+	}
+	EXPECT_EQ(0, bufpool_return(self->pool, mine, 0));
 }
 
 TEST_F(library, trim_keeps_smaller_blocks)
@@ -152,7 +313,7 @@ TEST_F(library, block_handed_out_once_stays_estale)
 
 static __u64 handle_of(struct bufpool *pool, const void *block)
 {
-	__u64 handle = 0;
+	uint64_t handle = 0;
 
 	bufpool_handle(pool, block, &handle);
 	return handle;
@@ -160,7 +321,7 @@ static __u64 handle_of(struct bufpool *pool, const void *block)
 
 static __u64 offset_of(struct bufpool *pool, const void *block)
 {
-	__u64 offset = 0;
+	uint64_t offset = 0;
 
 	bufpool_offset(pool, block, &offset);
 	return offset;
@@ -217,6 +378,97 @@ TEST_F(library, taken_block_is_adopted)
 	EXPECT_EQ(-ESTALE, adopt_error(self->pool, handle, got.offset));
 	EXPECT_EQ(block, bufpool_adopt(self->pool, got.handle, got.offset));
 	EXPECT_EQ(0, bufpool_return(self->pool, block, 0));
+}
+
+/* Its client may be others' too, and the block theirs next. */
+TEST_F(library, adopted_block_is_not_kept)
+{
+	void *own = bufpool_rent(self->pool, 1, 0), *adopted;
+	int rented;
+
+	ASSERT_NE(NULL, own);
+	ASSERT_EQ(0, bufpool_return(self->pool, own, 0));
+	adopted = adopt_direct(self->pool);
+	ASSERT_NE(NULL, adopted);
+	rented = rented_of(self->pool);
+	EXPECT_EQ(0, bufpool_return(self->pool, adopted, 0));
+	EXPECT_EQ(rented - 1, rented_of(self->pool));
+	EXPECT_EQ(-ESTALE, bufpool_return(self->pool, adopted, 0));
+}
+
+static void *rent_and_return_noting(void *argument)
+{
+	__u64 *noted = argument;
+	struct bufpool *pool = (struct bufpool *)(uintptr_t)noted[0];
+	void *block = bufpool_rent(pool, 1, 0);
+
+	noted[1] = handle_of(pool, block);
+	noted[2] = offset_of(pool, block);
+	return bufpool_return(pool, block, 0) ? NULL : block;
+}
+
+/* Nor what no thread keeps, but all. */
+TEST_F(library, block_of_an_ended_thread_is_not_adopted)
+{
+	__u64 noted[] = { (uintptr_t)self->pool, 0, 0 };
+
+	ASSERT_NE(NULL, in_thread(rent_and_return_noting, noted));
+	EXPECT_EQ(-ESTALE, adopt_error(self->pool, noted[1], noted[2]));
+	EXPECT_EQ(-ESTALE, adopt_error(self->pool, noted[1] + 1, noted[2]));
+}
+
+/* A thread is just returning it. */
+TEST_F(library, claimed_block_is_not_adopted)
+{
+	void *block = bufpool_rent(self->pool, 1, 0);
+	__u64 handle = handle_of(self->pool, block), offset = offset_of(self->pool, block);
+	struct bufpool_rental *rental;
+	struct bufpool_place place;
+	__u32 state;
+
+	ASSERT_NE(NULL, block);
+	place = bufpool_window_place(&self->pool->window, block);
+	rental = bufpool_rentals_at(&self->pool->rentals, &place);
+	state = bufpool_rental_state(rental);
+	bufpool_rental_set(rental, bufpool_state(BUFPOOL_CLAIMED, 0));
+	EXPECT_EQ(-ESTALE, adopt_error(self->pool, handle + 1, offset));
+	bufpool_rental_set(rental, state);
+	EXPECT_EQ(0, bufpool_return(self->pool, block, 0));
+}
+
+/* Close of a client that lives on ---------------------------------------------- */
+
+static const struct bufpool_provider_ops *real_ops;
+static unsigned int given;
+
+static int count_given(struct bufpool_provider *provider, const __u64 *handles,
+		       unsigned int count, unsigned int flags)
+{
+	int ret = real_ops->return_many(provider, handles, count, flags);
+
+	given += ret > 0 ? ret : 0;
+	return ret;
+}
+
+/* Whatever the program has had, and what it has not; one is held. */
+TEST_F(library, close_gives_all_back_where_others_use_the_client)
+{
+	void *held_one = bufpool_rent(self->pool, 1, 0);
+	void *returned = bufpool_rent(self->pool, MIB, 0);
+	struct bufpool_provider_ops ops = *self->pool->provider.ops;
+	int rented;
+
+	ASSERT_NE(NULL, held_one);
+	ASSERT_EQ(0, bufpool_return(self->pool, returned, 0));
+	rented = rented_of(self->pool);
+	ASSERT_LT(2, rented);
+	real_ops = self->pool->provider.ops;
+	ops.return_many = count_given;
+	self->pool->provider.ops = &ops;
+	self->pool->provider.shared = true;
+	EXPECT_EQ(0, bufpool_close(self->pool));
+	self->pool = NULL;
+	EXPECT_EQ(rented, (int)given);
 }
 
 TEST_F(library, blocks_of_an_ended_thread_serve_others)
@@ -282,17 +534,7 @@ TEST_F(library, blocks_flow_back_to_the_renter)
 /* As a program does it that restricts itself after it has opened its pools */
 static int forbid_membarrier(void)
 {
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-			 offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_membarrier, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = { ARRAY_SIZE(filter), filter };
-
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ?:
-	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+	return forbid_call(__NR_membarrier, EPERM);
 }
 
 TEST_F(library, a_program_may_forbid_itself_membarrier)
@@ -387,6 +629,111 @@ TEST_F(strict, nothing_is_kept)
 	EXPECT_EQ(1, rented_of(self->pool));
 	ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
 	EXPECT_EQ(0, rented_of(self->pool));
+}
+
+/* At least so many of a size are not rented again, if there are others. */
+#define QUARANTINE	64
+
+static void *rent_without_waiting(void *arg)
+{
+	struct bufpool *pool = arg;
+	unsigned int i, refused = 0;
+
+	for (i = 0; i < 2000; i++) {
+		void *block = bufpool_rent(pool, 1, BUFPOOL_RENT_NONBLOCK);
+
+		if (block)
+			bufpool_return(pool, block, 0);
+		else
+			refused++;
+	}
+	return refused ? arg : NULL;
+}
+
+/* What is not rented is there for each thread, whatever the others look for. */
+TEST_F(strict, threads_find_what_is_free)
+{
+	pthread_t threads[2];
+	void *refused;
+	int i;
+
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, rent_without_waiting,
+					    self->pool));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, pthread_join(threads[i], &refused));
+		EXPECT_EQ(NULL, refused);
+	}
+}
+
+TEST_F(strict, the_longest_returned_is_rented_next)
+{
+	void *first = bufpool_rent(self->pool, 1, 0), *block;
+	int i;
+
+	ASSERT_NE(NULL, first);
+	ASSERT_EQ(0, bufpool_return(self->pool, first, 0));
+	for (i = 0; i < QUARANTINE; i++) {
+		block = bufpool_rent(self->pool, 1, i % 2 ? BUFPOOL_RENT_NONBLOCK : 0);
+		ASSERT_NE(NULL, block);
+		ASSERT_NE(first, block);
+		ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
+	}
+	EXPECT_EQ(0, held(self->pool));
+}
+
+TEST_F(strict, a_use_after_return_faults_though_others_rent)
+{
+	char *stale = bufpool_rent(self->pool, 1, 0), *other;
+
+	ASSERT_NE(NULL, stale);
+	*stale = 1;
+	ASSERT_EQ(0, bufpool_return(self->pool, stale, 0));
+	other = bufpool_rent(self->pool, 1, 0);
+	ASSERT_NE(NULL, other);
+	*other = 1;
+	EXPECT_EQ(gone_signal(), poke(stale, 2));
+	EXPECT_EQ(-ESTALE, bufpool_return(self->pool, stale, 0));
+	EXPECT_EQ(-ESTALE, size_error(self->pool, stale));
+	EXPECT_EQ(0, bufpool_return(self->pool, other, 0));
+}
+
+/* More than are asked for at once, and of several sizes */
+TEST_F(strict, many_are_rented_as_ever)
+{
+	void *blocks[600];
+	int round;
+
+	for (round = 0; round < 3; round++) {
+		ASSERT_EQ(600, bufpool_rent_many(self->pool, 1, 0, blocks, 600));
+		ASSERT_EQ(600, held(self->pool));
+		ASSERT_EQ(600, bufpool_return_many(self->pool, blocks, 600, 0));
+		ASSERT_EQ(8, bufpool_rent_many(self->pool, 10000, 0, blocks, 8));
+		ASSERT_EQ(8, bufpool_return_many(self->pool, blocks, 8, 0));
+	}
+	EXPECT_EQ(0, held(self->pool));
+}
+
+TEST_F(strict, where_there_are_no_others_it_is_rented_again)
+{
+	void *blocks[64];
+	unsigned int count = 0;
+
+	ASSERT_EQ(0, bufpool_close(self->pool));
+	ASSERT_EQ(0, small_limit());
+	self->pool = bufpool_open(NULL, 0);
+	ASSERT_NE(NULL, self->pool);
+	while (count < 64 && (blocks[count] = bufpool_rent(self->pool, MIB,
+							   BUFPOOL_RENT_NONBLOCK)))
+		count++;
+	ASSERT_LT(3, count);
+	ASSERT_EQ(0, bufpool_return(self->pool, blocks[0], 0));
+	ASSERT_EQ(0, bufpool_return(self->pool, blocks[1], 0));
+	EXPECT_EQ(blocks[0], bufpool_rent(self->pool, MIB, 0));
+	EXPECT_EQ(blocks[1], bufpool_rent(self->pool, MIB, BUFPOOL_RENT_NONBLOCK));
+	EXPECT_EQ(-EAGAIN, rent_error(self->pool, MIB, BUFPOOL_RENT_NONBLOCK));
+	if (!private_chosen())
+		limit_restore();
 }
 
 TEST_HARNESS_MAIN

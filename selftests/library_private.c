@@ -5,6 +5,13 @@
  */
 #include "library_test.h"
 
+#include <handle.h>
+#include <stock.h>
+#include <thief.h>
+
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/time.h>
 #include <sys/resource.h>
 
 #define SMALL	1
@@ -46,7 +53,7 @@ static __u64 limit_in(const char *text)
 static long memory_kib(void)
 {
 	char path[32], name[64] = "";
-	struct stat file;
+	struct stat file = { 0 };
 	int fd;
 
 	for (fd = 0; fd < 64; fd++) {
@@ -60,7 +67,7 @@ static long memory_kib(void)
 
 static __u64 warm_bytes(struct bufpool *pool)
 {
-	struct bufpool_stats stats;
+	struct bufpool_stats stats = { .size = sizeof(stats) };
 
 	return trimmed_stats(pool, &stats) ? ~0ULL : stats.warm;
 }
@@ -68,7 +75,7 @@ static __u64 warm_bytes(struct bufpool *pool)
 /* Which block of its class, as its handle says. */
 static unsigned int index_of(struct bufpool *pool, const void *block)
 {
-	__u64 handle = 0;
+	uint64_t handle = 0;
 
 	bufpool_handle(pool, block, &handle);
 	return handle >> 32 & ((1U << 27) - 1);
@@ -81,7 +88,7 @@ static int return_handle(struct bufpool *pool, __u64 handle)
 
 static __u64 trim_all(struct bufpool *pool, __u64 min_size)
 {
-	__u64 trimmed = 0;
+	uint64_t trimmed = 0;
 
 	if (bufpool_trim(pool, min_size, &trimmed))
 		return ~0ULL;
@@ -152,6 +159,17 @@ TEST(the_environment_limits)
 		EXPECT_EQ((__u64)-EINVAL, limit_in(bad[i]));
 }
 
+/* More blocks of a size than that no handle could name. */
+TEST(the_limit_is_within_what_handles_name)
+{
+	if (sizeof(long) == 4)
+		SKIP(return, "there are no addresses for so much");
+	EXPECT_EQ(PAGE << BUFPOOL_HANDLE_INDEX_BITS, limit_in("511G") + (1ULL << 30));
+	EXPECT_EQ(PAGE << BUFPOOL_HANDLE_INDEX_BITS, limit_in("512G"));
+	EXPECT_EQ(PAGE << BUFPOOL_HANDLE_INDEX_BITS, limit_in("513G"));
+	EXPECT_EQ(PAGE << BUFPOOL_HANDLE_INDEX_BITS, limit_in("17179869183G"));
+}
+
 TEST(pools_do_not_share_the_limit)
 {
 	struct bufpool *a, *b;
@@ -206,7 +224,7 @@ TEST_F(private, handles_are_told_apart)
 {
 	void *block = bufpool_rent(self->pool, 4 * self->page, 0);
 	void *second = bufpool_rent(self->pool, 4 * self->page, 0);
-	__u64 first_handle, handle, offset;
+	uint64_t first_handle, handle, offset;
 
 	ASSERT_NE(NULL, second);
 	ASSERT_EQ(0, bufpool_handle(self->pool, block, &first_handle));
@@ -337,7 +355,7 @@ TEST_F(private, up_to_two_larger_sizes_serve)
 
 TEST_F(private, warm_blocks_give_way)
 {
-	struct bufpool_stats stats;
+	struct bufpool_stats stats = { .size = sizeof(stats) };
 	void *blocks[64];
 	int i;
 
@@ -400,6 +418,229 @@ TEST_F(private, trim_gives_all_of_it_back)
 	EXPECT_EQ(SIGSEGV, touch(blocks[0]));
 }
 
+/* Numbers ------------------------------------------------------------------------ */
+
+TEST_F(exhausted, stats_tell_why_rents_failed)
+{
+	struct bufpool_stats before = { .size = sizeof(before) }, after = before;
+
+	ASSERT_EQ(0, bufpool_stats(self->pool, &before));
+	EXPECT_EQ(-EAGAIN, rent_error(self->pool, SMALL, BUFPOOL_RENT_NONBLOCK));
+	ASSERT_EQ(0, bufpool_stats(self->pool, &after));
+	EXPECT_EQ(before.refused_again + 1, after.refused_again);
+	EXPECT_EQ(before.client_refused_again + 1, after.client_refused_again);
+	EXPECT_EQ(-ETIMEDOUT, timed_error(self->pool, SMALL, 0, 1));
+	ASSERT_EQ(0, bufpool_stats(self->pool, &after));
+	EXPECT_EQ(before.timeouts + 1, after.timeouts);
+	EXPECT_EQ(before.client_timeouts + 1, after.client_timeouts);
+	EXPECT_EQ(before.waits + 1, after.waits);
+	EXPECT_EQ(-EDQUOT, rent_error(self->pool, 2 * SMALL_LIMIT, BUFPOOL_RENT_IO));
+	ASSERT_EQ(0, bufpool_stats(self->pool, &after));
+	EXPECT_EQ(before.refused_quota + 1, after.refused_quota);
+	EXPECT_EQ(before.client_refused_quota + 1, after.client_refused_quota);
+	EXPECT_EQ(before.refused_memory, after.refused_memory);
+	EXPECT_EQ(before.rents, after.rents);
+}
+
+TEST_F(private, stats_tell_of_the_only_client)
+{
+	struct bufpool_stats stats = { .size = sizeof(stats) };
+	/* without others to keep */
+	void *block = bufpool_rent(self->pool, MIB, BUFPOOL_RENT_ZERO), *other;
+	uint64_t handle;
+
+	ASSERT_NE(NULL, block);
+	ASSERT_EQ(0, bufpool_handle(self->pool, block, &handle));
+	ASSERT_EQ(1, return_handle(self->pool, handle));
+	other = bufpool_rent(self->pool, 2 * MIB, 0);
+	ASSERT_NE(NULL, other);
+	ASSERT_EQ(0, bufpool_stats(self->pool, &stats));
+	EXPECT_EQ(1, stats.clients);
+	EXPECT_EQ(~0ULL, stats.client_ceiling);
+	EXPECT_EQ(~0ULL, stats.user_quota);
+	EXPECT_EQ(SMALL_LIMIT, stats.limit);
+	EXPECT_EQ(2 * MIB, stats.in_use);
+	EXPECT_EQ(2 * MIB, stats.client_bytes);
+	EXPECT_EQ(1, stats.client_blocks);
+	EXPECT_EQ(MIB, stats.warm);
+	EXPECT_EQ(MIB, stats.client_warm_bytes);
+	EXPECT_EQ(1, stats.client_warm_blocks);
+	EXPECT_EQ(3 * MIB, stats.pinned);
+	EXPECT_EQ(3 * MIB, stats.user_held);
+	EXPECT_EQ(2, stats.rents);
+	EXPECT_EQ(2, stats.client_rents);
+	EXPECT_EQ(0, stats.reused);
+	EXPECT_EQ(0, stats.client_warm_rents);
+	EXPECT_EQ(1, stats.returns);
+	EXPECT_EQ(1, stats.client_returns);
+	EXPECT_EQ(0, stats.kept);
+	/* what is rented again, and what is kept */
+	ASSERT_EQ(0, rent_error(self->pool, MIB, BUFPOOL_RENT_ZERO));
+	other = bufpool_rent(self->pool, SMALL, 0);
+	ASSERT_EQ(0, bufpool_return(self->pool, other, 0));
+	ASSERT_EQ(0, bufpool_stats(self->pool, &stats));
+	EXPECT_EQ(1, stats.reused);
+	EXPECT_EQ(1, stats.client_warm_rents);
+	EXPECT_EQ(0, stats.warm);
+	EXPECT_LE(1, stats.client_kept_blocks);
+	EXPECT_EQ(stats.client_kept_blocks * self->page, stats.client_kept_bytes);
+	EXPECT_EQ(stats.client_kept_bytes, stats.kept);
+}
+
+/* After 2^32 rentals they begin anew: no block has none. */
+TEST(generations_begin_with_one)
+{
+	struct bufpool_stock_block block = { .generation = ~0U };
+	struct bufpool_grant grant = { 0 };
+	struct bufpool_stock stock = {
+		.memory.nr_classes = 1,
+		.classes[0] = { .blocks = &block, .nr_blocks = 1 },
+	};
+
+	bufpool_stock_begin(&stock, &grant, false);
+	EXPECT_EQ(1, block.generation);
+	EXPECT_EQ(0, bufpool_stock_find(&stock, bufpool_stock_handle(&stock, &grant), &grant));
+}
+
+/* What threads keep --------------------------------------------------------------- */
+
+static __u64 kept_blocks(struct bufpool *pool)
+{
+	struct bufpool_stats stats = { .size = sizeof(stats) };
+
+	return bufpool_stats(pool, &stats) ? ~0ULL : stats.client_kept_blocks;
+}
+
+/* Rent until there is nothing any more, and return @count blocks of @size, which are kept. */
+static bool exhaust_and_keep(struct bufpool *pool, size_t size, unsigned int count)
+{
+	static void *blocks[512];
+	unsigned int i;
+
+	if (bufpool_rent_many(pool, size, 0, blocks, count) != (int)count)
+		return false;
+	while (!rent_error(pool, MIB, BUFPOOL_RENT_NONBLOCK | BUFPOOL_RENT_ZERO))
+		;
+	while (!rent_error(pool, SMALL, BUFPOOL_RENT_NONBLOCK | BUFPOOL_RENT_ZERO))
+		;
+	for (i = 0; i < count; i++)
+		if (bufpool_return(pool, blocks[i], 0))
+			return false;
+	return kept_blocks(pool) == count;
+}
+
+/* The owner goes on with the other half. */
+TEST_F(private, shortage_takes_half_of_a_stack)
+{
+	ASSERT_TRUE(exhaust_and_keep(self->pool, 2 * PAGE, 60));
+	EXPECT_EQ(0, rent_error(self->pool, 4 * PAGE, BUFPOOL_RENT_NONBLOCK | BUFPOOL_RENT_ZERO));
+	EXPECT_EQ(30, kept_blocks(self->pool));
+}
+
+/* And no more than it has room for to look at, however much there is. */
+TEST_F(private, shortage_takes_a_batch_at_most)
+{
+	unsigned int i, kept = BUFPOOL_HALF_MAX * (BUFPOOL_CACHE_HALVES + BUFPOOL_DEPOT_HALVES);
+
+	ASSERT_TRUE(exhaust_and_keep(self->pool, 2 * PAGE, kept));
+	/* of the thread, and of the depot */
+	for (i = 1; i <= 2; i++) {
+		EXPECT_EQ(0, rent_error(self->pool, 128 * PAGE,
+					BUFPOOL_RENT_NONBLOCK | BUFPOOL_RENT_ZERO));
+		EXPECT_EQ(kept - i * BUFPOOL_THIEF_BATCH, kept_blocks(self->pool));
+	}
+}
+
+static unsigned int count_in(const struct bufpool_magazine *magazine)
+{
+	return bufpool_stack_count(bufpool_magazine_stack(magazine));
+}
+
+/* Those that were not taken from for longest go first. */
+TEST_F(private, shortage_takes_from_each_stack_in_turn)
+{
+	struct bufpool_magazine *magazines;
+	void *block = bufpool_rent(self->pool, 4 * PAGE, 0);
+	void *more[8];
+	int i;
+
+	ASSERT_NE(NULL, block);
+	ASSERT_EQ(8, bufpool_rent_many(self->pool, 4 * PAGE, 0, more, 8));
+	ASSERT_TRUE(exhaust_and_keep(self->pool, 2 * PAGE, 16));
+	magazines = bufpool_mine->cache->magazines;
+	ASSERT_EQ(8, bufpool_return_many(self->pool, more, 8, 0));
+	ASSERT_EQ(16, count_in(&magazines[1]));
+	ASSERT_EQ(8, count_in(&magazines[2]));
+	/* for each half of one of them is just enough */
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(0, rent_error(self->pool, 16 * PAGE,
+					BUFPOOL_RENT_NONBLOCK | BUFPOOL_RENT_ZERO));
+	EXPECT_EQ(8, count_in(&magazines[1]));
+	EXPECT_EQ(4, count_in(&magazines[2]));
+}
+
+/* Programs may write into their stacks what they like: it is no block that somebody has. */
+TEST_F(private, what_is_no_block_is_not_taken_from_a_stack)
+{
+	void *held_one = bufpool_rent(self->pool, 2 * PAGE, BUFPOOL_RENT_ZERO);
+	struct bufpool_stats before = { .size = sizeof(before) }, after = before;
+	struct bufpool_place place;
+	struct bufpool_stack *stack;
+	size_t unit;
+
+	ASSERT_NE(NULL, held_one);
+	place = bufpool_window_place(&self->pool->window, held_one);
+	unit = bufpool_window_unit(&self->pool->window, &place);
+	stack = bufpool_mine->cache->magazines[1].stack;
+	ASSERT_EQ(0, bufpool_stack_count(stack));
+	/* the middle of a block that the program has, and some that nobody ever had */
+	bufpool_stack_push(stack, stack->top + 1, unit + 1);
+	bufpool_stack_push(stack, stack->top + 1, unit + 1000);
+	bufpool_stack_push(stack, stack->top + 1, ~1U);
+	ASSERT_EQ(0, bufpool_stats(self->pool, &before));
+	EXPECT_EQ(0, bufpool_trim(self->pool, 0, NULL));
+	ASSERT_EQ(0, bufpool_stats(self->pool, &after));
+	EXPECT_EQ(0, bufpool_stack_count(stack));
+	EXPECT_EQ(before.returns, after.returns);
+	EXPECT_EQ(before.in_use, after.in_use);
+	EXPECT_EQ(0, bufpool_return(self->pool, held_one, BUFPOOL_RETURN_REVOKE));
+}
+
+/* A rental that is over already, by others, keeps none of the others back. */
+TEST_F(private, what_is_refused_does_not_end_giving)
+{
+	__u64 handles[3];
+	void *blocks[3];
+	int i;
+
+	ASSERT_EQ(3, bufpool_rent_many(self->pool, MIB, BUFPOOL_RENT_ZERO, blocks, 3));
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, bufpool_handle(self->pool, blocks[i], (uint64_t *)&handles[i]));
+	ASSERT_EQ(1, return_handle(self->pool, handles[1]));
+	EXPECT_EQ(2, rented_of(self->pool));
+	bufpool_provider_give(&self->pool->provider, handles, 3);
+	EXPECT_EQ(0, rented_of(self->pool));
+}
+
+/* The table of the stacks that are used grows with them. */
+TEST(a_thief_knows_every_stack)
+{
+	struct bufpool_thief thief = { .page_size = PAGE, .nr_classes = 7 };
+	unsigned int nr;
+
+	thief.pages = mmap(NULL, 2100 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, thief.pages);
+	for (nr = 0; nr < 2000; nr++)
+		ASSERT_EQ(0, bufpool_thief_open(&thief, nr));
+	for (nr = 0; nr < 2000; nr++) {
+		ASSERT_EQ(nr, thief.used[nr]);
+		ASSERT_EQ(0, bufpool_thief_stack(&thief, nr)->top);
+	}
+	/* sets as a whole, and no more of them */
+	EXPECT_EQ(2002, thief.nr_accessible);
+	bufpool_thief_destroy(&thief);
+}
+
 /* Being cancelled ----------------------------------------------------------------- */
 
 struct doomed {
@@ -417,6 +658,18 @@ static void *return_doomed(void *argument)
 	pthread_cancel(pthread_self());
 	doomed->result = bufpool_return(doomed->pool, doomed->block,
 					BUFPOOL_RETURN_REVOKE);
+	doomed->survived = true;
+	pthread_testcancel();
+	return NULL;
+}
+
+/* To open a file is what threads are cancelled at. */
+static void *open_doomed(void *argument)
+{
+	struct doomed *doomed = argument;
+
+	pthread_cancel(pthread_self());
+	doomed->result = open_error("/dev/null", 0) + ENOTTY;
 	doomed->survived = true;
 	pthread_testcancel();
 	return NULL;
@@ -454,6 +707,15 @@ TEST_F(private, a_return_is_not_cancelled)
 	EXPECT_EQ(0, held(self->pool));
 }
 
+TEST(open_is_not_cancelled)
+{
+	struct doomed doomed = { 0 };
+	int fd = next_fd();
+
+	EXPECT_TRUE(outlives(open_doomed, &doomed));
+	EXPECT_EQ(fd, next_fd());
+}
+
 TEST(close_is_not_cancelled)
 {
 	struct doomed doomed = { .pool = bufpool_open(NULL, 0) };
@@ -483,7 +745,7 @@ static void *wait_turn(void *argument)
 	struct turn *turn = argument;
 
 	turn->block = bufpool_rent_timed(turn->pool, turn->size, 0,
-					 turn->timeout_ns);
+					 turn->timeout_ns ?: BUFPOOL_FOREVER);
 	if (turn->block)
 		turn->mine = __atomic_add_fetch(turn->order, 1, __ATOMIC_ACQ_REL);
 	else
@@ -526,7 +788,7 @@ static bool start_waiting(struct turn *turn, unsigned int count)
 /* Where the status says who waits for blocks of @size */
 static unsigned int waiting_of(struct bufpool *pool, size_t size)
 {
-	unsigned int nr = bufpool_classes_for(&pool->classes, size);
+	unsigned int nr = bufpool_classes_for(&pool->classes, BUFPOOL_BACKING_SLAB, size);
 
 	return __atomic_load_n(&pool->provider.status->waiting_of[nr], __ATOMIC_RELAXED);
 }
@@ -571,6 +833,57 @@ TEST_F(exhausted, waiters_are_served_in_order)
 		block = turns[i].block;
 		ASSERT_NE(NULL, block);
 	}
+}
+
+/* Also where waiters are in front of it, and it would never be its turn. */
+TEST_F(exhausted, more_than_the_limit_is_edquot_behind_waiters)
+{
+	struct turn turn = { .pool = self->pool, .size = self->size };
+	unsigned int order = 0;
+
+	turn.order = &order;
+	ASSERT_TRUE(start_waiting(&turn, 1));
+	EXPECT_EQ(-EDQUOT, rent_error(self->pool, 2 * SMALL_LIMIT, BUFPOOL_RENT_IO));
+	EXPECT_EQ(-EDQUOT, rent_error(self->pool, 2 * SMALL_LIMIT,
+				      BUFPOOL_RENT_IO | BUFPOOL_RENT_NONBLOCK));
+	ASSERT_EQ(0, bufpool_return(self->pool, self->block, 0));
+	ASSERT_EQ(0, pthread_join(turn.thread, NULL));
+}
+
+/* A warm block is of no use to a waiter for a larger size. */
+TEST_F(private, what_no_waiter_wants_is_rented)
+{
+	struct turn large = { .pool = self->pool, .size = 4 * MIB };
+	unsigned int order = 0;
+	void *blocks[3];
+	uint64_t handle;
+	int i;
+
+	large.order = &order;
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, rent_error(self->pool, 4 * MIB, 0));
+	ASSERT_EQ(2, bufpool_rent_many(self->pool, MIB, 0, blocks, 2));
+	ASSERT_EQ(0, bufpool_handle(self->pool, blocks[1], &handle));
+	ASSERT_EQ(1, return_handle(self->pool, handle));
+	ASSERT_TRUE(start_waiting(&large, 1));
+	EXPECT_EQ(0, rent_error(self->pool, MIB, BUFPOOL_RENT_NONBLOCK));
+	EXPECT_EQ(-EAGAIN, rent_error(self->pool, MIB, BUFPOOL_RENT_NONBLOCK));
+	EXPECT_EQ(0, bufpool_cancel(self->pool, 1));
+	ASSERT_EQ(0, pthread_join(large.thread, NULL));
+}
+
+/* Though it takes several calls of the provider, it waits for the first block only. */
+TEST(rent_many_does_not_wait_for_the_rest)
+{
+	static void *blocks[600];
+	struct bufpool *pool;
+	__u64 most = 2 * MIB / PAGE;
+
+	ASSERT_EQ(0, setenv("BUFPOOL_PRIVATE_LIMIT", "2M", 1));
+	pool = bufpool_open(NULL, 0);
+	ASSERT_NE(NULL, pool);
+	EXPECT_EQ((int)most, bufpool_rent_many(pool, 1, 0, blocks, 600));
+	EXPECT_EQ(0, bufpool_close(pool));
 }
 
 TEST_F(exhausted, timed_out_waiter_leaves_no_hole)
@@ -634,6 +947,26 @@ TEST_F(exhausted, a_waiter_is_not_cancelled)
 	EXPECT_EQ(1, turn.mine);
 }
 
+/* They are out of the queue when the call returns, whenever they run. */
+TEST_F(exhausted, cancel_takes_waiters_out_at_once)
+{
+	struct turn turns[WAITERS];
+	unsigned int order = 0, i;
+
+	for (i = 0; i < WAITERS; i++) {
+		turns[i] = (struct turn){
+			.pool = self->pool, .size = self->size, .order = &order,
+		};
+		ASSERT_TRUE(start_waiting(&turns[i], i + 1));
+	}
+	EXPECT_EQ(0, bufpool_cancel(self->pool, 1));
+	EXPECT_TRUE(waiting_is(self->pool, 0));
+	for (i = 0; i < WAITERS; i++) {
+		ASSERT_EQ(0, pthread_join(turns[i].thread, NULL));
+		EXPECT_EQ(ECANCELED, turns[i].error);
+	}
+}
+
 /*
  * Small blocks come back one by one, and each time a waiter wants just that
  * size; a large one needs the room of four.
@@ -680,7 +1013,7 @@ TEST_F(private, a_large_waiter_takes_nothing_in_vain)
 	struct turn large = {
 		.pool = self->pool, .size = 4 * MIB, .order = &order,
 	};
-	struct bufpool_stats before, after;
+	struct bufpool_stats before = { .size = sizeof(before) }, after = before;
 	void *blocks[13], *block = bufpool_rent(self->pool, SMALL, 0);
 
 	ASSERT_EQ(13, bufpool_rent_many(self->pool, MIB, 0, blocks, 13));
@@ -701,6 +1034,68 @@ TEST_F(private, a_large_waiter_takes_nothing_in_vain)
 	EXPECT_EQ(2, bufpool_return_many(self->pool, blocks, 2, 0));
 	ASSERT_EQ(0, pthread_join(large.thread, NULL));
 	EXPECT_NE(NULL, large.block);
+}
+
+/* What must not be done: a handler jumps out of the call that it interrupted. */
+
+static sigjmp_buf before_call;
+static unsigned int jumped, may_go;
+
+static void jump(int signal)
+{
+	(void)signal;
+	if (!word_get(&jumped))
+		siglongjmp(before_call, 1);
+}
+
+static void *jump_out_of_calls(void *argument)
+{
+	struct itimerval often = { { 0, 300 }, { 0, 300 } }, never = { 0 };
+	struct bufpool *pool = argument;
+	/* not where a jump would undo what is written to them */
+	static void *said;
+	static int tries;
+	sigset_t alarms;
+
+	sigemptyset(&alarms);
+	sigaddset(&alarms, SIGALRM);
+	pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	/* until one was in the middle of a call */
+	while (tries++ < 10000 && !(said && errno == EDEADLK)) {
+		if (!sigsetjmp(before_call, 1))
+			for (;;)
+				bufpool_trim(pool, 0, NULL);
+		errno = 0;
+		said = bufpool_rent(pool, 1, BUFPOOL_RENT_NONBLOCK) ? NULL : pool;
+	}
+	word_set(&jumped, 1);
+	setitimer(ITIMER_REAL, &never, NULL);
+	if (bufpool_close(pool) != -EDEADLK)
+		said = NULL;
+	word_set(&may_go, 1);
+	BECOMES(word_get(&may_go) == 2);
+	return said;
+}
+
+TEST(close_ends_after_a_jump_out_of_a_call)
+{
+	struct bufpool *pool = bufpool_open(NULL, 0);
+	sigset_t alarms;
+	pthread_t thread;
+	void *said;
+
+	ASSERT_NE(NULL, pool);
+	ASSERT_NE(SIG_ERR, signal(SIGALRM, jump));
+	sigemptyset(&alarms);
+	sigaddset(&alarms, SIGALRM);
+	pthread_sigmask(SIG_BLOCK, &alarms, NULL);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, jump_out_of_calls, pool));
+	ASSERT_TRUE(BECOMES(word_get(&may_go) == 1));
+	EXPECT_EQ(0, bufpool_close(pool));
+	word_set(&may_go, 2);
+	ASSERT_EQ(0, pthread_join(thread, &said));
+	EXPECT_EQ(pool, said);
 }
 
 TEST_HARNESS_MAIN

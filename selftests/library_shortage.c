@@ -86,7 +86,7 @@ TEST(a_waiter_gets_what_is_kept_later)
 	struct bufpool_status none = { 0 };
 	const struct bufpool_status *status;
 	pthread_t thread, waiter;
-	struct bufpool_stats stats;
+	struct bufpool_stats stats = { .size = sizeof(stats) };
 	void *block, *result;
 
 	begin(_metadata, &idler, &thread);

@@ -10,7 +10,12 @@
 #include <ucontext.h>
 
 static struct bufpool *handlers_pool;
-static unsigned int handled, refused, wrong;
+static unsigned int handlers_flags[2], handled, refused, wrong;
+
+static unsigned int flags_for_io(const struct bufpool_info *info)
+{
+	return info->max_rent_io ? BUFPOOL_RENT_IO : 0;
+}
 
 /* To come in the middle of calls, some of them in that of a longer one */
 #define SIGNALS	native(500)
@@ -23,7 +28,8 @@ static void rent_in_handler(int signal)
 
 	(void)signal;
 	handled++;
-	block = bufpool_rent(handlers_pool, 1, BUFPOOL_RENT_NONBLOCK);
+	block = bufpool_rent(handlers_pool, 1, BUFPOOL_RENT_NONBLOCK |
+						handlers_flags[handled % 2]);
 	if (!block)
 		errno == EDEADLK ? refused++ : wrong++;
 	else if (bufpool_return(handlers_pool, block, 0))
@@ -38,11 +44,12 @@ TEST_F(library, a_signal_handler_is_served_or_refused)
 	unsigned int i, rounds = 0, failures = 0;
 
 	handlers_pool = self->pool;
+	handlers_flags[1] = flags_for_io(&self->info);
 	ASSERT_NE(SIG_ERR, signal(SIGALRM, rent_in_handler));
 	ASSERT_EQ(0, setitimer(ITIMER_REAL, &often, NULL));
 	while (word_get(&handled) < SIGNALS) {
 		for (i = 0; i < 100; i++)
-			blocks[i] = bufpool_rent(self->pool, 1, 0);
+			blocks[i] = bufpool_rent(self->pool, 1, handlers_flags[i % 2]);
 		for (i = 0; i < 100; i++)
 			if (!blocks[i] || bufpool_return(self->pool, blocks[i], 0))
 				failures++;
@@ -140,6 +147,7 @@ TEST_F(library, a_revoker_waits_for_an_interrupted_call)
 #define LARGE	(16 * SMALL)
 #define STEPS	64		/* instructions of a call */
 #define EARLY	12		/* of these, before it has begun with what it does */
+#define EARLY_IO 30		/* so too, of a rent of a block for I/O */
 #define STRIDE	(SANITIZED ? 9 : 3)	/* that many are dear to a virtual machine */
 #define PAIRS	4		/* blocks of each size */
 
@@ -147,6 +155,7 @@ TEST_F(library, a_revoker_waits_for_an_interrupted_call)
 static struct steps {
 	struct bufpool *pool, *passing;
 	size_t passing_size, size;
+	unsigned int flags, early;	/* of small blocks; EARLY */
 	unsigned int done, first, second;
 	void *block;
 } steps;
@@ -163,12 +172,12 @@ static void step(int signal, siginfo_t *info, void *context)
 	if (steps.done == steps.second)
 		*flags &= ~0x100;
 	if (steps.done == steps.first) {
-		block = bufpool_rent(steps.passing, steps.passing_size, 0);
+		block = bufpool_rent(steps.passing, steps.passing_size, steps.flags);
 		if (block)
 			bufpool_return(steps.passing, block, 0);
 	}
 	if (steps.done == steps.second)
-		steps.block = bufpool_rent(steps.pool, steps.size, 0);
+		steps.block = bufpool_rent(steps.pool, steps.size, steps.flags);
 	errno = saved;
 }
 
@@ -204,14 +213,14 @@ static unsigned int step_through(bool is_return)
 		large[i] = bufpool_rent(steps.pool, LARGE, 0);
 	for (i = 1; i < PAIRS; i++)
 		bufpool_return(steps.pool, large[i], 0);
-	bufpool_return(steps.pool, bufpool_rent(steps.pool, SMALL, 0), 0);
+	bufpool_return(steps.pool, bufpool_rent(steps.pool, SMALL, steps.flags), 0);
 	steps.done = 0;
 	steps.block = NULL;
 	set_stepping(true);
 	if (is_return)
 		bufpool_return(steps.pool, large[0], 0);
 	else
-		mine = bufpool_rent(steps.pool, SMALL, 0);
+		mine = bufpool_rent(steps.pool, SMALL, steps.flags);
 	set_stepping(false);
 	if (!is_return)
 		all[count++] = large[0];
@@ -219,7 +228,7 @@ static unsigned int step_through(bool is_return)
 	all[count++] = steps.block;
 	for (i = 0; i < 2 * PAIRS; i++) {
 		all[count++] = bufpool_rent(steps.pool, LARGE, 0);
-		all[count++] = bufpool_rent(steps.pool, SMALL, 0);
+		all[count++] = bufpool_rent(steps.pool, SMALL, steps.flags);
 	}
 	i = count_twice(all, count);
 	while (count)
@@ -236,7 +245,7 @@ static unsigned int step_through_all(bool is_return)
 {
 	unsigned int wrong = 0;
 
-	for (steps.first = 1; steps.first < EARLY; steps.first++)
+	for (steps.first = 1; steps.first < steps.early; steps.first++)
 		for (steps.second = steps.first + 1 + steps.first % STRIDE;
 		     steps.second < STEPS; steps.second += STRIDE)
 			wrong += step_through(is_return);
@@ -251,7 +260,7 @@ TEST_F(library, signals_at_every_instruction_are_served_or_refused)
 	ASSERT_NE(NULL, other);
 	ASSERT_EQ(0, sigaction(SIGTRAP, &action, NULL));
 	bufpool_return(other, bufpool_rent(other, SMALL, 0), 0);
-	steps = (struct steps){ self->pool, self->pool, LARGE, LARGE };
+	steps = (struct steps){ self->pool, self->pool, LARGE, LARGE, 0, EARLY };
 	EXPECT_EQ(0, step_through_all(true));
 	EXPECT_EQ(0, step_through_all(false));
 	steps.passing = other;
@@ -261,6 +270,18 @@ TEST_F(library, signals_at_every_instruction_are_served_or_refused)
 	EXPECT_EQ(0, step_through_all(false));
 	EXPECT_EQ(0, held(self->pool));
 	EXPECT_EQ(0, bufpool_close(other));
+}
+
+/* What rents them finds its magazine in another way. */
+TEST_F(library, so_are_those_that_interrupt_rents_for_io)
+{
+	struct sigaction action = { .sa_sigaction = step, .sa_flags = SA_SIGINFO };
+	unsigned int flags = flags_for_io(&self->info);
+
+	ASSERT_EQ(0, sigaction(SIGTRAP, &action, NULL));
+	steps = (struct steps){ self->pool, self->pool, SMALL, SMALL, flags, EARLY_IO };
+	EXPECT_EQ(0, step_through_all(false));
+	EXPECT_EQ(0, held(self->pool));
 }
 
 /* That sanitizer has locks of its own, which these handlers find taken. */
@@ -455,7 +476,7 @@ static void interrupt(struct bufpool *pool)
 /* In the middle of what has locks, each call is refused. */
 static void be_refused(int signal)
 {
-	struct bufpool_stats stats;
+	struct bufpool_stats stats = { .size = sizeof(stats) };
 	void *block;
 
 	(void)signal;
@@ -474,7 +495,7 @@ TEST(a_signal_handler_is_refused_in_stats_and_close)
 {
 	struct bufpool *pool = bufpool_open(NULL, 0);
 	struct bufpool *other = bufpool_open(NULL, 0);
-	struct bufpool_stats stats;
+	struct bufpool_stats stats = { .size = sizeof(stats) };
 
 	ASSERT_NE(NULL, pool);
 	ASSERT_NE(NULL, other);

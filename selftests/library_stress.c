@@ -18,9 +18,9 @@
 #define WAIT_NS		(2 * NSEC_PER_MSEC)
 
 struct item {
-	uint64_t *block;
+	__u64 *block;
 	size_t size;
-	uint64_t stamp;
+	__u64 stamp;
 };
 
 /* Blocks on their way to the worker with this number. */
@@ -34,6 +34,7 @@ struct stress {
 	struct bufpool *pool;
 	size_t page;
 	unsigned int nr_classes;
+	bool has_io;			/* there are blocks for I/O */
 	__u64 seed;
 	struct effort effort;
 	unsigned long serial;		/* atomic: of stamps and of seeds */
@@ -74,8 +75,8 @@ static void write_stamps(const struct item *item)
 	size_t at;
 
 	for (at = 0; at < item->size; at += STAMP_STEP)
-		item->block[at / sizeof(uint64_t)] = item->stamp + at;
-	item->block[item->size / sizeof(uint64_t) - 1] = item->stamp;
+		item->block[at / sizeof(__u64)] = item->stamp + at;
+	item->block[item->size / sizeof(__u64) - 1] = item->stamp;
 }
 
 static bool has_stamps(const struct item *item)
@@ -83,10 +84,10 @@ static bool has_stamps(const struct item *item)
 	size_t at;
 
 	for (at = 0; at < item->size; at += STAMP_STEP) {
-		if (item->block[at / sizeof(uint64_t)] != item->stamp + at)
+		if (item->block[at / sizeof(__u64)] != item->stamp + at)
 			return false;
 	}
-	return item->block[item->size / sizeof(uint64_t) - 1] == item->stamp;
+	return item->block[item->size / sizeof(__u64) - 1] == item->stamp;
 }
 
 static void begin(struct worker *worker, void *block, size_t size, bool zero)
@@ -131,6 +132,8 @@ static void rent_one(struct worker *worker)
 		flags |= BUFPOOL_RENT_ZERO;
 	if (kind % 2)
 		flags |= BUFPOOL_RENT_NONBLOCK;
+	if (stress->has_io && next_random(&worker->random) % 2)
+		flags |= BUFPOOL_RENT_IO;
 	block = bufpool_rent_timed(stress->pool, size, flags, WAIT_NS);
 	if (block) {
 		begin(worker, block, size, flags & BUFPOOL_RENT_ZERO);
@@ -144,11 +147,13 @@ static void rent_some(struct worker *worker)
 {
 	struct stress *stress = worker->stress;
 	int count = HOLDS - worker->count, got, i;
+	unsigned int flags = BUFPOOL_RENT_NONBLOCK;
 	size_t size = stress->page;
 	void *blocks[HOLDS];
 
-	got = bufpool_rent_many(stress->pool, size, BUFPOOL_RENT_NONBLOCK,
-				blocks, count);
+	if (stress->has_io && next_random(&worker->random) % 2)
+		flags |= BUFPOOL_RENT_IO;
+	got = bufpool_rent_many(stress->pool, size, flags, blocks, count);
 	expect(stress, got > 0 || got == -EAGAIN, "several can be rented");
 	for (i = 0; i < got; i++)
 		begin(worker, blocks[i], size, false);
@@ -370,6 +375,7 @@ FIXTURE_SETUP(stress)
 	ASSERT_NE(NULL, self->stress.pool);
 	ASSERT_EQ(0, info_of(self->stress.pool, &info));
 	self->stress.page = info.page_size;
+	self->stress.has_io = info.max_rent_io;
 	largest = large_block(&info);
 	if (largest > info.limit)
 		largest = largest_within(&info, info.limit);

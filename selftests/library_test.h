@@ -14,8 +14,12 @@
 
 #include <bufpool.h>
 #include <dirent.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <thread.h>
+#if __has_include("valgrind/valgrind.h")
+#include <valgrind/valgrind.h>
+#endif
 
 /* Not one of the bits of this version */
 #define BAD_FLAG	0x80000000U
@@ -24,12 +28,27 @@
 #define SMALL_LIMIT	(16 * MIB)
 #define SMALL_LIMIT_TEXT	"16M"
 
-/* Sanitizers have memory of their own, which grows. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+/* Sanitizers have memory of their own, which grows, and locks that a fork may find held. */
+#ifdef __has_feature
+#define SANITIZES_MEMORY	__has_feature(memory_sanitizer)
+#else
+#define SANITIZES_MEMORY	0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || SANITIZES_MEMORY
 #define SANITIZED	1
 #else
 #define SANITIZED	0
 #endif
+
+/* It has mappings, signals and descriptors of its own. */
+static inline bool in_valgrind(void)
+{
+#if __has_include("valgrind/valgrind.h")
+	return RUNNING_ON_VALGRIND;
+#else
+	return false;
+#endif
+}
 
 /*
  * How often to do what takes a call in a virtual machine: without those, more
@@ -101,7 +120,7 @@ static inline int adopt_error(struct bufpool *pool, __u64 handle, __u64 offset)
 /* What every call that takes a block says of this one; 0 where they differ. */
 static inline int block_error(struct bufpool *pool, void *block)
 {
-	__u64 value;
+	uint64_t value;
 	int ret = bufpool_return(pool, block, 0);
 
 	if (bufpool_return_many(pool, &block, 1, 0) != ret ||
@@ -114,22 +133,21 @@ static inline int block_error(struct bufpool *pool, void *block)
 
 static inline int info_of(struct bufpool *pool, struct bufpool_info *info)
 {
-	if (private_chosen())
-		return pool->provider.ops->info(&pool->provider, info);
 	*info = (struct bufpool_info){ .size = sizeof(*info) };
-	return ioctl(bufpool_fd(pool), BUFPOOL_IOC_INFO, info);
+	return bufpool_info(pool, info);
 }
 
 /* With nothing kept for later */
 static inline int trimmed_stats(struct bufpool *pool, struct bufpool_stats *stats)
 {
+	*stats = (struct bufpool_stats){ .size = sizeof(*stats) };
 	return bufpool_trim(pool, 0, NULL) ?: bufpool_stats(pool, stats);
 }
 
 /* How many blocks the program holds. */
 static inline int held(struct bufpool *pool)
 {
-	struct bufpool_stats stats;
+	struct bufpool_stats stats = { .size = sizeof(stats) };
 
 	return trimmed_stats(pool, &stats) ? -1 : (int)stats.client_blocks;
 }
@@ -138,7 +156,7 @@ static inline int held(struct bufpool *pool)
 static inline bool untouched(struct bufpool *pool,
 			     const struct bufpool_stats *before)
 {
-	struct bufpool_stats after;
+	struct bufpool_stats after = { .size = sizeof(after) };
 
 	return !trimmed_stats(pool, &after) && same_holdings(&after, before);
 }
@@ -202,10 +220,37 @@ static inline long status_kib(const char *name)
 	return value;
 }
 
+/* Address space in KiB; as nothing where something besides takes some */
+static inline long space_kib(void)
+{
+	return SANITIZED || in_valgrind() ? 0 : status_kib("VmSize:");
+}
+
+/* Bytes that malloc() has given, where it can tell */
+static inline size_t allocated(void)
+{
+#if defined(__GLIBC__) && !SANITIZED
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+#else
+	return 0;
+#endif
+}
+
+/* So often: what is lost each time is more than the heap changes otherwise. */
+#define MANY_TIMES	64
+
+/* Whether something has been lost each of these times; none is smaller than 32 bytes. */
+static inline bool has_lost(size_t before, size_t after)
+{
+	return after >= before + MANY_TIMES * 32;
+}
+
 /* How many blocks the provider has rented to the pool, with what is kept. */
 static inline int rented_of(struct bufpool *pool)
 {
-	struct bufpool_stats stats;
+	struct bufpool_stats stats = { .size = sizeof(stats) };
 
 	return bufpool_stats(pool, &stats) ? -1 : (int)stats.client_blocks;
 }

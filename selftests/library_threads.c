@@ -25,7 +25,7 @@ struct race {
 static void *exchange(void *argument)
 {
 	struct race *race = argument;
-	uint64_t *block, *other;
+	__u64 *block, *other;
 	__u64 seed = (uintptr_t)&seed;
 
 	while (__atomic_add_fetch(&race->rounds, 1, __ATOMIC_RELAXED) <= race->most) {
@@ -329,6 +329,85 @@ TEST_F(library, close_does_not_wait_for_threads_that_used_it)
 	EXPECT_EQ(0, bufpool_close(race.pool));
 }
 
+static void *use_and_end(void *pool)
+{
+	void *block = bufpool_rent(pool, 1, 0);
+
+	return block && !bufpool_return(pool, block, 0) ? pool : NULL;
+}
+
+/* As often as that changes nothing any more */
+#define POOLS	often(SANITIZED ? 20 : 100)
+
+/* In KiB: what the heap may take meanwhile, and much less than so many caches */
+#define SLACK	64
+
+/*
+ * What a thread has of a pool that is closed serves it in the next one, also where that has
+ * something of another thread's for it.
+ */
+TEST_F(library, a_thread_outlives_pools_without_growing)
+{
+	struct bufpool *used, *left;
+	long space = 0;
+	int i, count = POOLS;
+
+	for (i = 0; i < count; i++) {
+		used = bufpool_open(NULL, 0);
+		left = bufpool_open(NULL, 0);
+		ASSERT_NE(NULL, left);
+		ASSERT_EQ(left, in_thread(use_and_end, left));
+		ASSERT_EQ(used, use_and_end(used));
+		ASSERT_EQ(0, bufpool_close(used));
+		ASSERT_EQ(left, use_and_end(left));
+		ASSERT_EQ(0, bufpool_close(left));
+		if (i == count / 2)
+			space = space_kib();
+	}
+	EXPECT_GT(space + SLACK, space_kib());
+}
+
+static void *open_use_and_close(void *argument)
+{
+	struct bufpool *pool = bufpool_open(NULL, 0);
+
+	return use_and_end(pool) && !bufpool_close(pool) ? argument : NULL;
+}
+
+/* And it takes that with it at its end. */
+TEST_F(library, threads_that_close_pools_leave_nothing_behind)
+{
+	int i, count = POOLS;
+	long space = 0;
+
+	for (i = 0; i < count; i++) {
+		ASSERT_EQ(self, in_thread(open_use_and_close, self));
+		if (i == count / 2)
+			space = space_kib();
+	}
+	EXPECT_GT(space + SLACK, space_kib());
+}
+
+/* Where there are no stacks any more, threads go without. */
+TEST_F(library, threads_beyond_the_stacks_keep_nothing)
+{
+	struct bufpool_provider *provider = &self->pool->provider;
+	unsigned int nr_stacks = provider->nr_stacks;
+	int rented;
+
+	if (!nr_stacks)
+		SKIP(return, "nothing is kept here");
+	ASSERT_EQ(self->pool, use_and_end(self->pool));
+	rented = rented_of(self->pool);
+	ASSERT_LT(0, rented);
+	/* those of nobody, of the depot and of this thread */
+	provider->nr_stacks = 3 * provider->nr_classes;
+	EXPECT_EQ(self->pool, in_thread(use_and_end, self->pool));
+	EXPECT_EQ(rented, rented_of(self->pool));
+	EXPECT_EQ(1, self->pool->caches.nr);
+	provider->nr_stacks = nr_stacks;
+}
+
 /* Use the pool, and return a block of what has become of it after two barriers. */
 static void *use_and_return(void *argument)
 {
@@ -353,10 +432,10 @@ static void fill_free_list(size_t size)
 /* A pool where another one was, unless memory is not used again so soon */
 static struct bufpool *open_at(const struct bufpool *place)
 {
-	struct bufpool *pools[16], *pool = bufpool_open(NULL, 0);
+	struct bufpool *pools[8], *pool = bufpool_open(NULL, 0);
 	int count = 0;
 
-	while (pool && pool != place && count < 16) {
+	while (pool && pool != place && count < 8) {
 		pools[count++] = pool;
 		pool = bufpool_open(NULL, 0);
 	}
@@ -397,5 +476,51 @@ TEST_F(library, a_pool_may_take_the_place_of_another)
 	EXPECT_EQ(0, held(race.pool));
 	EXPECT_EQ(0, bufpool_close(race.pool));
 }
+
+/*
+ * Destructors of thread data that use the pool whenever they are called, to the last time;
+ * by then the sanitizer of threads has forgotten the thread.
+ */
+#ifndef __SANITIZE_THREAD__
+
+static struct bufpool *destructors_pool;
+static pthread_key_t destructors_key;
+static unsigned int destroyed;
+
+static void pair_again(void *value)
+{
+	void *block = bufpool_rent(destructors_pool, 100, 0);
+
+	if (block && !bufpool_return(destructors_pool, block, 0))
+		destroyed++;
+	pthread_setspecific(destructors_key, value);
+}
+
+static void *leave_data(void *value)
+{
+	pthread_setspecific(destructors_key, value);
+	return bufpool_rent(destructors_pool, 100, 0);
+}
+
+TEST_F(library, destructors_use_the_pool_to_the_last)
+{
+	unsigned int i, threads = native(10), nr;
+	void *block;
+
+	destructors_pool = self->pool;
+	/* after the library's own: called later, each time */
+	ASSERT_EQ(0, pthread_key_create(&destructors_key, pair_again));
+	for (i = 0; i < threads; i++) {
+		block = in_thread(leave_data, self);
+		ASSERT_NE(NULL, block);
+		ASSERT_EQ(0, bufpool_return(self->pool, block, 0));
+	}
+	EXPECT_LE(threads * PTHREAD_DESTRUCTOR_ITERATIONS, destroyed);
+	nr = self->pool->caches.nr;
+	EXPECT_GE(2, nr);
+	EXPECT_EQ(0, held(self->pool));
+}
+
+#endif
 
 TEST_HARNESS_MAIN

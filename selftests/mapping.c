@@ -79,7 +79,7 @@ TEST_F(mapping, offset_of_any_block_of_a_class)
 	unsigned int class;
 
 	for (class = 0; class < self->info.nr_classes; class++) {
-		__u64 block = (__u64)self->info.page_size << class;
+		__u64 block = class_size(&self->info, class);
 		__u64 start = class * self->info.span;
 		__u64 last = start + self->info.span - block;
 
@@ -116,7 +116,7 @@ TEST_F(mapping, length_ends_with_the_span)
 	unsigned int class;
 
 	for (class = 0; class < self->info.nr_classes; class++) {
-		__u64 block = (__u64)self->info.page_size << class;
+		__u64 block = class_size(&self->info, class);
 		__u64 last = (class + 1) * self->info.span - block;
 
 		EXPECT_EQ(-EINVAL, try_map(self->fd, last, block + self->page,

@@ -390,6 +390,62 @@ TEST_F(mapping, debugger_sees_no_foreign_block)
 	end_traced(pid);
 }
 
+/* Rent blocks until there is one at @offset. Return: whether it came, and all were zero. */
+static bool next_owner_finds_zeroes(__u64 offset)
+{
+	struct bufpool_rent rented = { .offset = ~0ULL };
+	int fd = pool_open(), tries;
+	bool zero = fd >= 0;
+
+	for (tries = 0; zero && tries < 64 && rented.offset != offset; tries++)
+		zero = !rent(fd, BLOCK, &rented) && block_is_zero(fd, rented.offset, BLOCK);
+	close(fd);
+	return zero && rented.offset == offset;
+}
+
+/* The program itself has never touched the block. */
+TEST_F(mapping, what_a_debugger_pokes_is_the_owners_alone)
+{
+	struct shared *shared;
+	pid_t pid;
+
+	shared = start_traced(self->fd, &self->rent, &pid);
+	if (!shared)
+		SKIP(return, "a child cannot be traced here");
+	ASSERT_EQ(0, ptrace(PTRACE_POKEDATA, pid, shared->at + PAGE, -1L));
+	EXPECT_EQ(-1L, ptrace(PTRACE_PEEKDATA, pid, shared->at + PAGE, NULL));
+	end_traced(pid);
+	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
+	EXPECT_TRUE(next_owner_finds_zeroes(self->rent.offset));
+}
+
+TEST_F(mapping, what_a_debugger_writes_is_the_owners_alone)
+{
+	int fd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	static const char secret[] = "a secret";
+
+	ASSERT_LE(0, fd);
+	if (pwrite(fd, secret, sizeof(secret), (uintptr_t)self->at + BLOCK - sizeof(secret)) < 0)
+		SKIP(return, "this kernel writes to no memory by /proc");
+	close(fd);
+	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
+	EXPECT_TRUE(next_owner_finds_zeroes(self->rent.offset));
+}
+
+/* Where a mapping ends within a block, a debugger sees no more of that. */
+TEST_F(mapping, debugger_stops_at_the_end_of_the_mapping)
+{
+	int fd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	char seen[64];
+
+	ASSERT_LE(0, fd);
+	memset(self->at, 0x5a, BLOCK);
+	ASSERT_EQ(0, munmap(self->at + PAGE, BLOCK - PAGE));
+	EXPECT_EQ(16, pread(fd, seen, sizeof(seen), (uintptr_t)self->at + PAGE - 16));
+	EXPECT_TRUE(filled(seen, 0x5a, 16));
+	close(fd);
+}
+
 /* Not inherited, not in a core dump, not growing: as smaps shows it. */
 TEST_F(mapping, flags_in_smaps)
 {

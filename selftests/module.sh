@@ -9,19 +9,8 @@
 ko=${BUFPOOL_KO:-./bufpool.ko}
 parameters=/sys/module/bufpool/parameters
 page=$(awk '/^KernelPageSize:/ { print $2 * 1024; exit }' /proc/self/smaps)
-count=0
-failed=0
 
-# skip_all WHY: none of this can be done here
-skip_all() {
-	echo "TAP version 13"
-	echo "1..0 # SKIP $*"
-	exit 4
-}
-
-say() {
-	echo "# $*"
-}
+. "$(dirname "$0")/tap.sh"
 
 is_loaded() {
 	[ -d /sys/module/bufpool ]
@@ -45,17 +34,7 @@ unload() {
 	done
 }
 
-# test_case NAME COMMAND...: one line of the result
-test_case() {
-	title=$1
-	shift
-	count=$((count + 1))
-	if "$@"; then
-		echo "ok $count $title"
-	else
-		echo "not ok $count $title"
-		failed=$((failed + 1))
-	fi
+after_case() {
 	unload
 }
 

@@ -229,6 +229,32 @@ TEST_F(nomem, times_out)
 	EXPECT_EQ(0, stats_of(self->fd).waiting);
 }
 
+/* Slabs that were drained for it are used again. */
+TEST_F(nomem, drains_nothing)
+{
+	struct bufpool_block small[BLOCK / SMALL];
+	unsigned int i, count = ARRAY_SIZE(small);
+	struct waiter waiter = { .line = self->line, .size = BLOCK };
+
+	ASSERT_EQ(0, give_up(self->fd, self->blocks[0].handle));
+	ASSERT_EQ((int)count, drain(self->fd, SMALL, small, count));
+	/* one block of each slab stays out */
+	for (i = 0; i < count; i += 2)
+		ASSERT_EQ(0, give_up(self->fd, small[i].handle));
+	self->pids[0] = enqueue_chosen(&waiter);
+	ASSERT_LT(0, self->pids[0]);
+	ASSERT_EQ(0, give(self->fd, small[1].handle));
+	EXPECT_EQ(0, stats_of(self->fd).client_warm_blocks);
+	ASSERT_EQ(0, limit_write(LIMIT + ROOM));
+	ASSERT_TRUE(faults_exceed(0));
+	ASSERT_TRUE(task_sleeps(self->pids[0], self->pids[0]));
+	ASSERT_EQ(0, give(self->fd, small[3].handle));
+	EXPECT_EQ(1, stats_of(self->fd).client_warm_blocks);
+	EXPECT_EQ(1, stats_of(self->fd).waiting);
+	kill(self->pids[0], SIGKILL);
+	reap(self->pids[0]);
+}
+
 static bool polls_nothing_soon(int fd)
 {
 	struct pollfd pollfd = { .fd = fd, .events = POLLIN };

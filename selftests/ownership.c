@@ -151,6 +151,18 @@ TEST_F(owners, return_many_stops_at_a_duplicate)
 	EXPECT_EQ(1, give_many(self->other, handles + 3, 1));
 }
 
+/* Nor does a handle depend on what it named: that is gone here, with its table. */
+TEST_F(owners, handle_outlives_its_slab)
+{
+	ASSERT_EQ(0, give_up(self->one, self->rent.handle));
+	ASSERT_EQ(0, write_text("/sys/class/misc/bufpool/trim", "1"));
+	ASSERT_EQ(0, stats_of(self->one).pinned);
+	/* the table goes when nobody can be looking at it */
+	sleep_ms(200);
+	EXPECT_EQ(-ESTALE, give(self->one, self->rent.handle));
+	EXPECT_EQ(-ESTALE, give_many(self->one, &self->rent.handle, 1));
+}
+
 /* A client that never returned anything has no stale handles. */
 TEST_F(owners, never_rented_is_enoent)
 {

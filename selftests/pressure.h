@@ -96,15 +96,15 @@ static inline void put_memory_back(const struct aside *before)
 }
 
 /*
- * Take memory, @step by @step, until that is @enough, but not more than half of the
- * swap can have, so that no process gets killed for it. To be run in a child, which
- * gives it back by its end. Each page has one byte all over: zram swaps such out
+ * Take memory, @step by @step, until that is @enough, but an eighth of the swap stays
+ * free, so that no process gets killed for it. To be run in a child, which gives it back
+ * by its end. Each page has one byte all over: zram swaps such out
  * without compressing, which is what took longest.
  */
 static inline bool take_memory(size_t step, bool (*enough)(void *arg),
 			       void *arg)
 {
-	__u64 least = memory_number("SwapFree") / 2;
+	__u64 least = memory_number("SwapFree") / 8;
 	size_t i;
 
 	write_text("/proc/self/oom_score_adj", "1000");

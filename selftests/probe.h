@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tests' own module, which says in which page frame something is: a program
- * that includes this loads it when it starts, and unloads it at the end.
+ * The tests' own module, which says in which page frame something is, and whether there is
+ * anything in one: a program that includes this loads it when it starts, and unloads it at the
+ * end.
  */
 #ifndef PROBE_H
 #define PROBE_H
@@ -11,19 +12,6 @@
 #include "probe/bufpool_probe.h"
 
 #define PROBE_DEVICE	"/dev/bufpool_probe"
-
-/* Where the test's own module is: beside the pool's, or right here. */
-static inline int load_probe(void)
-{
-	const char *pool = getenv("BUFPOOL_KO");
-	char path[PATH_MAX] = "./bufpool_probe.ko";
-	const char *slash = pool ? strrchr(pool, '/') : NULL;
-
-	if (slash)
-		snprintf(path, sizeof(path), "%.*s/bufpool_probe.ko",
-			 (int)(slash - pool), pool);
-	return module_insert(path, "");
-}
 
 static inline void unload_probe(void)
 {
@@ -35,7 +23,7 @@ static inline void __attribute__((constructor)) provide_probe(void)
 {
 	if (!access(PROBE_DEVICE, F_OK) || getenv(HOLD_ENV))
 		return;
-	if (!load_probe())
+	if (!module_insert_own("bufpool_probe"))
 		atexit(unload_probe);
 }
 
@@ -45,6 +33,12 @@ static inline __u64 pfn_of(int probe, const void *at)
 	__u64 value = (uintptr_t)at;
 
 	return ioctl(probe, BUFPOOL_PROBE_PFN, &value) ? 0 : value;
+}
+
+/* Whether a page frame has nothing but zeroes in it. */
+static inline bool pfn_is_zero(int probe, __u64 pfn)
+{
+	return !ioctl(probe, BUFPOOL_PROBE_ZERO, &pfn) && pfn == 1;
 }
 
 #endif /* PROBE_H */

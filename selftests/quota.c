@@ -237,7 +237,10 @@ TEST_F(quota, sys_resource_is_exempt)
 	EXPECT_EQ(0, as_user(0, rent_all_of_it));
 }
 
-/* Lowered below what is held: nothing is taken away, and nothing more given. */
+/*
+ * Lowered below what is held: nothing is taken away, and nothing more given, where no
+ * block that is free already would do.
+ */
 static int see_it_lowered(void)
 {
 	struct bufpool_block blocks[MOST];
@@ -250,19 +253,49 @@ static int see_it_lowered(void)
 	CHECK(stats_of(fd).user_held == QUOTA * BLOCK);
 	CHECK(stats_of(fd).user_quota == QUOTA / 2 * BLOCK);
 	for (i = 0; i < QUOTA / 2; i++) {
-		CHECK(rent(fd, 1, &rented) == -EDQUOT);
+		CHECK(rent(fd, 2 * BLOCK, &rented) == -EDQUOT);
 		CHECK(!give_up(fd, blocks[i].handle));
 	}
-	CHECK(rent(fd, 1, &rented) == -EDQUOT);
+	CHECK(rent(fd, 2 * BLOCK, &rented) == -EDQUOT);
 	CHECK(!give_up(fd, blocks[i].handle));
 	CHECK(!rent(fd, BLOCK, &rented));
-	CHECK(rent(fd, 1, &rented) == -EDQUOT);
+	CHECK(rent(fd, 2 * BLOCK, &rented) == -EDQUOT);
 	return 0;
 }
 
 TEST_F(quota, quota_below_what_is_held)
 {
 	pid_t pid = start_alice(see_it_lowered);
+
+	ASSERT_LT(0, pid);
+	ASSERT_EQ(0, parameter_write("quota", QUOTA / 2 * BLOCK));
+	word_set(&two_users->go, 1);
+	EXPECT_EQ(0, reap(pid));
+}
+
+/* Nothing stays warm, so that less is held with each return. */
+static int keep_nothing_warm(void)
+{
+	struct bufpool_block blocks[QUOTA];
+	int fd = open_or_fail(), i;
+
+	CHECK(rent_many(fd, BLOCK, QUOTA, blocks) == QUOTA);
+	word_set(&two_users->ready, 1);
+	CHECK(word_reaches(&two_users->go, 1));
+	for (i = 0; stats_of(fd).user_held > stats_of(fd).user_quota; i++) {
+		CHECK(i < QUOTA);
+		CHECK(!give(fd, blocks[i].handle));
+		CHECK(!stats_of(fd).client_warm_blocks);
+	}
+	CHECK(i == QUOTA / 2);
+	CHECK(!give(fd, blocks[i].handle));
+	CHECK(stats_of(fd).client_warm_blocks == 1);
+	return 0;
+}
+
+TEST_F(quota, nothing_stays_warm_over_the_quota)
+{
+	pid_t pid = start_alice(keep_nothing_warm);
 
 	ASSERT_LT(0, pid);
 	ASSERT_EQ(0, parameter_write("quota", QUOTA / 2 * BLOCK));
@@ -413,6 +446,62 @@ TEST_F(quota, quota_is_back_after_a_kill)
 		EXPECT_TRUE(in_use_becomes(self->fd, 0));
 	}
 	EXPECT_EQ(0, as_user(ALICE, rent_all_of_it));
+}
+
+/*
+ * Two clients make slabs at once, for which idle ones have to give way, and the quota admits
+ * one of them: whatever was charged for the other is not any more.
+ */
+static unsigned int rounds;
+
+static int rent_the_whole_quota(void)
+{
+	struct bufpool_rent rented;
+	unsigned int i;
+	int fd = open_or_fail(), ret;
+
+	for (i = 1; i <= rounds; i++) {
+		__atomic_add_fetch(&two_users->ready, 1, __ATOMIC_RELEASE);
+		CHECK(word_reaches(&two_users->go, i));
+		ret = rent(fd, LIMIT / 2, &rented);
+		CHECK(!ret || ret == -EDQUOT || ret == -EAGAIN);
+		CHECK(ret || !give_up(fd, rented.handle));
+	}
+	return 0;
+}
+
+TEST_F(quota, a_slab_that_it_does_not_admit_costs_nothing)
+{
+	struct tenant alice = {
+		.uid = ALICE,
+		.capabilities = ONLY_OPEN,
+		.body = rent_the_whole_quota,
+	};
+	struct bufpool_block blocks[MOST];
+	unsigned int i;
+	pid_t pids[2];
+
+	rounds = often(100);
+	two_users = shared_alloc(sizeof(*two_users));
+	ASSERT_NE(NULL, two_users);
+	ASSERT_EQ(0, parameter_write("trim_ms", 3600000));
+	ASSERT_EQ(0, parameter_write("quota", LIMIT / 2));
+	for (i = 0; i < 2; i++)
+		pids[i] = spawn(live_as, &alice);
+	for (i = 1; i <= rounds; i++) {
+		ASSERT_TRUE(word_reaches(&two_users->ready, 2 * i));
+		/* of another size, and idle */
+		ASSERT_EQ(0, write_text("/sys/class/misc/bufpool/trim", "1"));
+		EXPECT_EQ(0, stats_of(self->fd).pinned);
+		ASSERT_EQ(MOST, rent_many(self->fd, BLOCK, MOST, blocks));
+		ASSERT_TRUE(give_all(self->fd, blocks, MOST));
+		ASSERT_LE(0, trim(self->fd, 0));
+		word_set(&two_users->go, i);
+	}
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(0, reap(pids[i]));
+	ASSERT_EQ(0, write_text("/sys/class/misc/bufpool/trim", "1"));
+	EXPECT_EQ(0, stats_of(self->fd).pinned);
 }
 
 TEST_HARNESS_MAIN

@@ -18,7 +18,8 @@
  */
 static inline unsigned int often(unsigned int times)
 {
-	return access("/sys/kernel/debug/kmemleak", F_OK) ? times : times / 8;
+	return access("/sys/kernel/debug/kmemleak", F_OK) &&
+	       access("/sys/kernel/debug/kcsan", F_OK) ? times : times / 8;
 }
 
 /* Random numbers that the printed seed brings back ------------------------ */

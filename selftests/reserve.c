@@ -4,15 +4,20 @@
  */
 #include "inside.h"
 #include "line.h"
+#include "outside.h"
 #include "tenant.h"
 
 #include <poll.h>
+#include <sys/epoll.h>
 
 #define SIZE	(64 * KIB)
 #define ROOM	(4 * MIB)	/* the limit */
 #define KEPT	(1 * MIB)	/* of it, set aside */
 #define BLOCKS	((int)(KEPT / SIZE))
 #define ALICE	4711
+
+/* Of a class for I/O, with blocks of a MiB */
+#define IO_RESERVE	CLASSES "io-1048576/reserve"
 
 static void reserve_path(char *path, size_t length, __u64 size)
 {
@@ -65,6 +70,7 @@ FIXTURE_TEARDOWN(reserve)
 {
 	reserve_write(SIZE, 0);
 	reserve_write(PAGE, 0);
+	write_text(IO_RESERVE, "0");
 	close(self->fd);
 	parameters_restore();
 }
@@ -89,6 +95,21 @@ TEST_F(reserve, is_rounded_up)
 {
 	ASSERT_EQ(0, reserve_write(SIZE, 1));
 	EXPECT_EQ(self->info.slab_size, class_number(SIZE, "reserve"));
+}
+
+TEST_F(reserve, is_for_io_too)
+{
+	struct bufpool_rent rented;
+
+	ASSERT_EQ(0, write_text(IO_RESERVE, "2M"));
+	EXPECT_EQ(2 * MIB, class_number_of("io-", MIB, "reserve"));
+	EXPECT_EQ(0, class_number(MIB, "reserve"));
+	EXPECT_EQ(2 * MIB, pool_number("idle"));
+	EXPECT_EQ(ROOM - 2 * MIB, rent_the_rest(self->fd, self->small));
+	EXPECT_EQ(0, rent_io(self->fd, MIB, &rented));
+	EXPECT_EQ(0, rent_io(self->fd, MIB, &rented));
+	EXPECT_EQ(-EAGAIN, rent_io(self->fd, MIB, &rented));
+	EXPECT_EQ(-EAGAIN, rent_io(self->fd, PAGE, &rented));
 }
 
 TEST_F(reserve, stays_when_nobody_needs_it)
@@ -143,6 +164,22 @@ TEST_F(reserve, a_poller_is_told_of_it)
 	EXPECT_EQ(1, poll(&poller, 1, 0));
 	EXPECT_EQ(self->info.slab_size, rent_the_rest(self->fd, self->small));
 	EXPECT_EQ(0, poll(&poller, 1, 0));
+}
+
+/* And, where it is less, who polls for another size. */
+TEST_F(reserve, a_poller_is_told_of_less)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	int set = epoll_create1(EPOLL_CLOEXEC);
+
+	ASSERT_LE(0, set);
+	ASSERT_EQ(0, reserve_write(SIZE, KEPT));
+	EXPECT_EQ(ROOM - KEPT, rent_the_rest(self->fd, self->small));
+	ASSERT_EQ(0, epoll_ctl(set, EPOLL_CTL_ADD, self->fd, &event));
+	ASSERT_EQ(0, epoll_wait(set, &event, 1, 0));
+	ASSERT_EQ(0, reserve_write(SIZE, 0));
+	EXPECT_TRUE(BECOMES(epoll_wait(set, &event, 1, 0) == 1));
+	close(set);
 }
 
 static int wait_for_one(void)

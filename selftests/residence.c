@@ -44,6 +44,21 @@ static bool is_marked(const unsigned char *at, size_t size, unsigned int block)
 	return true;
 }
 
+FIXTURE_VARIANT(resident)
+{
+	__u32 flags;
+};
+
+FIXTURE_VARIANT_ADD(resident, slab)
+{
+	.flags = 0,
+};
+
+FIXTURE_VARIANT_ADD(resident, pages)
+{
+	.flags = BUFPOOL_RENT_IO,
+};
+
 FIXTURE_SETUP(resident)
 {
 	size_t i, page;
@@ -54,8 +69,10 @@ FIXTURE_SETUP(resident)
 	if (self->probe < 0)
 		return;
 	for (i = 0; i < BLOCKS; i++) {
-		self->at[i] = rent_mapped(self->fd, BLOCK, &self->rent[i]);
-		ASSERT_NE(NULL, self->at[i]);
+		ASSERT_EQ(0, rent_with(self->fd, BLOCK, variant->flags | BUFPOOL_RENT_NONBLOCK, 0,
+				       &self->rent[i]));
+		self->at[i] = map_block(self->fd, &self->rent[i]);
+		ASSERT_NE(MAP_FAILED, self->at[i]);
 		mark(self->at[i], BLOCK, i);
 		for (page = 0; page < IN_BLOCK; page++) {
 			__u64 pfn = pfn_of(self->probe,
@@ -113,7 +130,7 @@ TEST_F(resident, the_probe_tells_the_truth)
 	EXPECT_FALSE(have_stayed(self->probe, self->at, self->pfn));
 }
 
-/* One slab is contiguous, and so is every block. */
+/* One slab is contiguous, and so is every block; of pages where the system has such. */
 TEST_F(resident, blocks_are_contiguous)
 {
 	size_t i, page;
@@ -203,16 +220,49 @@ TEST_F(resident, through_memory_pressure)
 	EXPECT_TRUE(have_stayed(self->probe, self->at, self->pfn));
 }
 
-/* What madvise() has to move pages away has nothing here to move. */
-TEST_F(resident, through_pageout)
+/* What madvise() has to move pages away, or to take them, has nothing here to move. */
+static const int advices[] = {
+	MADV_COLD, MADV_PAGEOUT, MADV_DONTNEED, MADV_FREE, MADV_MERGEABLE, MADV_HUGEPAGE,
+	MADV_NOHUGEPAGE, 25 /* MADV_COLLAPSE */, 22 /* MADV_POPULATE_READ */,
+	23 /* MADV_POPULATE_WRITE */, MADV_WILLNEED, MADV_RANDOM,
+};
+
+TEST_F(resident, through_advice)
+{
+	size_t i, advice;
+
+	if (self->probe < 0)
+		SKIP(return, NO_PROBE);
+	for (advice = 0; advice < ARRAY_SIZE(advices); advice++) {
+		for (i = 0; i < BLOCKS; i++)
+			madvise(self->at[i], BLOCK, advices[advice]);
+		/* what is not mapped any more is so with the next touch */
+		for (i = 0; i < BLOCKS; i++)
+			EXPECT_TRUE(is_marked(self->at[i], BLOCK, i));
+		EXPECT_TRUE(have_stayed(self->probe, self->at, self->pfn))
+			TH_LOG("madvise(%d)", advices[advice]);
+	}
+}
+
+/* Whoever locks, or watches what is written, has these pages as any. */
+TEST_F(resident, through_locks_and_watches)
 {
 	size_t i;
 
 	if (self->probe < 0)
 		SKIP(return, NO_PROBE);
 	for (i = 0; i < BLOCKS; i++)
-		madvise(self->at[i], BLOCK, 21 /* MADV_PAGEOUT */);
+		mlock(self->at[i], BLOCK);
 	EXPECT_TRUE(have_stayed(self->probe, self->at, self->pfn));
+	write_text("/proc/self/clear_refs", "4");
+	write_text("/proc/self/clear_refs", "1");
+	for (i = 0; i < BLOCKS; i++)
+		mark(self->at[i], BLOCK, i);
+	EXPECT_TRUE(have_stayed(self->probe, self->at, self->pfn));
+	for (i = 0; i < BLOCKS; i++)
+		munlock(self->at[i], BLOCK);
+	EXPECT_EQ(0, give_up(self->fd, self->rent[0].handle));
+	EXPECT_EQ(0, stats_of(self->fd).quarantined);
 }
 
 TEST_HARNESS_MAIN

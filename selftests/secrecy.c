@@ -4,6 +4,7 @@
  * whatever size the blocks come.
  */
 #include "bufpool_test.h"
+#include "probe.h"
 
 #define BLOCKS	32
 
@@ -242,6 +243,40 @@ TEST(block_written_by_read_is_zero_again)
 	ASSERT_EQ(6, read(ends[0], at + 1000, 6));
 	ASSERT_EQ(0, give(one, rented.handle));
 	EXPECT_EQ(0, count_leaks(other, 1, BLOCKS));
+}
+
+#define CLEARED	16
+
+/* It is zero when the call returns, and not only for the next owner. */
+TEST(cleared_memory_is_zero)
+{
+	int probe = open(PROBE_DEVICE, O_RDWR | O_CLOEXEC), fd = pool_open(), i;
+	__u64 pfns[CLEARED], handles[CLEARED];
+
+	if (probe < 0)
+		SKIP(return, "there is no " PROBE_DEVICE " and no module for it");
+	ASSERT_LE(0, fd);
+	/* nobody else gets that memory meanwhile */
+	ASSERT_EQ(0, parameter_write("trim_ms", 3600000));
+	for (i = 0; i < CLEARED; i++) {
+		struct bufpool_rent rented;
+		char *at = rent_mapped(fd, MIB, &rented);
+
+		ASSERT_NE(NULL, at);
+		memset(at, 0x5a, MIB);
+		handles[i] = rented.handle;
+		pfns[i] = pfn_of(probe, at + MIB - PAGE);
+		ASSERT_NE(0, pfns[i]);
+		EXPECT_FALSE(pfn_is_zero(probe, pfns[i]));
+		munmap(at, MIB);
+	}
+	ASSERT_EQ(CLEARED, give_many_with(fd, handles, CLEARED, BUFPOOL_RETURN_CLEAR));
+	/* by itself the pool zeroes one after the other, and some time */
+	for (i = 0; i < CLEARED; i++)
+		EXPECT_TRUE(pfn_is_zero(probe, pfns[i]));
+	close(probe);
+	close(fd);
+	parameters_restore();
 }
 
 TEST_HARNESS_MAIN

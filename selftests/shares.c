@@ -21,6 +21,7 @@
 #define TURNOVERS	64		/* of all the pool, before shares are even at the latest, */
 #define BEGINNING	4		/* and at the earliest */
 #define TOLERANCE	10		/* percent of a fair share */
+#define RENTS		64		/* of whoever rents least, before that is a share */
 
 /* What a user wants: blocks of one size, up to so many bytes, and how long it keeps them. */
 struct appetite {
@@ -340,6 +341,17 @@ static double jain_of(const double *shares, int nr)
 	return sum * sum / (nr * squares);
 }
 
+/* Whether each has rented so often since that what it had, on the average, says something. */
+static bool have_rented(const struct user *users, const __u64 *rents)
+{
+	int i;
+
+	for (i = 0; i < USERS; i++)
+		if (__atomic_load_n(&users[i].rents, __ATOMIC_RELAXED) < rents[i] + often(RENTS))
+			return false;
+	return true;
+}
+
 TEST_F_TIMEOUT(shares, users_have_their_due, A_DAY)
 {
 	struct effort effort;
@@ -355,7 +367,7 @@ TEST_F_TIMEOUT(shares, users_have_their_due, A_DAY)
 	for (i = 0; i < USERS; i++)
 		rents[i] = self->users[i].rents;
 	effort = effort_begin(often(2000), 1);
-	while (effort_goes_on(&effort, samples)) {
+	while (effort_goes_on(&effort, samples) || !have_rented(self->users, rents)) {
 		if (read_accounts(held) != USERS)
 			continue;
 		now = stats_of(self->fd);

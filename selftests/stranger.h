@@ -243,10 +243,10 @@ static inline int uffd_open(__u64 features)
 }
 
 /*
- * A page whose first touch hangs until the process is killed: its faults are
- * told to a descriptor that nobody reads. NULL where there is no such thing.
+ * A page whose first touch hangs until the process is killed, or @teller closed: its faults are
+ * told to that descriptor, which nobody reads. NULL where there is no such thing.
  */
-static inline void *hanging_page(void)
+static inline void *hanging_page(int *teller)
 {
 	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
 	long size = sysconf(_SC_PAGESIZE);
@@ -261,11 +261,12 @@ static inline void *hanging_page(void)
 		return NULL;
 	reg.range.start = (uintptr_t)at;
 	reg.range.len = size;
+	*teller = fd;
 	return ioctl(fd, UFFDIO_REGISTER, &reg) ? NULL : at;
 }
 
-/* A page that can be read, and whose next write hangs until a kill. */
-static inline bool hang_writes(void *at)
+/* A page that can be read, and whose next write hangs likewise. Return: the descriptor, or -1. */
+static inline int hang_writes(void *at)
 {
 	long size = sysconf(_SC_PAGESIZE);
 	struct uffdio_register reg = {
@@ -279,7 +280,7 @@ static inline bool hang_writes(void *at)
 	int fd = uffd_open(UFFD_FEATURE_PAGEFAULT_FLAG_WP);
 
 	return fd >= 0 && !ioctl(fd, UFFDIO_REGISTER, &reg) &&
-	       !ioctl(fd, UFFDIO_WRITEPROTECT, &protect);
+	       !ioctl(fd, UFFDIO_WRITEPROTECT, &protect) ? fd : -1;
 }
 
 #endif /* STRANGER_H */

@@ -3,6 +3,7 @@
  * The pool's numbers in sysfs are those of STATS, and those of each class follow
  * its blocks.
  */
+#include "channel.h"
 #include "inside.h"
 
 #include <dirent.h>
@@ -19,12 +20,19 @@ static __u64 in_stats(int fd, size_t offset)
 
 TEST_F(pool, numbers_agree_with_stats)
 {
-	struct bufpool_block blocks[8];
+	struct bufpool_message message;
+	struct bufpool_block blocks[10];
 	__u64 before, shown, after;
 	unsigned int i, tries;
+	struct channel channel;
 
-	ASSERT_EQ(8, rent_many(self->fd, 2 * PAGE, 8, blocks));
+	ASSERT_EQ(10, rent_many(self->fd, 2 * PAGE, 10, blocks));
 	ASSERT_EQ(0, give(self->fd, blocks[0].handle));
+	ASSERT_EQ(0, channel_make(self->fd, 2, &channel));
+	for (i = 8; i < 10; i++)
+		ASSERT_EQ(0, send_with(self->fd, channel.sends, blocks[i].handle, 0, 0, 0));
+	ASSERT_EQ(0, receive_one(self->fd, channel.receives, &message));
+	ASSERT_EQ(0, give_up(self->fd, message.handle));
 	for (i = 0; i < NR_NUMBERS; i++) {
 		/* the background goes on meanwhile */
 		for (tries = 0; tries < 100; tries++) {
@@ -43,6 +51,30 @@ TEST_F(pool, numbers_agree_with_stats)
 	EXPECT_EQ(limit_read(), pool_number("limit"));
 	EXPECT_EQ(7 * 2 * PAGE, pool_number("in_use"));
 	EXPECT_EQ(1 * 2 * PAGE, pool_number("warm"));
+	EXPECT_EQ(1 * 2 * PAGE, pool_number("in_channels"));
+	EXPECT_EQ(1, pool_number("channels"));
+	channel_end(&channel);
+	EXPECT_EQ(0, pool_number("in_channels"));
+	EXPECT_EQ(0, pool_number("channels"));
+}
+
+/* What is no order does nothing. */
+TEST_F(pool, trim_takes_orders_only)
+{
+	static const char *const orders[] = { "0", "n", "off", "2", "-1", "please" };
+	struct bufpool_rent rented;
+	unsigned int i;
+
+	ASSERT_EQ(0, rent(self->fd, PAGE, &rented));
+	ASSERT_EQ(0, give(self->fd, rented.handle));
+	for (i = 0; i < ARRAY_SIZE(orders); i++) {
+		EXPECT_EQ(-EINVAL, write_text("/sys/class/misc/bufpool/trim", orders[i])) {
+			TH_LOG("'%s'", orders[i]);
+		}
+		EXPECT_EQ(1, stats_of(self->fd).client_warm_blocks);
+	}
+	EXPECT_EQ(0, write_text("/sys/class/misc/bufpool/trim", "1\n"));
+	EXPECT_EQ(0, stats_of(self->fd).client_warm_blocks);
 }
 
 TEST_F(pool, quota_is_the_parameter)
@@ -82,12 +114,13 @@ TEST_F(pool, numbers_are_read_only)
 }
 
 /* How many files a class's directory has that are one number. */
-static unsigned int class_files(__u64 block_size)
+static unsigned int class_files(const struct bufpool_info *info, unsigned int class)
 {
+	const char *prefix = class_flags(info, class) ? "io-" : "";
 	unsigned int count = 0, i;
 
 	for (i = 0; i < NR_CLASS_NUMBERS; i++)
-		count += class_number(block_size, class_numbers[i]) !=
+		count += class_number_of(prefix, class_size(info, class), class_numbers[i]) !=
 			 NOT_A_NUMBER;
 	return count;
 }
@@ -105,8 +138,7 @@ TEST_F(pool, a_directory_for_each_class)
 	EXPECT_EQ(self->info.nr_classes, found);
 
 	for (class = 0; class < self->info.nr_classes; class++)
-		EXPECT_EQ(NR_CLASS_NUMBERS,
-			  class_files((__u64)self->info.page_size << class));
+		EXPECT_EQ(NR_CLASS_NUMBERS, class_files(&self->info, class));
 }
 
 TEST_F(pool, class_numbers_follow_blocks)

@@ -2,7 +2,9 @@
 /*
  * Each tracepoint reports what has happened, once.
  */
+#include "channel.h"
 #include "inside.h"
+#include "outside.h"
 
 #include <linux/capability.h>
 #include <stdarg.h>
@@ -144,6 +146,51 @@ TEST_F(traced, revoke_and_scrub)
 				   "bufpool_scrub: offset=0x%llx length=%llu\n",
 				   rented.offset, rented.length) == 1));
 	EXPECT_EQ(1, traced(self->text, " bufpool_scrub: "));
+}
+
+TEST_F(traced, quarantine_and_release)
+{
+	struct outsider outsider;
+	struct bufpool_rent rented;
+
+	ASSERT_NE(NULL, rent_shared(self->fd, 4 * PAGE, 'q', &rented, &outsider));
+	EXPECT_EQ(0, traced(self->text, " bufpool_quarantine: "));
+	ASSERT_EQ(0, give_up(self->fd, rented.handle));
+	EXPECT_EQ(1, traced(self->text,
+			    "bufpool_quarantine: uid=%u offset=0x%llx length=%llu exports=0\n",
+			    geteuid(), rented.offset, rented.length));
+	EXPECT_EQ(0, traced(self->text, " bufpool_release: "));
+	outsider_end(&outsider);
+	EXPECT_TRUE(BECOMES(traced(self->text,
+				   "bufpool_release: uid=%u offset=0x%llx length=%llu exports=0\n",
+				   geteuid(), rented.offset, rented.length) == 1));
+	EXPECT_EQ(1, traced(self->text, " bufpool_quarantine: "));
+	EXPECT_EQ(1, traced(self->text, " bufpool_release: "));
+}
+
+TEST_F(traced, send_and_receive)
+{
+	struct bufpool_message message;
+	struct bufpool_rent rented;
+	struct channel channel;
+	__u64 nr;
+
+	ASSERT_EQ(0, channel_make(self->fd, 1, &channel));
+	nr = client_number(channel.sends, "channel");
+	ASSERT_EQ(0, rent(self->fd, 4 * PAGE, &rented));
+	ASSERT_EQ(0, send_with(self->fd, channel.sends, rented.handle, 100, 0xabc, 0));
+	EXPECT_EQ(1, traced(self->text,
+			    "bufpool_send: client=%d channel=%llu offset=0x%llx length=%llu used=100 tag=0xabc\n",
+			    getpid(), nr, rented.offset, rented.length));
+	EXPECT_EQ(0, traced(self->text, " bufpool_receive: "));
+	ASSERT_EQ(0, receive_one(self->fd, channel.receives, &message));
+	EXPECT_EQ(1, traced(self->text,
+			    "bufpool_receive: client=%d channel=%llu offset=0x%llx length=%llu used=100 tag=0xabc\n",
+			    getpid(), nr, rented.offset, rented.length));
+	/* neither is a rent, nor a return */
+	EXPECT_EQ(1, traced(self->text, " bufpool_rent: "));
+	EXPECT_EQ(0, traced(self->text, " bufpool_return: "));
+	channel_end(&channel);
 }
 
 TEST_F(traced, slab_add_and_remove)

@@ -4,6 +4,12 @@
  */
 #include "inside.h"
 #include "kmod.h"
+#include "outside.h"
+#include "pressure.h"
+
+#define PINNED_UNLOADS	8
+#define PINNED		(16 * MIB)
+#define NR_PINNED	64
 
 static int module_unload(void)
 {
@@ -144,6 +150,37 @@ TEST_F(module, looking_while_it_comes_and_goes)
 		kill(child[i], SIGKILL);
 		EXPECT_EQ(-SIGKILL, reap(child[i]));
 	}
+}
+
+/* What pipes have of blocks they keep, as it was, and the module goes. */
+TEST_F(module, pages_in_a_pipe_at_unload)
+{
+	__u64 before = memory_number("MemFree");
+	struct outsider outsiders[NR_PINNED];
+	struct bufpool_rent rented;
+	int fd, i, nr;
+	char *at;
+
+	for (i = 0; i < PINNED_UNLOADS; i++) {
+		fd = pool_open();
+		ASSERT_LE(0, fd);
+		for (nr = 0; nr < NR_PINNED; nr++) {
+			at = rent_shared(fd, PINNED / NR_PINNED, 'u', &rented, &outsiders[nr]);
+			ASSERT_NE(NULL, at);
+			EXPECT_EQ(0, give_up(fd, rented.handle));
+			munmap(at, rented.length);
+		}
+		EXPECT_EQ(PINNED, stats_of(fd).quarantined);
+		close(fd);
+		ASSERT_EQ(0, module_unload_soon());
+		while (nr--) {
+			EXPECT_TRUE(outsider_has(&outsiders[nr], 'u'));
+			outsider_end(&outsiders[nr]);
+		}
+		ASSERT_EQ(0, module_load());
+	}
+	/* a module that comes and goes takes some, and not all comes back at once */
+	EXPECT_GT(PINNED_UNLOADS / 2 * PINNED / KIB + memory_number("MemFree"), before);
 }
 
 TEST_HARNESS_MAIN

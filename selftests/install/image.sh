@@ -18,7 +18,7 @@
 here=$(cd "$(dirname "$0")" && pwd)
 
 packages=systemd-sysv,udev,dbus,kmod,initramfs-tools,linux-image-amd64,linux-headers-amd64
-packages+=,dkms,gcc,make,libc6-dev,pkg-config,man-db,bash-completion,adduser,passwd,psmisc,procps,xz-utils
+packages+=,dkms,gcc,make,libc6-dev,python3,pkg-config,man-db,bash-completion,adduser,passwd,psmisc,procps,xz-utils
 
 # The hooks are given as text and files by mmdebstrap itself, because nothing that
 # belongs to this user needs to be within reach of the namespace's root.

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * For tests only: tells a program which page frame is behind an address of its
- * own. /proc/self/pagemap does not, for memory that is mapped by page frame.
+ * own, and what is in one. /proc/self/pagemap does not, for memory that is mapped by page frame.
  */
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
 #include "bufpool_probe.h"
 
@@ -34,17 +35,47 @@ static int pfn_at(struct vm_area_struct *vma, unsigned long addr, u64 *pfn)
 }
 #endif
 
+/* Whether its entries hold references, in a device's file: those are found otherwise. */
+static bool has_pages(const struct vm_area_struct *vma)
+{
+	return vma->vm_file && S_ISCHR(file_inode(vma->vm_file)->i_mode) &&
+	       !(vma->vm_flags & VM_PFNMAP);
+}
+
+static int page_at(unsigned long addr, u64 *pfn)
+{
+	struct page *page;
+
+	if (get_user_pages_fast(addr, 1, 0, &page) != 1)
+		return -EFAULT;
+	*pfn = page_to_pfn(page);
+	put_page(page);
+	return 0;
+}
+
 static int probe(unsigned long addr, u64 *pfn)
 {
 	struct vm_area_struct *vma;
+	bool is_page = false;
 	int err = -EFAULT;
 
 	mmap_read_lock(current->mm);
 	vma = vma_lookup(current->mm, addr);
-	if (vma && !pfn_at(vma, addr, pfn))
+	if (vma && has_pages(vma))
+		is_page = true;
+	else if (vma && !pfn_at(vma, addr, pfn))
 		err = 0;
 	mmap_read_unlock(current->mm);
-	return err;
+	return is_page ? page_at(addr, pfn) : err;
+}
+
+/* Whoever has it just now. */
+static int look(u64 pfn, u64 *is_zero)
+{
+	if (!pfn_valid(pfn))
+		return -EFAULT;
+	*is_zero = !memchr_inv(page_address(pfn_to_page(pfn)), 0, PAGE_SIZE);
+	return 0;
 }
 
 static long probe_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
@@ -53,11 +84,11 @@ static long probe_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	u64 value;
 	int err;
 
-	if (cmd != BUFPOOL_PROBE_PFN)
+	if (cmd != BUFPOOL_PROBE_PFN && cmd != BUFPOOL_PROBE_ZERO)
 		return -ENOTTY;
 	if (get_user(value, user))
 		return -EFAULT;
-	err = probe(value, &value);
+	err = cmd == BUFPOOL_PROBE_PFN ? probe(value, &value) : look(value, &value);
 	if (!err && put_user(value, user))
 		err = -EFAULT;
 	return err;

@@ -12,4 +12,7 @@
  */
 #define BUFPOOL_PROBE_PFN	_IOWR('b', 0x01, __u64)
 
+/* In: the number of a page frame. Out: whether all of it is zero. */
+#define BUFPOOL_PROBE_ZERO	_IOWR('b', 0x02, __u64)
+
 #endif /* BUFPOOL_PROBE_H */

@@ -48,6 +48,16 @@ first_use() {
 		as alice 'cd first && cc -O2 -flto -o inline first.c -lbufpool-lto && ./inline'
 }
 
+# The same in two languages, on a file of which not every chunk is full
+pipelines() {
+	local program
+	as alice 'cd first && cp /usr/share/doc/bufpool-doc/examples/pipeline.py . &&
+		cc -o pipeline pipeline.c -lbufpool -pthread'
+	for program in ./pipeline "python3 pipeline.py"; do
+		test "$(as alice "cd first && $program <first.c" | sha256sum)" = "$(as alice 'cat first/first.c' | sha256sum)"
+	done
+}
+
 control() {
 	as alice 'bufpoolctl info'
 	as alice 'bufpoolctl stat'
@@ -76,6 +86,7 @@ step 'the device belongs to the group' node_is_the_groups
 step 'others than its members are refused' nobody_else
 step 'a member may rent' member
 step 'first use: programs build and run' first_use
+step 'a pipeline moves a file, in C and in Python' pipelines
 step 'bufpoolctl shows the pool' control
 step 'the pages of the manual are found' pages
 step 'the completion is found' completion

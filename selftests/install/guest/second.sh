@@ -24,7 +24,7 @@ use_repository() {
 upgrade_in_use() {
 	hold
 	use_repository
-	apt_says install bufpool-dkms bufpool-tools libbufpool0 libbufpool-dev bufpool-doc
+	apt_says install bufpool-dkms bufpool-tools libbufpool0 libbufpool-dev python3-bufpool bufpool-doc
 	grep "version $version, is in use" /tmp/said
 	still_holds
 	loaded_is "$version"

@@ -45,7 +45,7 @@ left() {
 }
 
 purged() {
-	apt purge bufpool-dkms bufpool-tools bufpool-doc libbufpool0 libbufpool-dev
+	apt purge bufpool-dkms bufpool-tools bufpool-doc python3-bufpool libbufpool0 libbufpool-dev
 	test -z "$(left)"
 }
 
