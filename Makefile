@@ -32,21 +32,33 @@ help:
 #: In a virtual machine, which needs no root and touches nothing here
 #:   make demo           move a real file through rented blocks
 #:   make vm             a shell, with the module loaded (KERNEL=, one of those below)
-#:   make check          every test, on a debug kernel, a stock one, and that with preempt=full;
-#:                       or on KERNELS="...", which selftests/qemu/kernels lists
+#:   make check          every test, on a debug kernel and a stock one, and those in which tasks meet
+#:                       with preempt=full; or on KERNELS="...", which selftests/qemu/kernels lists
 #:   make check-KERNEL   the same on one of them (check-debug, check-stock, check-arm64...)
 #:   make check-matrix   the same on all of them, an hour; make readme-kernels puts the
 #:                       table that comes out into README
 #:   make check-harness  show that the harness notices what is wrong
 #:   make check-install  install, upgrade and remove in Debian 12 and 13 (SUITES="bookworm trixie")
 #:   make check-mutants  show that the tests notice when the module is broken
+#:   make soak           everything at once on the debug kernel and on stock, and at the end all is
+#:                       back: an hour, or SECONDS=n (KERNELS="...")
+#:   make check-race     run the tests in which tasks meet on a kernel that looks for data races
+#:   make coverage       what the tests run of each file, line by line, in build/coverage
+#:   make check-mutants RANDOM=n  the same with n mistakes anywhere in the module, the library and the
+#:                       tools, of which those are listed that no test notices (SEED=, for the same
+#:                       ones again; PARTS="userlib tools", only in these; AT_ONCE=, VMs at a time)
+#:   make fuzz           random operations of several processes, on a kernel that looks for mistakes
+#:                       (KERNEL=, SECONDS= or OPERATIONS=, SEED=; KCOV=1 to be led by what is reached)
+#:   make check-models   explore the models of what is subtle, with spin, and their mutants
 #:   make lint           static checks, with gcc and with clang
 #:
 #: Measured, in minutes
 #:   make bench          all of it, with one set of tables at the end: docs/performance.md
 #:   make bench-native   libbufpool beside allocators and pools, on this machine
 #:   make bench-vm       count the instructions of every call, in the virtual machine
-#:   make bench-check    the same, and compare with the counts in bench/vm/accepted
+#:   make bench-check    the same, and compare with the counts in bench/vm/accepted, and
+#:                       with each other, by bench/vm/bounds
+#:   make bench-handover time hand-over from process to process, on this machine
 #:   make bench-strangers  time rents beside processes that get little CPU time
 #:
 #: with, from the command line or the environment
@@ -140,8 +152,29 @@ check-install: packages
 	@$(QEMU)/packages.sh install
 	@selftests/install/check.sh $(SUITES)
 
+# selftests/soak.c, for an hour on each
+soak: packages
+	@TESTS=soak BUFPOOL_STRESS_SECONDS=$(or $(SECONDS),3600) BUFPOOL_TIMEOUT=$$(($(or $(SECONDS),3600) + 1200)) \
+		$(QEMU)/check.sh $(or $(KERNELS),debug stock)
+
+# To bash RANDOM is no variable like others.
+unexport RANDOM
 check-mutants: packages
-	@$(QEMU)/mutants.sh
+	@$(if $(RANDOM),selftests/mistakes/run.py --count $(RANDOM) $(SEED:%=--seed %) $(AT_ONCE:%=--at-once %) \
+		$(if $(PARTS),--parts $(PARTS)),$(QEMU)/mutants.sh)
+
+check-race: packages
+	@$(QEMU)/race.sh
+coverage: packages
+	@$(QEMU)/packages.sh coverage
+	@$(QEMU)/coverage.sh
+
+fuzz: packages-for-$(or $(KERNEL),debug)
+	@env -u SECONDS BUFPOOL_SEED="$(or $(SEED),$(BUFPOOL_SEED))" BUFPOOL_FUZZ_SECONDS="$(SECONDS)" \
+		BUFPOOL_FUZZ_OPERATIONS="$(OPERATIONS)" $(QEMU)/fuzz.sh $(or $(KERNEL),debug) $(if $(KCOV),kcov)
+
+check-models:
+	@selftests/models/run.sh
 
 packages-demo:
 	@$(QEMU)/packages.sh demo
@@ -167,6 +200,9 @@ bench-vm: packages
 bench-check: packages
 	@bench/vm/check.sh
 
+bench-handover:
+	@bench/handover/run.sh
+
 bench-strangers: packages
 	@bench/strangers/run.sh
 
@@ -175,5 +211,5 @@ clean:
 
 .PHONY: help module kernel-headers userlib tools try installable install uninstall packages packages-demo deb dist check \
 	$(addprefix check-,$(kernels)) check-matrix readme-kernels check-library check-harness \
-	check-install check-mutants demo vm lint bench bench-native bench-vm \
-	bench-check bench-strangers clean
+	check-install check-mutants soak demo vm lint bench bench-native bench-vm check-race coverage fuzz \
+	bench-check bench-handover bench-strangers clean

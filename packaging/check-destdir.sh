@@ -52,10 +52,16 @@ installed() {
 	(cd "$work/root" && find . ! -type d | sort)
 }
 
+# What man 3 has, by the names of its functions
+names() {
+	sed -n 's/^\t\(bufpool_[a-z_]*\);$/\1/p' "$here/../userlib/libbufpool.map"
+}
+
 expected() {
 	sed "s,@,.$prefix," <<-END | sort
 		@/bin/bufpoolctl
 		@/include/bufpool.h
+		@/include/bufpool.hpp
 		@/include/linux/bufpool.h
 		@/lib/libbufpool-lto.a
 		@/lib/libbufpool.a
@@ -64,6 +70,7 @@ expected() {
 		@/lib/libbufpool.so.$version
 		@/lib/pkgconfig/libbufpool.pc
 		@/share/bash-completion/completions/bufpoolctl
+		$(names | sed 's|.*|@/share/man/man3/&.3|')
 		@/share/man/man3/libbufpool.3
 		@/share/man/man4/bufpool.4
 		@/share/man/man8/bufpoolctl.8
