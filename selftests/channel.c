@@ -8,6 +8,7 @@
 #include "outside.h"
 #include "tenant.h"
 
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -701,6 +702,21 @@ static long faults_of(struct _test_data_channel *self, __u64 size, __u32 flags)
 	return before;
 }
 
+/* Of a few times: the program's own pages may be aged meanwhile, which costs it a fault. */
+static long least_faults_of(struct _test_data_channel *self, __u64 size, __u32 flags)
+{
+	long least = LONG_MAX, faults;
+	int i;
+
+	for (i = 0; i < 5 && least > 0; i++) {
+		faults = faults_of(self, size, flags);
+		if (faults < 0)
+			return faults;
+		least = faults < least ? faults : least;
+	}
+	return least;
+}
+
 TEST_F(channel, mapped_when_it_is_received)
 {
 	struct bufpool_info info;
@@ -708,10 +724,10 @@ TEST_F(channel, mapped_when_it_is_received)
 
 	ASSERT_EQ(0, pool_info(self->fd, &info));
 	for (size = PAGE; size <= 4 * MIB; size *= 4) {
-		EXPECT_EQ(0, size > info.max_rent ? 0 : faults_of(self, size, 0)) {
+		EXPECT_EQ(0, size > info.max_rent ? 0 : least_faults_of(self, size, 0)) {
 			TH_LOG("a block of %llu bytes", size);
 		}
-		EXPECT_EQ(0, faults_of(self, size, BUFPOOL_RENT_IO)) {
+		EXPECT_EQ(0, least_faults_of(self, size, BUFPOOL_RENT_IO)) {
 			TH_LOG("a block of %llu bytes for I/O", size);
 		}
 	}

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/tap.sh"
 
 # How many workers are to be killed in all
-kills_wanted=20
+kills_wanted=$(often 20)
 
 # relayed BYTES ARGUMENT...: and what relay says is in $work/said
 relayed() {

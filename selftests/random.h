@@ -14,12 +14,13 @@
 /*
  * How often to do what shows something only now and then. A kernel that looks for
  * mistakes in every step takes many times as long for each, and sees in a few
- * what others may not see in many.
+ * what others may not see in many. Who wants to know soon says BUFPOOL_BRIEF.
  */
 static inline unsigned int often(unsigned int times)
 {
 	return access("/sys/kernel/debug/kmemleak", F_OK) &&
-	       access("/sys/kernel/debug/kcsan", F_OK) ? times : times / 8;
+	       access("/sys/kernel/debug/kcsan", F_OK) &&
+	       !getenv("BUFPOOL_BRIEF") ? times : times / 8;
 }
 
 /* Random numbers that the printed seed brings back ------------------------ */

@@ -80,7 +80,7 @@ class Tests:
 		self.table = read_table(TOP / "selftests/mistakes/tests")
 		self.mutants = tests_of_mutants()
 		self.coverage = Coverage()
-		self.seconds = {test: words[0] for test, words in read_table(TOP / "selftests/qemu/debug.seconds").items()}
+		self.seconds = {test: words[0] for test, words in read_table(TOP / "selftests/qemu/tests").items()}
 
 	def here(self, mistake):
 		"""Those of the library that need no device."""

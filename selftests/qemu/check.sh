@@ -4,30 +4,63 @@
 # unless TESTS names others, and the tests on each kernel.
 # The last line says how many cases passed, failed and were skipped.
 #
-# usage: check.sh [KERNEL]...
+# usage: check.sh [brief|rest|KERNEL...]
+#
+#   brief    what guards every change: on the stock kernel each test but the long ones, with
+#            an eighth of its random effort, and on the debug kernel those of the core
+#   rest     what "brief" leaves out: these, on the debug kernel without a look for leaks, those
+#            in which tasks meet with preempt=full, the newest kernel, and the library's other
+#            kinds
+#   KERNEL   all that there is for it
+#
+# Without a word, "brief", or, where TESTS names tests, these on the same kernels.
 
 . "$(dirname "$0")/lib.sh"
 . "$qemu_dir/parts.sh"
 
-# shellcheck disable=SC2046 # words
-[ $# -gt 0 ] || set -- $(kernels_of check)
+run=${1:-brief}
+case $run in
+brief)
+	# shellcheck disable=SC2046 # words
+	set -- $(kernels_of check)
+	kinds=$brief_kinds
+	if [ -n "${TESTS:-}" ]; then
+		run=all
+	else
+		export BUFPOOL_BRIEF=1
+	fi
+	;;
+rest)
+	# shellcheck disable=SC2046 # words
+	set -- $(kernels_of check ci)
+	export BUFPOOL_LEAN=1
+	kinds=$(xargs -n 1 <<<"$library_kinds" | grep -vwF "$(xargs -n 1 <<<"$brief_kinds")" | xargs)
+	;;
+*)
+	run=all
+	kinds=$library_kinds
+	;;
+esac
 # the programs for each architecture, and the modules
 archs=$(for kernel; do field_of "$kernel" arch; done | sort -u)
+[ -z "${TESTS:-}" ] || kinds=''
 # shellcheck disable=SC2046,SC2086 # words
-"$qemu_dir/build.sh" $(printf 'user-%s ' $archs) library "$@"
+"$qemu_dir/build.sh" $(printf 'user-%s ' $archs) "$@" ${kinds:+$(printf 'library-%s ' $kinds)}
 "$qemu_dir/accel.sh" >/dev/null
-rm -f "$build"/log/*/counts
+rm -f "$build"/log/*/{counts,again,unsteady}
 built=$SECONDS
 
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
-part lint "$qemu_dir/lint.sh" quick
-[ -n "${TESTS:-}" ] || part library "$qemu_dir/library.sh" "$build/log/library"
+[ "$run" = rest ] || part lint "$qemu_dir/lint.sh" quick
+# shellcheck disable=SC2086 # words
+[ -z "$kinds" ] || part library "$qemu_dir/library.sh" "$build/log/library" $kinds
 for kernel; do
 	read -ra tests <<<"${TESTS:-$(all_tests "$kernel")}"
-	suites "$kernel" "${tests[@]}"
+	suites "$run" "$kernel" "${tests[@]}"
 done
 wait
 trap - EXIT
 echo "seconds: build $built, $(say_seconds)"
+say_unsteady
 counts=("${parts[@]/%//counts}")
 total "${counts[@]/#/$build/log/}"

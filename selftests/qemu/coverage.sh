@@ -52,7 +52,7 @@ run_module() {
 	tests=$(tests_in "$build/selftests")
 	export BUFPOOL_COVERAGE=module BUFPOOL_MODULES=$coverage_dir/modules
 	# shellcheck disable=SC2086 # words
-	[ -z "$tests" ] || suites debug $tests
+	[ -z "$tests" ] || suites all debug $tests
 	unset BUFPOOL_COVERAGE BUFPOOL_MODULES
 }
 

@@ -19,6 +19,8 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/bufpool
 library_tests="stack_model library library_classes library_fork library_atfork library_batch library_info library_io library_parcel library_threads library_kept library_nomem
 	library_shortage library_seccomp library_signals library_space library_wait library_watch library_private library_bounds library_maps library_stress library_unload"
 library_kinds="plain clang musl m32 valgrind asan tsan msan"
+# those which guard every change
+brief_kinds="plain asan tsan"
 disks=()
 asan_flags="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
 
@@ -117,6 +119,11 @@ make_disks() {
 # is_debug KERNEL
 is_debug() {
 	[ "$(field_of "$1" config)" = debug ]
+}
+
+# is_lean KERNEL: a debug kernel that is to be quick
+is_lean() {
+	is_debug "$1" && [ -n "${BUFPOOL_LEAN:-}" ]
 }
 
 # finds_races KERNEL

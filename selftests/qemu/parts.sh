@@ -24,7 +24,37 @@ part() {
 
 # suite NAME KERNEL TEST...: run these tests in a VM of their own
 suite() {
-	part "$1" env TESTS="${*:3}" "$qemu_dir/suite.sh" "$2" "$logs/$1"
+	part "$1" steady "$1" "$2" "${*:3}"
+}
+
+# sum_counts FIRST AGAIN: the first run's, with what failed in it passed
+sum_counts() {
+	local p f s seconds more
+	read -r p f s seconds <"$1"
+	read -r _ _ _ more <"$2"
+	echo "$((p + f)) 0 $s $((seconds + more))" >"$1"
+}
+
+# steady NAME KERNEL TESTS: a busy machine may cost a test its patience. Those that fail, and
+# of which the kernel says nothing, run once more, in a VM of their own; what passes there
+# is named at the end.
+steady() {
+	local log=$logs/$1
+	rm -rf "$log-again"
+	! TESTS=$3 "$qemu_dir/suite.sh" "$2" "$log" || return 0
+	[ -s "$log/again" ] || return 1
+	TESTS=$(xargs <"$log/again") "$qemu_dir/suite.sh" "$2" "$log-again" || return 1
+	sum_counts "$log/counts" "$log-again/counts"
+	mv "$log/again" "$log/unsteady"
+}
+
+# say_unsteady: which tests passed only when they ran once more
+say_unsteady() {
+	local name
+	for name in "${parts[@]}"; do
+		[ ! -s "$logs/$name/unsteady" ] ||
+			echo "unsteady: $(xargs <"$logs/$name/unsteady") ($name): failed, and passed once more; $logs/$name has what they said"
+	done
 }
 
 # heaviest_first TEST...: "SECONDS TEST" for each; one that nobody has measured yet
@@ -32,7 +62,7 @@ suite() {
 heaviest_first() {
 	printf '%s\n' "$@" | awk '
 		NR == FNR { if (!/^#/) seconds[$1] = $2; next }
-		{ print (seconds[$1] > 0 ? seconds[$1] : 10), $1 }' "$qemu_dir/debug.seconds" - | sort -k 1,1nr
+		{ print (seconds[$1] > 0 ? seconds[$1] : 10), $1 }' "$qemu_dir/tests" - | sort -k 1,1nr
 }
 
 # share_out TEST...: half of the work to each, the next test to the half with less
@@ -46,16 +76,34 @@ share_out() {
 	done < <(heaviest_first "$@")
 }
 
-# tests_for KERNEL TEST...: all, but those that another kernel's run is enough for, unless
-# TESTS names them
+# tests_for RUN KERNEL TEST...: those that this kernel runs, unless TESTS names them; RUN is
+# "brief" (what guards every change), "rest" (what this has left to others) or "all"
 tests_for() {
-	local runs=all
-	! is_debug "$1" || runs=debug
-	[ -z "$(field_of "$1" preempt)" ] || runs=meets
-	[ -z "${TESTS:-}" ] || runs=all
-	printf '%s\n' "${@:2}" | awk -v runs=$runs '
-		NR == FNR { if (runs == "debug" && $2 == "-" || runs == "meets" && $3 != "meets") skip[$1]; next }
-		!($1 in skip)' "$qemu_dir/debug.seconds" - | xargs
+	local run=$1 kernel=$2 without='' only=''
+	if is_debug "$kernel"; then
+		without='-'
+		[ "$run" != brief ] || only=core
+		[ "$run" != rest ] || without+=' core'
+	elif [ -n "$(field_of "$kernel" preempt)" ]; then
+		only=meets
+	elif [ "$run" = brief ]; then
+		without=long
+	elif [ "$run" = rest ]; then
+		without=once
+		[ "$(kernels_of check | grep -xF "$kernel")" = '' ] || without='' only=long
+	fi
+	[ -z "${TESTS:-}" ] || without='' only=''
+	printf '%s\n' "${@:3}" | awk -v without="$without" -v only="$only" '
+		function has(marks, word) { return index(marks " ", " " word " ") }
+		NR == FNR { name = $1; sub(/^[^ ]+/, ""); marks[name] = $0; next }
+		only != "" && !has(marks[$1], only) { next }
+		{
+			n = split(without, words, " ")
+			for (i = 1; i <= n; i++)
+				if (has(marks[$1], words[i]))
+					next
+			print
+		}' "$qemu_dir/tests" - | xargs
 }
 
 # all_tests KERNEL: every test that is built for its architecture
@@ -63,19 +111,18 @@ all_tests() {
 	tr '\n' ' ' <"$(programs_of "$(field_of "$1" arch)")/selftests/tests.list"
 }
 
-# The debug kernel takes so long that two VMs share its tests.
+# suites RUN KERNEL TEST...: all that the debug kernel has takes so long that two VMs share it.
 suites() {
-	local kernel=$1
-	shift
+	local run=$1 kernel=$2
 	# shellcheck disable=SC2046 # words
-	set -- $(tests_for "$kernel" "$@")
-	if is_debug "$kernel" && [ $# -gt 1 ]; then
+	set -- $(tests_for "$@")
+	if is_debug "$kernel" && [ "$run" != brief ] && [ $# -gt 1 ]; then
 		share_out "$@"
 		# shellcheck disable=SC2086 # words
 		suite "$kernel" "$kernel" ${half[0]}
 		# shellcheck disable=SC2086 # words
 		suite "$kernel-2" "$kernel" ${half[1]}
-	else
+	elif [ $# -gt 0 ]; then
 		suite "$kernel" "$kernel" "$@"
 	fi
 }

@@ -5,9 +5,10 @@
 # usage: suite.sh KERNEL LOG_DIRECTORY [TESTS_DIRECTORY]
 #
 # Prints one line per test, and more where one fails. The log directory gets
-# the VM's console and verdict, and "counts": cases passed, failed, skipped.
-# TESTS names the tests to run, else all; BUFPOOL_STRESS_SECONDS is how long the
-# races last, BUFPOOL_SEED what they do, BUFPOOL_MEETINGS how often waiters and
+# the VM's console and verdict, "counts": cases passed, failed, skipped; and, where some
+# failed by their own word alone, "again": which.
+# TESTS names the tests to run, else all; with BUFPOOL_BRIEF they take less random effort;
+# BUFPOOL_STRESS_SECONDS is how long the races last, BUFPOOL_SEED what they do, BUFPOOL_MEETINGS how often waiters and
 # blocks meet, BUFPOOL_FRAMES how many frames are written, BUFPOOL_FUZZ_* what
 # the fuzzer does; BUFPOOL_TIMEOUT replaces each test's own limit.
 # With BUFPOOL_COVERAGE=module or programs the log directory gets what each test had
@@ -19,6 +20,8 @@ kernel=$1 log=$2
 tests_dir=${3:-$(programs_of "$(field_of "$kernel" arch)")/selftests}
 preemption=$(field_of "$kernel" preempt)
 passed=0 failed=0 skipped=0
+# tests that failed, and what more there is than their own word: the kernel's, or a crash
+failures=() troubles=0
 
 # line RESULT TEST WORDS...
 line() {
@@ -27,6 +30,7 @@ line() {
 
 complain() {
 	failed=$((failed + 1))
+	troubles=$((troubles + 1))
 	line FAIL "$@"
 }
 
@@ -40,7 +44,7 @@ choose_tests() {
 		[[ " ${all[*]} " = *" $name "* ]] || die "there is no test '$name'; there are: ${all[*]}"
 	done
 	expected=("${tests[@]}" unload)
-	! is_debug "$kernel" || expected+=(kmemleak)
+	! is_debug "$kernel" || is_lean "$kernel" || expected+=(kmemleak)
 	! finds_races "$kernel" || expected+=(races)
 	[ -z "$preemption" ] || expected+=(preemption)
 }
@@ -55,7 +59,11 @@ words_for() {
 take_result() {
 	local name=$1 verdict=$2 p=$3 f=$4 s=$5 seconds=$6 reason=${7:-} word=ok
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-	[ "$verdict" != fail ] || word=FAIL
+	if [ "$verdict" = fail ]; then
+		word=FAIL
+		failures+=("$name")
+		[[ $reason = 'exit status 1: '* && $reason != *'; '* ]] || troubles=$((troubles + 1))
+	fi
 	[ "$verdict" != skip ] || word=skip
 	line $word "$name" "$(words_for "$p" "$f" "$s" "$seconds")${reason:+: $reason}"
 }
@@ -133,7 +141,7 @@ was_badly_emulated() {
 once_more() {
 	mv "$log/console" "$log/console-1"
 	line note "${running:-boot}" "$1: $2; trying once more, the first console is $log/console-1"
-	passed=0 failed=0 skipped=0
+	passed=0 failed=0 skipped=0 failures=() troubles=0
 	boot
 }
 
@@ -152,12 +160,12 @@ judge_end() {
 }
 
 mkdir -p "$log"
-rm -f "$log/counts"
+rm -f "$log"/{counts,again}
 choose_tests
 export BUFPOOL_DEADLINE=${BUFPOOL_DEADLINE:-$((2400 + ${BUFPOOL_STRESS_SECONDS:-0}))}
-settings=(tests="${tests[*]}" timeout="${BUFPOOL_TIMEOUT:-}" preemption="$preemption"
+settings=(tests="${tests[*]}" timeout="${BUFPOOL_TIMEOUT:-}" preemption="$preemption" lean="${BUFPOOL_LEAN:-}"
 	coverage="${BUFPOOL_COVERAGE:-}" coverage_root="$coverage_dir" GCOV_PREFIX_STRIP="$(tr -cd / <<<"$coverage_dir" | wc -c)")
-for name in BUFPOOL_STRESS_SECONDS BUFPOOL_SEED BUFPOOL_MEETINGS BUFPOOL_FRAMES BUFPOOL_MESSAGES \
+for name in BUFPOOL_BRIEF BUFPOOL_STRESS_SECONDS BUFPOOL_SEED BUFPOOL_MEETINGS BUFPOOL_FRAMES BUFPOOL_MESSAGES \
 	BUFPOOL_FUZZ_OPERATIONS BUFPOOL_FUZZ_SECONDS BUFPOOL_FUZZ_ROUND BUFPOOL_FUZZ_BLIND; do
 	[ -z "${!name:-}" ] || settings+=("$name=${!name}")
 done
@@ -169,5 +177,6 @@ elif was_badly_emulated; then
 	once_more "the emulator's fault" "$trouble"
 fi
 judge_end
+[ $troubles -gt 0 ] || [ ${#failures[@]} -eq 0 ] || printf '%s\n' "${failures[@]}" >"$log/again"
 echo "$passed $failed $skipped $SECONDS" >"$log/counts"
 [ $failed -eq 0 ] && [ $passed -gt 0 ]

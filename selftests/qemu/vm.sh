@@ -10,7 +10,8 @@
 # Exits with 124 when the VM had not ended by itself after BUFPOOL_DEADLINE
 # seconds. BUFPOOL_ACCEL=kvm or tcg decides how the processor is made; with count
 # there is one, whose clock is the number of instructions it has executed.
-# BUFPOOL_APPEND is added to the kernel's command line; BUFPOOL_CPUS is how many
+# With BUFPOOL_LEAN a debug kernel remembers no leaks and no objects in use, which takes it
+# half of its time. BUFPOOL_APPEND is added to the kernel's command line; BUFPOOL_CPUS is how many
 # processors an amd64 machine has, instead of 2. BUFPOOL_DISKS are files, disk-NAME
 # each, for disks whose serial number is NAME.
 
@@ -32,6 +33,10 @@ append="panic=-1 oops=panic panic_on_warn=1 printk.devkmsg=on log_buf_len=4M ran
 # access it has to do so for as long as it takes an emulated processor to come there.
 ! finds_races "$kernel" ||
 	append+=" panic_on_warn=0 kcsan.early_enable=0 kcsan.skip_watch=2000 kcsan.udelay_task=1000 kcsan.udelay_interrupt=100"
+# KASAN watches every object. What SLUB knows besides is wanted for the module's own caches,
+# and what programs take of the kernel is many times as much.
+! is_debug "$kernel" || append+=" slub_debug=-;FZPU,bufpool*"
+! is_lean "$kernel" || append+=" kmemleak=off no_debug_objects"
 append+=" ${preemption:+preempt=$preemption} ${BUFPOOL_APPEND:-}"
 
 # With five-level page tables a KASAN kernel may take its own addresses for wild ones,
