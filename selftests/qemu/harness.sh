@@ -4,6 +4,7 @@
 # run, or the static check, fails with a line that names it.
 
 . "$(dirname "$0")/lib.sh"
+. "$qemu_dir/parts.sh"
 
 logs=$build/log/harness
 
@@ -45,6 +46,13 @@ plant() {
 	build_name=$(build_of "$kernel")
 	prove "$name" "$status" "$expression" \
 		env TESTS="$name.sh" "$@" "$qemu_dir/suite.sh" "$kernel" "$logs/$name" "$build/$build_name/plant"
+}
+
+# run_steadily TEST...: as a part of a run does, with what it says at the end
+run_steadily() {
+	parts=("steady-$1")
+	steady "${parts[0]}" stock "$*" "$build/stock/plant" || return
+	echo "$(say_unsteady); counted: $(cat "$logs/${parts[0]}/counts")"
 }
 
 # deaths NUMBER: a file that tells plant/bin/qemu-system-x86_64 how often to die
@@ -105,6 +113,9 @@ plant unbootable stock bad '^stock +FAIL +the VM +the VM ended early: Kernel pan
 plant preempt preempt ok '^preempt +ok +preemption +1 passed' TESTS=good.sh
 plant not_preempt preempt bad '^preempt +FAIL +preemption .*preempt=full was asked for' TESTS=good.sh \
 	BUFPOOL_APPEND=preempt=none
+prove unsteady ok '^unsteady: unsteady.sh .*failed, and passed once more.*; counted: 4 0 0 ' run_steadily unsteady.sh good.sh
+prove steady_failing bad '^stock +FAIL +failing.sh' run_steadily failing.sh good.sh
+prove steady_warning bad '^stock +FAIL +warning.sh' run_steadily warning.sh good.sh
 prove race ok '^BUG: KCSAN' race_of 'two+0x1/0x2' 'one+0x1/0x2 [bufpool]'
 prove race_by_tree ok '^BUG: KCSAN' race_of 'rb_erase+0x1/0x2,one+0x1/0x2 [bufpool]' 'two+0x1/0x2'
 prove race_below ok '^no trouble$' race_of 'two+0x1/0x2,one+0x1/0x2 [bufpool]' 'two+0x1/0x2'

@@ -35,15 +35,15 @@ sum_counts() {
 	echo "$((p + f)) 0 $s $((seconds + more))" >"$1"
 }
 
-# steady NAME KERNEL TESTS: a busy machine may cost a test its patience. Those that fail, and
-# of which the kernel says nothing, run once more, in a VM of their own; what passes there
-# is named at the end.
+# steady NAME KERNEL TESTS [DIRECTORY]: a busy machine may cost a test its patience. Those that
+# fail, and of which the kernel says nothing, run once more, in a VM of their own; what passes
+# there is named at the end. The directory is for other tests than the installed ones.
 steady() {
 	local log=$logs/$1
 	rm -rf "$log-again"
-	! TESTS=$3 "$qemu_dir/suite.sh" "$2" "$log" || return 0
+	! TESTS=$3 "$qemu_dir/suite.sh" "$2" "$log" "${@:4}" || return 0
 	[ -s "$log/again" ] || return 1
-	TESTS=$(xargs <"$log/again") "$qemu_dir/suite.sh" "$2" "$log-again" || return 1
+	TESTS=$(xargs <"$log/again") "$qemu_dir/suite.sh" "$2" "$log-again" "${@:4}" || return 1
 	sum_counts "$log/counts" "$log-again/counts"
 	mv "$log/again" "$log/unsteady"
 }
