@@ -27,7 +27,7 @@ struct bufpool_warm;
  * @memory: held by all these together, and by each poller: no more than this structure,
  *	its branch and its account
  * @node: in pool->clients
- * @rcu: for freeing, since pool->clients is read under RCU
+ * @rcu: for freeing, since pool->clients is read under RCU, and pollers are woken
  * @mapping: every mapping of this file and no other, so that revoking looks
  *	at this client only
  * @nr_mappings: how many of them map blocks

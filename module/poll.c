@@ -28,10 +28,12 @@ static __poll_t poll_mask(unsigned int kind)
  * struct poller - a poller of its own
  * @poll: what it polls for
  * @tasks: that do so
+ * @rcu: for freeing, since it may just be woken
  */
 struct poller {
 	struct bufpool_poll poll;
 	wait_queue_head_t tasks;
+	struct rcu_head rcu;
 };
 
 static void poll_init(struct bufpool_poll *poll, struct bufpool_client *client,
@@ -166,19 +168,25 @@ __poll_t bufpool_poll_client(struct bufpool_client *client, __poll_t events)
 	return poll_look(&client->room, events) | poll_look(&client->plea, events);
 }
 
-/* Wake the longest armed on a list, which is armed no more. Return: whether there was one */
+/*
+ * Wake the longest armed on a list, which is armed no more. Without the lock: how many are
+ * told is up to the poller, which may be in any number of epoll sets. It may be closed
+ * meanwhile; then RCU keeps it and its queue, which has been empty since, and the next one is
+ * told, as there is something still. Return: whether there was one
+ */
 static bool poll_wake_first(struct bufpool_pool *pool, struct list_head *armed)
 {
 	struct bufpool_poll *poll;
 
+	rcu_read_lock();
 	spin_lock(&pool->poll_lock);
 	poll = list_first_entry_or_null(armed, struct bufpool_poll, node);
-	if (poll) {
+	if (poll)
 		list_del_init(&poll->node);
-		/* under the lock, so that it is not gone before */
-		wake_up_poll(poll->tasks, poll_mask(poll->kind));
-	}
 	spin_unlock(&pool->poll_lock);
+	if (poll)
+		wake_up_poll(poll->tasks, poll_mask(poll->kind));
+	rcu_read_unlock();
 	return poll;
 }
 
@@ -245,7 +253,7 @@ static void poller_destroy(struct poller *poller)
 	poll_disarm(&poller->poll);
 	bufpool_budget_uncharge(&client->account->clients, 1);
 	bufpool_client_put_memory(client);
-	kfree(poller);
+	kfree_rcu(poller, rcu);
 }
 
 static int poller_release(struct inode *inode, struct file *file)

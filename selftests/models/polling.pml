@@ -133,7 +133,7 @@ proctype stranger()
 	ended++
 }
 
-/* poll_wake_first() */
+/* poll_wake_first(): the first is taken off the list under the lock, and woken without it */
 inline wake_first()
 {
 	d_step {
@@ -141,19 +141,23 @@ inline wake_first()
 		:: i < POLLERS && node[i] != TAKEN -> i++
 		:: i < POLLERS && node[i] == TAKEN ->
 			node[i] = NOWHERE;
-			triggered[i] = true;
+			first = i;
 			any = true;
 			break
 		:: i == POLLERS -> break
 		od;
 		i = 0
-	}
+	};
+	if
+	:: any -> triggered[first] = true
+	:: !any
+	fi
 }
 
 /* bufpool_poll_work() */
 proctype worker()
 {
-	byte i;
+	byte i, first;
 	bool any, again;
 
 end_idle:
