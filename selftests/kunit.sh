@@ -24,7 +24,7 @@ suite_is_ok() {
 }
 
 test_case "the module comes and goes" load_suites
-for suite in bytes budget lru classes slab handle place kept holding account waitq; do
+for suite in bytes budget lru classes slab handle place kept holding account waitq poll; do
 	test_case "$suite" suite_is_ok "bufpool_$suite"
 done
 test_end

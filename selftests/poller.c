@@ -495,4 +495,113 @@ TEST_F(pollers, have_an_edge_each_time)
 	close(epoll);
 }
 
+#define CROWD_SETS	20
+#define CROWD_DUPS	(1000 / CROWD_SETS)
+#define ROUNDS		500
+
+/* One client, in so many places of epoll sets that waking it takes long */
+static void crowd(int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	int sets[CROWD_SETS], set, i;
+
+	for (set = 0; set < CROWD_SETS; set++) {
+		sets[set] = epoll_create1(EPOLL_CLOEXEC);
+		CHECK(sets[set] >= 0);
+	}
+	for (i = 0; i < CROWD_DUPS; i++) {
+		int copy = i ? dup(fd) : fd;
+
+		for (set = 0; set < CROWD_SETS; set++)
+			CHECK(!epoll_ctl(sets[set], EPOLL_CTL_ADD, copy, &event));
+	}
+}
+
+struct coming {
+	unsigned int stop;
+	unsigned int rounds;
+	int parent;		/* the parent's clients, which are not to be held */
+	int parents_other;
+};
+
+static void leave_parents(const struct coming *coming)
+{
+	close(coming->parent);
+	close(coming->parents_other);
+}
+
+/* Arm a client in a crowd, and be told again and again. */
+static int be_many(void *arg)
+{
+	struct coming *coming = arg;
+	int fd;
+
+	leave_parents(coming);
+	fd = open_or_fail();
+	crowd(fd);
+	while (!word_get(&coming->stop)) {
+		poll_now(fd);
+		sched_yield();
+		__atomic_add_fetch(&coming->rounds, 1, __ATOMIC_RELAXED);
+	}
+	return 0;
+}
+
+/* Arm clients and pollers, and close them before or while they are told. */
+static int come_and_go(void *arg)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	struct coming *coming = arg;
+	int set = epoll_create1(EPOLL_CLOEXEC);
+
+	leave_parents(coming);
+	while (!word_get(&coming->stop)) {
+		int fd = open_or_fail(), poller = poller_of(fd, BLOCK);
+
+		CHECK(poller >= 0);
+		CHECK(!epoll_ctl(set, EPOLL_CTL_ADD, poller, &event));
+		CHECK(!epoll_ctl(set, EPOLL_CTL_ADD, fd, &event));
+		close(poller);
+		close(fd);
+		__atomic_add_fetch(&coming->rounds, 1, __ATOMIC_RELAXED);
+	}
+	return 0;
+}
+
+/* Those that are gone, before the work comes to them, do not take the event along. */
+TEST_F(pollers, that_are_closed_meanwhile_hold_up_no_other)
+{
+	static int (*const ways[])(void *arg) = { be_many, come_and_go, come_and_go };
+	struct coming *coming = shared_alloc(sizeof(*coming));
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	unsigned int rounds = often(ROUNDS), done;
+	int set = epoll_create1(EPOLL_CLOEXEC), i;
+	pid_t pids[ARRAY_SIZE(ways)];
+
+	ASSERT_NE(NULL, coming);
+	coming->parent = self->fd;
+	coming->parents_other = self->other;
+	ASSERT_EQ(0, epoll_ctl(set, EPOLL_CTL_ADD, self->large, &event));
+	ASSERT_EQ(ALL, drain(self->other, BLOCK, self->blocks, MOST));
+	for (i = 0; i < (int)ARRAY_SIZE(ways); i++)
+		pids[i] = spawn(ways[i], coming);
+	ASSERT_TRUE(word_reaches(&coming->rounds, 1));
+	while (epoll_wait(set, &event, 1, 0))
+		;
+	for (done = 0; done < rounds || word_get(&coming->rounds) < rounds; done++) {
+		ASSERT_FALSE(child_has_ended());
+		ASSERT_EQ(0, give_up(self->other, self->blocks[0].handle));
+		ASSERT_EQ(1, epoll_wait(set, &event, 1, -1));
+		ASSERT_EQ(1, rent_many(self->other, BLOCK, 1, self->blocks));
+		/* what came of that return is no news */
+		while (epoll_wait(set, &event, 1, 0))
+			;
+	}
+	word_set(&coming->stop, 1);
+	for (i = 0; i < (int)ARRAY_SIZE(ways); i++)
+		EXPECT_EQ(0, reap(pids[i]));
+	TH_LOG("%u returns beside %u clients and polls", done, coming->rounds);
+	close(set);
+}
+
 TEST_HARNESS_MAIN
