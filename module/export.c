@@ -154,26 +154,27 @@ static int export_end_access(struct dma_buf *buf, enum dma_data_direction direct
 	return 0;
 }
 
+/* By whatever driver it is mapped, the area has the dma-buf's file, and so holds the block. */
+static vm_fault_t export_fault(struct vm_fault *vmf)
+{
+	struct dma_buf *buf = vmf->vma->vm_file->private_data;
+	struct export *export = buf->priv;
+
+	return bufpool_map_pages(vmf, export->blk, 0);
+}
+
+static const struct vm_operations_struct export_vm_ops = {
+	.fault = export_fault,
+};
+
 /* Shared, and not to be executed, as mappings of the device are. */
 static int export_mmap(struct dma_buf *buf, struct vm_area_struct *vma)
 {
-	struct export *export = buf->priv;
-	unsigned long at = vma->vm_start, nr = vma->vm_pgoff;
-	int err = 0;
-
 	if (!(vma->vm_flags & VM_MAYSHARE) || !bufpool_map_forbid_exec(vma))
 		return -EINVAL;
-	while (!err && at < vma->vm_end) {
-		unsigned long run = min(bufpool_blk_run(export->blk, nr),
-					(vma->vm_end - at) >> PAGE_SHIFT);
-		void *first = bufpool_blk_page(export->blk, nr);
-
-		err = remap_pfn_range(vma, at, page_to_pfn(virt_to_page(first)),
-				      run << PAGE_SHIFT, vma->vm_page_prot);
-		at += run << PAGE_SHIFT;
-		nr += run;
-	}
-	return err;
+	vm_flags_mod(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP, 0);
+	vma->vm_ops = &export_vm_ops;
+	return 0;
 }
 
 /* The block in one piece; or NULL where there is no memory for that. */

@@ -145,14 +145,20 @@ static bool map_run(struct vm_area_struct *vma, struct bufpool_blk *blk, unsigne
 	};
 
 	return count > 1 && vma->vm_flags & VM_PFNMAP && bufpool_blk_size(blk) < PMD_SIZE &&
-	       bufpool_insert_pfns(&insert, count);
+	       bufpool_blk_run(blk, nr) >= count && bufpool_insert_pfns(&insert, count);
 }
 
-/*
- * Map the page in need, and then the others of the block that lie in the area; of one that may
- * be mapped by huge entries, too, only what the same page table maps.
+/**
+ * bufpool_map_pages - map the page in need, and the others of its block that lie in the area
+ * @vmf: the fault
+ * @blk: the block, whose memory nobody else gets meanwhile
+ * @first: where it begins, as vmf->pgoff counts
+ *
+ * Of a block that may be mapped by huge entries, too, only what the same page table maps.
+ *
+ * Return: VM_FAULT_NOPAGE, or what is wrong.
  */
-static vm_fault_t map_pages(struct vm_fault *vmf, struct bufpool_blk *blk, unsigned long first)
+vm_fault_t bufpool_map_pages(struct vm_fault *vmf, struct bufpool_blk *blk, unsigned long first)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	unsigned long from = vma->vm_start, to = vma->vm_end, at, end;
@@ -188,7 +194,7 @@ static vm_fault_t map_blk(struct vm_fault *vmf, struct bufpool_blk *blk)
 	WRITE_ONCE(blk->touched, true);
 	if (bufpool_blk_size(blk) >= PMD_SIZE)
 		ret = map_huge(vmf, blk, first);
-	return ret == VM_FAULT_FALLBACK ? map_pages(vmf, blk, first) : ret;
+	return ret == VM_FAULT_FALLBACK ? bufpool_map_pages(vmf, blk, first) : ret;
 }
 
 static vm_fault_t vma_fault(struct vm_fault *vmf)
@@ -355,8 +361,7 @@ static bool stacks_are_valid(struct vm_area_struct *vma)
  * for that; so a client has a bounded number of areas, however little each maps. If it
  * comes to have more, by fork(), no thief visits them: see bufpool_map_trylock().
  *
- * Return: 0; -EINVAL; -ENOMEM where the client has as many as it may, and for
- * the status page where there is no memory.
+ * Return: 0; -EINVAL; -ENOMEM where the client has as many as it may.
  */
 int bufpool_map(struct bufpool_client *client, struct vm_area_struct *vma)
 {

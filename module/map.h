@@ -43,6 +43,8 @@ static inline void bufpool_map_synchronize(struct bufpool_client *client,
 		bufpool_map_wait_unpinned(client, blk);
 }
 
+vm_fault_t bufpool_map_pages(struct vm_fault *vmf, struct bufpool_blk *blk,
+			     unsigned long first);
 bool bufpool_map_forbid_exec(struct vm_area_struct *vma);
 int bufpool_map(struct bufpool_client *client, struct vm_area_struct *vma);
 void bufpool_map_ahead(struct bufpool_client *client, const struct bufpool_block *blocks,
