@@ -146,6 +146,37 @@ TEST_F(dmabuf, mapped_has_the_same_bytes)
 	munmap(at, BLOCK);
 }
 
+static int read_in_child(void *at)
+{
+	CHECK(filled(at, 4, PAGE));
+	return 0;
+}
+
+/* Whatever becomes of an area, each page of it has what that of the block has. */
+TEST_F(dmabuf, mapped_in_part_and_moved)
+{
+	char *at = map_at(self->dmabuf, PAGE, BLOCK - PAGE), *to;
+	__u64 i;
+
+	ASSERT_NE(MAP_FAILED, at);
+	for (i = 0; i < BLOCK / PAGE; i++)
+		memset(self->at + i * PAGE, i, PAGE);
+	ASSERT_EQ(0, munmap(at, PAGE));
+	EXPECT_TRUE(filled(at + 2 * PAGE, 3, PAGE));
+	to = map_at(self->dmabuf, 0, BLOCK);
+	ASSERT_NE(MAP_FAILED, to);
+	ASSERT_EQ(to, mremap(at + PAGE, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to));
+	EXPECT_TRUE(filled(to, 2, PAGE));
+	EXPECT_TRUE(filled(to + PAGE, 3, PAGE));
+	EXPECT_TRUE(filled(to + 2 * PAGE, 2, PAGE));
+	EXPECT_EQ(SIGSEGV, touch(at + PAGE));
+	/* a child has it, too, also what nobody has touched yet */
+	EXPECT_EQ(0, in_child(read_in_child, at + 3 * PAGE));
+	EXPECT_EQ(MAP_FAILED, mremap(to, 2 * PAGE, 3 * PAGE, MREMAP_MAYMOVE));
+	munmap(to, BLOCK);
+	munmap(at, BLOCK - PAGE);
+}
+
 /* The end is exact: no worker has to look. */
 TEST_F(dmabuf, holds_the_block_until_it_is_closed)
 {

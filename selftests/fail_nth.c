@@ -486,6 +486,47 @@ TEST_F(rent_nth, many)
 				run_rent_many, undo_rent_many));
 }
 
+static int export_block(int fd, __u64 handle)
+{
+	struct bufpool_export args = { .size = sizeof(args), .handle = handle };
+
+	return pool_ioctl(fd, BUFPOOL_IOC_EXPORT, &args);
+}
+
+/* Where large memory fails a block for I/O is in pieces; a dma-buf has them in their order. */
+TEST_F(rent_nth, dma_buf_of_pieces)
+{
+	struct renting *renting = &self->renting;
+	unsigned int round, pieces = 0;
+	char *at, *again;
+	int dmabuf;
+	__u64 i;
+
+	for (round = 1; round < 8; round++) {
+		ASSERT_TRUE(empty_pool(renting->fd));
+		fail_number(self->nth, round);
+		dmabuf = rent_with(renting->fd, MIB, BUFPOOL_RENT_IO | BUFPOOL_RENT_NONBLOCK, 0,
+				   &renting->rent);
+		pieces += has_failed(self->nth) && !dmabuf;
+		if (dmabuf)
+			continue;
+		at = map_block(renting->fd, &renting->rent);
+		ASSERT_NE(MAP_FAILED, at);
+		dmabuf = export_block(renting->fd, renting->rent.handle);
+		ASSERT_LE(0, dmabuf);
+		again = map_at(dmabuf, 0, MIB);
+		ASSERT_NE(MAP_FAILED, again);
+		for (i = 0; i < MIB; i += PAGE)
+			memset(at + i, i / PAGE, PAGE);
+		EXPECT_EQ(0, memcmp(at, again, MIB));
+		munmap(again, MIB);
+		munmap(at, MIB);
+		close(dmabuf);
+		EXPECT_EQ(0, give_up(renting->fd, renting->rent.handle));
+	}
+	EXPECT_LT(0, pieces);
+}
+
 /* A return may fail for its argument only, and then has not happened. */
 TEST_F(nth, give)
 {
@@ -547,14 +588,19 @@ TEST_F(nth, give_many)
 	EXPECT_GT(MOST_ROUNDS, round);
 }
 
+/* Where a process has nothing: each level of page tables has to be made for a mapping. */
+#define FAR	((void *)(1ULL << 45))
+
 /*
  * The first touch comes from write(), whose answer is an error where a touch of
  * the program's own would be repeated by the kernel.
  */
 struct touching {
 	int input;		/* of a pipe, or of what takes anything */
-	struct bufpool_rent *rent;
-	char *at;
+	int fd;			/* what is mapped */
+	__u64 offset;
+	size_t length;
+	int prot;
 };
 
 static int run_map_and_touch(int fd, void *arg)
@@ -562,13 +608,14 @@ static int run_map_and_touch(int fd, void *arg)
 	struct touching *touching = arg;
 	int ret = 0;
 
-	touching->at = map_block(fd, touching->rent);
-	if (touching->at == MAP_FAILED)
+	(void)fd;
+	if (mmap(FAR, touching->length, touching->prot, MAP_SHARED | MAP_FIXED_NOREPLACE,
+		 touching->fd, touching->offset) == MAP_FAILED)
 		return -errno;
-	if (write(touching->input, touching->at, 1) < 0)
+	if (write(touching->input, FAR, 1) < 0)
 		ret = -errno;
 	if (ret)
-		munmap(touching->at, BLOCK);
+		munmap(FAR, touching->length);
 	return ret;
 }
 
@@ -577,25 +624,60 @@ static void undo_map(int fd, void *arg)
 	struct touching *touching = arg;
 
 	(void)fd;
-	munmap(touching->at, BLOCK);
+	munmap(FAR, touching->length);
+}
+
+static unsigned int sweep_map(struct __test_metadata *_metadata, int nth, int fd,
+			      const struct bufpool_stats *before, struct touching *touching)
+{
+	const struct operation operation = {
+		.run = run_map_and_touch,
+		.undo = undo_map,
+		.arg = touching,
+	};
+	int ends[2];
+
+	EXPECT_EQ(0, pipe2(ends, O_NONBLOCK | O_CLOEXEC));
+	touching->input = ends[1];
+	return sweep(_metadata, nth, fd, before, &operation);
 }
 
 TEST_F(nth, map_and_touch)
 {
-	struct touching touching = { .rent = &self->rent };
-	const struct operation operation = {
-		.run = run_map_and_touch,
-		.undo = undo_map,
-		.arg = &touching,
+	struct touching touching = {
+		.fd = self->fd,
+		.offset = self->rent.offset,
+		.length = BLOCK,
+		.prot = PROT_READ | PROT_WRITE,
 	};
-	int ends[2];
 
-	ASSERT_EQ(0, pipe2(ends, O_NONBLOCK));
-	touching.input = ends[1];
 	ASSERT_TRUE(block_fill(self->fd, self->rent.offset, BLOCK, 0x5a));
-	EXPECT_LT(1, sweep(_metadata, self->nth, self->fd, &self->before,
-			   &operation));
+	EXPECT_LT(1, sweep_map(_metadata, self->nth, self->fd, &self->before, &touching));
 	EXPECT_EQ(0, give(self->fd, self->rent.handle));
+}
+
+TEST_F(nth, map_and_touch_the_status)
+{
+	struct touching touching = { .fd = self->fd, .length = PAGE, .prot = PROT_READ };
+	struct bufpool_info info;
+
+	ASSERT_EQ(0, pool_info(self->fd, &info));
+	touching.offset = info.status_offset;
+	/* an area, and three tables */
+	EXPECT_LT(4, sweep_map(_metadata, self->nth, self->fd, &self->before, &touching));
+}
+
+TEST_F(nth, map_and_touch_a_dma_buf)
+{
+	struct touching touching = {
+		.fd = export_block(self->fd, self->rent.handle),
+		.length = BLOCK,
+		.prot = PROT_READ | PROT_WRITE,
+	};
+
+	ASSERT_LE(0, touching.fd);
+	EXPECT_LT(4, sweep_map(_metadata, self->nth, self->fd, &self->before, &touching));
+	close(touching.fd);
 }
 
 /* Closing cannot fail: whatever happens inside, all is back. */
