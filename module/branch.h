@@ -26,6 +26,7 @@ struct mem_cgroup;
  *	lock
  * @shrink: in pool->charged, if @is_charged; see reclaim.c
  * @pressed: when the last generation of its warm blocks began, in jiffies; no lock
+ * @aged: which class of it is aged first next time, of those in use; no lock
  * @rcu: for freeing, since branches are looked through under RCU, and reaped under the
  *	lock of a class
  * @holdings: what it has, by class
@@ -42,6 +43,7 @@ struct bufpool_branch {
 	struct list_head holder;
 	struct list_head shrink;
 	unsigned long pressed;
+	unsigned int aged;
 	struct rcu_head rcu;
 	struct bufpool_holding holdings[];
 };

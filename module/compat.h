@@ -74,9 +74,14 @@ static inline int bufpool_shrinker_register(struct bufpool_shrinker *s,
 	return err;
 }
 
+static inline struct shrinker *bufpool_shrinker_get(struct bufpool_shrinker *s)
+{
+	return &s->shrinker;
+}
+
 static inline void bufpool_shrinker_unregister(struct bufpool_shrinker *s)
 {
-	unregister_shrinker(&s->shrinker);
+	unregister_shrinker(bufpool_shrinker_get(s));
 }
 
 static inline void *bufpool_shrinker_data(struct shrinker *shrinker)
@@ -108,9 +113,14 @@ static inline int bufpool_shrinker_register(struct bufpool_shrinker *s,
 	return 0;
 }
 
+static inline struct shrinker *bufpool_shrinker_get(struct bufpool_shrinker *s)
+{
+	return s->shrinker;
+}
+
 static inline void bufpool_shrinker_unregister(struct bufpool_shrinker *s)
 {
-	shrinker_free(s->shrinker);
+	shrinker_free(bufpool_shrinker_get(s));
 }
 
 static inline void *bufpool_shrinker_data(struct shrinker *shrinker)

@@ -545,14 +545,14 @@ u64 bufpool_evict_trim(struct bufpool_client *client, u64 min_size)
 
 /* Age blocks of one order, of a class or a holding. Return: how many bytes. */
 static size_t evict_age_warm(struct bufpool_lru *lru, bool by_holding, unsigned long since,
-			     size_t bytes)
+			     size_t bytes, unsigned int *looks)
 {
 	unsigned int misses = 0;
 	unsigned long oldest;
 	size_t done = 0;
 
-	while (done < bytes && misses < EVICT_TRIES && evict_oldest_of(lru, &oldest) &&
-	       time_before(oldest, since)) {
+	while (done < bytes && *looks && misses < EVICT_TRIES &&
+	       evict_oldest_of(lru, &oldest) && time_before(oldest, since)) {
 		struct bufpool_warm *warm = evict_first(lru, by_holding);
 		struct bufpool_blk *blk;
 
@@ -565,6 +565,7 @@ static size_t evict_age_warm(struct bufpool_lru *lru, bool by_holding, unsigned 
 			bufpool_supply_put(blk);
 		}
 		misses += !blk;
+		*looks -= !blk;
 		cond_resched();
 	}
 	return done;
@@ -576,25 +577,26 @@ static size_t evict_age_warm(struct bufpool_lru *lru, bool by_holding, unsigned 
  * @warm: warm ones that are unused since before then, in jiffies
  * @kept: those in stacks that were seen not to be used since before then
  * @bytes: about so many
+ * @looks: (in/out) at so many stacks in vain; UINT_MAX is once at each
  *
+ * The next call begins with the next class, and goes on where this one stopped in each.
  * Waits for no client, and may be called from reclaim.
  *
  * Return: how many bytes.
  */
 size_t bufpool_evict_age(struct bufpool_pool *pool, unsigned long warm,
-			 unsigned long kept, size_t bytes)
+			 unsigned long kept, size_t bytes, unsigned int *looks)
 {
+	unsigned int used = bufpool_pool_nr_used(pool), from = READ_ONCE(pool->aged), nr;
 	size_t done = 0;
-	unsigned int nr;
 
-	for (nr = 0; nr < bufpool_pool_nr_used(pool); nr++) {
-		struct bufpool_class *class = &pool->classes[nr];
+	WRITE_ONCE(pool->aged, from + 1);
+	for (nr = 0; nr < used && done < bytes && *looks; nr++) {
+		struct bufpool_class *class = &pool->classes[(from + nr) % used];
 
-		if (done >= bytes)
-			break;
-		done += evict_age_warm(&class->warm, false, warm, bytes - done);
+		done += evict_age_warm(&class->warm, false, warm, bytes - done, looks);
 		if (done < bytes)
-			done += bufpool_take_age(&class->kept, kept, bytes - done);
+			done += bufpool_take_age(&class->kept, kept, bytes - done, looks);
 	}
 	return done;
 }
@@ -604,21 +606,22 @@ size_t bufpool_evict_age(struct bufpool_pool *pool, unsigned long warm,
  * @branch: which
  * @since: blocks that are unused since before then, in jiffies
  * @bytes: about so many
+ * @looks: (in/out) at so many stacks in vain
  */
 size_t bufpool_evict_age_branch(struct bufpool_branch *branch, unsigned long since,
-				size_t bytes)
+				size_t bytes, unsigned int *looks)
 {
+	unsigned int used = bufpool_pool_nr_used(branch->pool);
+	unsigned int from = READ_ONCE(branch->aged), nr;
 	size_t done = 0;
-	unsigned int nr;
 
-	for (nr = 0; nr < bufpool_pool_nr_used(branch->pool); nr++) {
-		struct bufpool_holding *holding = &branch->holdings[nr];
+	WRITE_ONCE(branch->aged, from + 1);
+	for (nr = 0; nr < used && done < bytes && *looks; nr++) {
+		struct bufpool_holding *holding = &branch->holdings[(from + nr) % used];
 
-		if (done >= bytes)
-			break;
-		done += evict_age_warm(&holding->warm, true, since, bytes - done);
+		done += evict_age_warm(&holding->warm, true, since, bytes - done, looks);
 		if (done < bytes)
-			done += bufpool_take_age(&holding->kept, since, bytes - done);
+			done += bufpool_take_age(&holding->kept, since, bytes - done, looks);
 	}
 	return done;
 }
@@ -626,12 +629,13 @@ size_t bufpool_evict_age_branch(struct bufpool_branch *branch, unsigned long sin
 /* Give up all that is warm or kept just now; what becomes so meanwhile may stay. */
 void bufpool_evict_all(struct bufpool_pool *pool)
 {
+	unsigned int nr, looks = UINT_MAX;
 	unsigned long now = jiffies + 1;
-	unsigned int nr;
 
 	for (nr = 0; nr < bufpool_pool_nr_used(pool); nr++) {
-		evict_age_warm(&pool->classes[nr].warm, false, now, SIZE_MAX);
+		evict_age_warm(&pool->classes[nr].warm, false, now, SIZE_MAX, &looks);
 		/* used just now or not */
-		bufpool_take_age(&pool->classes[nr].kept, now + MAX_JIFFY_OFFSET / 2, SIZE_MAX);
+		bufpool_take_age(&pool->classes[nr].kept, now + MAX_JIFFY_OFFSET / 2, SIZE_MAX,
+				 &looks);
 	}
 }

@@ -20,8 +20,8 @@ size_t bufpool_evict_own(struct bufpool_client *client);
 u64 bufpool_evict_trim(struct bufpool_client *client, u64 min_size);
 void bufpool_evict_all(struct bufpool_pool *pool);
 size_t bufpool_evict_age(struct bufpool_pool *pool, unsigned long warm,
-			 unsigned long kept, size_t bytes);
+			 unsigned long kept, size_t bytes, unsigned int *looks);
 size_t bufpool_evict_age_branch(struct bufpool_branch *branch, unsigned long since,
-				size_t bytes);
+				size_t bytes, unsigned int *looks);
 
 #endif /* _BUFPOOL_EVICT_H */

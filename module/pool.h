@@ -114,7 +114,7 @@ struct bufpool_config {
  *	lock of @accounts
  * @nr_listed: how many
  * @nr_holders: how many accounts they are of
- * @shrinker: see reclaim.c, as for the rest up to @pressed
+ * @shrinker: see reclaim.c, as for the rest up to @aged
  * @memcg_shrinker: gives up what is charged to a memory cgroup
  * @wq: for the works that follow
  * @trim: periodic
@@ -125,6 +125,7 @@ struct bufpool_config {
  * @scrubbed: the block that is being zeroed, see scrub.c, or NULL
  * @scrub_puts: how many blocks have gone back from there
  * @pressed: when the last generation of warm blocks began, in jiffies; no lock
+ * @aged: which class is aged first next time, of those in use; no lock
  * @pressure_at: when memory was short last, in jiffies; no lock
  * @classes: the classes
  */
@@ -182,6 +183,7 @@ struct bufpool_pool {
 	struct bufpool_blk *scrubbed;
 	unsigned int scrub_puts;
 	unsigned long pressed;
+	unsigned int aged;
 	unsigned long pressure_at;
 	struct bufpool_class classes[BUFPOOL_MAX_CLASSES];
 };

@@ -45,12 +45,13 @@ static void reclaim_trim(struct work_struct *work)
 	struct bufpool_pool *pool =
 		container_of(to_delayed_work(work), struct bufpool_pool, trim);
 	unsigned long period = msecs_to_jiffies(READ_ONCE(pool->config.trim_ms));
-	unsigned int i;
+	unsigned int looks, i;
 
 	/* a stack is looked at once in a period: the same twice is idle */
+	do
+		looks = UINT_MAX;
 	while (bufpool_evict_age(pool, jiffies - 2 * period, jiffies - period / 2,
-				 SZ_1M) >= SZ_1M)
-		cond_resched();
+				 SZ_1M, &looks) >= SZ_1M);
 	for (i = bufpool_pool_nr_used(pool); i--;)
 		reclaim_trim_class(pool, &pool->classes[i]);
 	queue_delayed_work(pool->wq, &pool->trim, period);
@@ -94,11 +95,29 @@ static unsigned long shrink_next_generation(unsigned long *pressed)
 	return since;
 }
 
+/*
+ * How many stacks one call looks at in vain: whoever needs memory waits for that, and
+ * programs decide how many there are. The next call goes on from there.
+ */
+#define SHRINK_LOOKS	64
+
+/*
+ * What a call returns. Where it found nothing and did not look everywhere, the next may: the
+ * kernel goes on, but no further than it was told that there is, whatever calls return.
+ */
+static unsigned long shrink_result(struct bufpool_pool *pool, size_t done, unsigned int looks)
+{
+	if (done)
+		bufpool_pool_flush_later(pool);
+	return done || !looks ? done >> PAGE_SHIFT : SHRINK_STOP;
+}
+
 static unsigned long shrink_scan(struct shrinker *shrinker,
 				 struct shrink_control *sc)
 {
 	struct bufpool_pool *pool = bufpool_shrinker_data(shrinker);
 	size_t wanted = sc->nr_to_scan << PAGE_SHIFT;
+	unsigned int looks = SHRINK_LOOKS;
 	size_t done;
 
 	reclaim_report_pressure(pool);
@@ -106,13 +125,10 @@ static unsigned long shrink_scan(struct shrinker *shrinker,
 	if (done < wanted) {
 		unsigned long since = shrink_next_generation(&pool->pressed);
 
-		done += bufpool_evict_age(pool, since, since, wanted - done);
+		done += bufpool_evict_age(pool, since, since, wanted - done, &looks);
 		done += bufpool_supply_drop(pool, wanted);
 	}
-	if (!done)
-		return SHRINK_STOP;
-	bufpool_pool_flush_later(pool);
-	return done >> PAGE_SHIFT;
+	return shrink_result(pool, done, looks);
 }
 
 static unsigned long memcg_shrink_count(struct shrinker *shrinker,
@@ -126,14 +142,15 @@ static unsigned long memcg_shrink_count(struct shrinker *shrinker,
 	return bufpool_branches_unused(pool, sc->nid, sc->memcg) >> PAGE_SHIFT;
 }
 
-static size_t memcg_shrink_branch(struct bufpool_branch *branch, size_t wanted)
+static size_t memcg_shrink_branch(struct bufpool_branch *branch, size_t wanted,
+				  unsigned int *looks)
 {
 	size_t done = bufpool_supply_drop_branch(branch, wanted);
 
 	if (done >= wanted)
 		return done;
 	bufpool_evict_age_branch(branch, shrink_next_generation(&branch->pressed),
-				 wanted - done);
+				 wanted - done, looks);
 	return done + bufpool_supply_drop_branch(branch, wanted - done);
 }
 
@@ -145,21 +162,19 @@ static unsigned long memcg_shrink_scan(struct shrinker *shrinker,
 {
 	struct bufpool_pool *pool = bufpool_shrinker_data(shrinker);
 	size_t wanted = sc->nr_to_scan << PAGE_SHIFT, done = 0;
-	unsigned long looks = list_lru_shrink_count(&pool->charged, sc);
+	unsigned long branches = list_lru_shrink_count(&pool->charged, sc);
+	unsigned int looks = SHRINK_LOOKS;
 	struct bufpool_branch *branch;
 
-	looks = min(looks, MEMCG_LOOKS);
-	while (done < wanted && looks--) {
+	branches = min(branches, MEMCG_LOOKS);
+	while (done < wanted && branches--) {
 		branch = bufpool_branch_next_charged(pool, sc->nid, sc->memcg);
 		if (!branch)
 			break;
-		done += memcg_shrink_branch(branch, wanted - done);
+		done += memcg_shrink_branch(branch, wanted - done, &looks);
 		bufpool_supply_put_branch(branch);
 	}
-	if (!done)
-		return SHRINK_STOP;
-	bufpool_pool_flush_later(pool);
-	return done >> PAGE_SHIFT;
+	return shrink_result(pool, done, looks);
 }
 
 static int reclaim_register(struct bufpool_pool *pool)

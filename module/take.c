@@ -346,24 +346,32 @@ size_t bufpool_take_own(struct bufpool_client *client, u64 min_size, size_t byte
  * @keepers: of these stacks
  * @since: those unused since before then, in jiffies
  * @bytes: about so many
+ * @looks: (in/out) at so many stacks in vain; where that is less than all, each holding's in
+ *	turn, so that one with many hides nobody's
  *
- * Waits for no client, and may be called from reclaim.
+ * Goes on where the last look stopped, waits for no client, and may be called from reclaim.
  *
  * Return: how many bytes.
  */
-size_t bufpool_take_age(struct bufpool_keepers *keepers, unsigned long since, size_t bytes)
+size_t bufpool_take_age(struct bufpool_keepers *keepers, unsigned long since, size_t bytes,
+			unsigned int *looks)
 {
 	/* once round; those that look at the same time move the ring too */
-	unsigned int looks = READ_ONCE(keepers->nr);
+	unsigned int left = READ_ONCE(keepers->nr);
+	bool in_turn = left > *looks;
 	struct bufpool_kept *kept;
-	size_t done = 0;
+	size_t done = 0, taken;
 
-	while (done < bytes && looks-- && (kept = bufpool_kept_next(keepers))) {
+	while (done < bytes && left-- && *looks &&
+	       (kept = in_turn ? bufpool_kept_next_turn(keepers) : bufpool_kept_next(keepers))) {
 		struct bufpool_client *client = kept->client;
 
+		taken = 0;
 		if (bufpool_kept_look(kept) && take_is_idle(kept, since))
-			done += take_all(kept, bytes - done);
+			taken = take_all(kept, bytes - done);
 		bufpool_client_put(client);
+		done += taken;
+		*looks -= !taken;
 		cond_resched();
 	}
 	return done;

@@ -88,10 +88,105 @@ static void count_as_clients(struct kunit *test)
 	unit_pool->config.max_clients = most;
 }
 
+/* Stacks that one call of the shrinker may look at in vain */
+#define LOOKS	64
+
+/* As if the system were short of memory */
+static unsigned long shrink(void)
+{
+	struct shrinker *shrinker = bufpool_shrinker_get(&unit_pool->shrinker);
+	struct shrink_control sc = { .nr_to_scan = 128 };
+
+	return shrinker->scan_objects(shrinker, &sc);
+}
+
+/* Use stacks once, so that the next look at each is seen; they are empty still. */
+static void use(struct bufpool_client *client)
+{
+	struct bufpool_kept *kept;
+	unsigned long nr;
+
+	xa_for_each(&client->kept, nr, kept) {
+		kept->stack->top++;
+		kept->stack->bottom++;
+	}
+}
+
+/* How many stacks have been looked at since then */
+static unsigned int looked_at(struct bufpool_client *client)
+{
+	struct bufpool_kept *kept;
+	unsigned int looks = 0;
+	unsigned long nr;
+
+	xa_for_each(&client->kept, nr, kept)
+		looks += kept->seen_top == kept->stack->top;
+	return looks;
+}
+
+static void the_shrinker_looks_at_so_many(struct kunit *test)
+{
+	struct bufpool_client *client = unit_open(test, 1000);
+	unsigned int calls;
+
+	make(test, client, 3 * LOOKS);
+	use(client);
+	for (calls = 1; calls <= 3; calls++) {
+		KUNIT_EXPECT_EQ(test, 0UL, shrink());
+		KUNIT_EXPECT_EQ(test, calls * LOOKS, looked_at(client));
+	}
+	bufpool_kept_unlink_all(client);
+	KUNIT_EXPECT_EQ(test, SHRINK_STOP, shrink());
+}
+
+static void the_shrinker_goes_on_where_a_client_went(struct kunit *test)
+{
+	struct bufpool_client *a = unit_open(test, 1000), *b = unit_open(test, 1000);
+
+	make(test, a, LOOKS);
+	make(test, b, LOOKS);
+	use(b);
+	/* the next are those of the other, then */
+	shrink();
+	KUNIT_EXPECT_EQ(test, 0U, looked_at(b));
+	bufpool_kept_unlink_all(a);
+	shrink();
+	KUNIT_EXPECT_EQ(test, (unsigned int)LOOKS, looked_at(b));
+	bufpool_kept_unlink_all(b);
+}
+
+static void nobody_hides_others_from_the_shrinker(struct kunit *test)
+{
+	struct bufpool_client *a = unit_open(test, 1000), *b = unit_open(test, 1001);
+	struct bufpool_client *c = unit_open(test, 1002);
+	struct page *page;
+	unsigned int nr;
+
+	make(test, a, 8 * LOOKS);
+	make(test, b, 1);
+	/* of another class */
+	page = bufpool_kept_page(c, 3);
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	put_page(page);
+	use(b);
+	use(c);
+	shrink();
+	KUNIT_EXPECT_EQ(test, 1U, looked_at(b));
+	for (nr = 1; nr < bufpool_pool_nr_used(unit_pool); nr++)
+		shrink();
+	KUNIT_EXPECT_EQ(test, 1U, looked_at(c));
+	bufpool_kept_unlink_all(a);
+	bufpool_kept_unlink_all(b);
+	bufpool_kept_unlink_all(c);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(users_take_turns),
 	KUNIT_CASE(each_stack_is_looked_at_once),
 	KUNIT_CASE(count_as_clients),
+	KUNIT_CASE(the_shrinker_looks_at_so_many),
+	KUNIT_CASE(the_shrinker_goes_on_where_a_client_went),
+	KUNIT_CASE(nobody_hides_others_from_the_shrinker),
 	{}
 };
 
