@@ -30,7 +30,7 @@ struct bufpool_warm;
  * @rcu: for freeing, since pool->clients is read under RCU, and pollers are woken
  * @mapping: every mapping of this file and no other, so that revoking looks
  *	at this client only
- * @nr_mappings: how many of them map blocks
+ * @nr_mappings: how many of them map blocks, or stacks; those of large blocks count as more
  * @unpinned: woken when the last pin of a block is gone, see map.c
  * @waits: its rents that wait
  * @cancelled: none may; no lock

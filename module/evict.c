@@ -12,6 +12,7 @@
  * fault in the block, is passed over, and looked at again after all others.
  */
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 #include "bufpool.h"
 #include "trace.h"
 
@@ -412,8 +413,8 @@ static unsigned int evict_next_draining(struct bufpool_class *class, unsigned in
  * @most: no more than so many blocks
  *
  * Their clients have others instead, from slabs that go on. Looks at a bounded number of
- * slabs and stacks, goes on where the last look stopped, and waits for no client. May
- * sleep.
+ * slabs and stacks, goes on where the last look stopped, and waits for no client. Ends where
+ * the task is killed. May sleep.
  *
  * Return: how many blocks.
  */
@@ -425,7 +426,7 @@ unsigned int bufpool_evict_draining(struct bufpool_pool *pool, unsigned int most
 		struct bufpool_class *class = &pool->classes[nr];
 
 		for (looks = 0; looks < EVICT_LOOKS && done < most &&
-		     READ_ONCE(class->draining_bytes); looks++) {
+		     READ_ONCE(class->draining_bytes) && !fatal_signal_pending(current); looks++) {
 			done += evict_next_draining(class, looks, most - done);
 			cond_resched();
 		}

@@ -255,6 +255,20 @@ static int vma_access(struct vm_area_struct *vma, unsigned long addr, void *buf,
 	return len;
 }
 
+/* As how many an area counts, however little of a block is in it. */
+static int vma_count(const struct vm_area_struct *vma)
+{
+	const struct bufpool_client *client = vma->vm_file->private_data;
+	unsigned long nr = vma->vm_pgoff >> (BUFPOOL_SPAN_SHIFT - PAGE_SHIFT);
+	unsigned long pages;
+
+	/* one of stacks */
+	if (nr >= client->pool->nr_classes)
+		return 1;
+	pages = bufpool_class_block_size(&client->pool->classes[nr]) >> PAGE_SHIFT;
+	return DIV_ROUND_UP(pages, BUFPOOL_MAPPING_PAGES);
+}
+
 /*
  * Every area of the client counts, in whatever process; also the parts that one is
  * split into, and for a moment both the old and the new one where one is moved.
@@ -263,14 +277,14 @@ static void vma_open(struct vm_area_struct *vma)
 {
 	struct bufpool_client *client = vma->vm_file->private_data;
 
-	atomic_inc(&client->nr_mappings);
+	atomic_add(vma_count(vma), &client->nr_mappings);
 }
 
 static void vma_close(struct vm_area_struct *vma)
 {
 	struct bufpool_client *client = vma->vm_file->private_data;
 
-	atomic_dec(&client->nr_mappings);
+	atomic_sub(vma_count(vma), &client->nr_mappings);
 }
 
 /* Several processes that split areas in the same instant may each get the last. */
@@ -278,7 +292,7 @@ static int vma_may_split(struct vm_area_struct *vma, unsigned long addr)
 {
 	struct bufpool_client *client = vma->vm_file->private_data;
 
-	if (atomic_read(&client->nr_mappings) >= BUFPOOL_MAPPINGS_MAX)
+	if (atomic_read(&client->nr_mappings) + vma_count(vma) > BUFPOOL_MAPPINGS_MAX)
 		return -ENOMEM;
 	return 0;
 }
@@ -357,9 +371,10 @@ static bool stacks_are_valid(struct vm_area_struct *vma)
  * without it mm would give a child as many areas as the parent has, unasked. Areas of
  * blocks for I/O cannot have that, since get_user_pages() refuses them then.
  *
- * Revoking a block visits every area that maps it, and others may have to wait
- * for that; so a client has a bounded number of areas, however little each maps. If it
- * comes to have more, by fork(), no thief visits them: see bufpool_map_trylock().
+ * Revoking a block visits every area that maps it, and clears what maps it there, and others
+ * may have to wait for that; so a client has a bounded number of areas, however little each
+ * maps, and fewer where blocks are large. If it comes to have more, by fork(), no thief
+ * visits them: see bufpool_map_trylock().
  *
  * Return: 0; -EINVAL; -ENOMEM where the client has as many as it may.
  */
@@ -381,8 +396,8 @@ int bufpool_map(struct bufpool_client *client, struct vm_area_struct *vma)
 		flags = class->backing->has_refs ? BUFPOOL_VM_REFERENCES : VM_IO | VM_PFNMAP;
 	}
 	/* an area that is refused is never closed */
-	if (atomic_inc_return(&client->nr_mappings) > BUFPOOL_MAPPINGS_MAX) {
-		atomic_dec(&client->nr_mappings);
+	if (atomic_add_return(vma_count(vma), &client->nr_mappings) > BUFPOOL_MAPPINGS_MAX) {
+		atomic_sub(vma_count(vma), &client->nr_mappings);
 		return -ENOMEM;
 	}
 

@@ -5,6 +5,13 @@
 #include "client.h"
 
 /*
+ * So many pages of a block count as one mapping of it: an area of larger blocks counts as
+ * several. So what maps a block is BUFPOOL_MAPPINGS_MAX times as many page-table entries
+ * at most.
+ */
+#define BUFPOOL_MAPPING_PAGES	1024
+
+/*
  * A client's mappings do not change while this is held. The client itself may wait
  * for that; another task may only try, and not where a client has more areas than it could
  * map: by fork(), it alone decides how many.

@@ -2,6 +2,7 @@
 #ifndef _BUFPOOL_RENT_H
 #define _BUFPOOL_RENT_H
 
+#include <linux/sched/signal.h>
 #include "client.h"
 
 /**
@@ -53,10 +54,13 @@ struct bufpool_request {
 /* Warm blocks that one call takes from clients, at most, before it gives up. */
 #define BUFPOOL_STEALS_MAX	1024
 
-/* Count a warm block that is about to be taken. Return: false if it is one too many. */
+/*
+ * Count a warm block that is about to be taken. Return: false if it is one too many, or the
+ * task is killed: then nobody is there to have it, and the task is to end.
+ */
 static inline bool bufpool_rent_may_steal(struct bufpool_request *request)
 {
-	return request->steals && request->steals--;
+	return !fatal_signal_pending(current) && request->steals && request->steals--;
 }
 
 /* Where blocks of a class for it are. */

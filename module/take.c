@@ -46,8 +46,12 @@
 #define TAKE_IDLE_LOOKS	8
 #define TAKE_LOOKS	64
 
-/* How many blocks a thief takes at once, so that client->lock is not held for long. */
+/*
+ * How many blocks a thief takes at once, so that client->lock is not held for long; of large
+ * ones fewer, as it is to unmap them all.
+ */
 #define TAKE_BATCH	32
+#define TAKE_PAGES	BUFPOOL_MAPPING_PAGES
 
 /* A stack whose top has not moved for so long is idle, for a thief in need. */
 #define TAKE_IDLE	(HZ / 4)
@@ -144,6 +148,12 @@ static unsigned int take_locked(struct bufpool_kept *kept, unsigned int most,
 	return taken;
 }
 
+/* How many blocks of a class are taken at once. */
+static unsigned int take_at_once(const struct bufpool_class *class)
+{
+	return clamp((TAKE_PAGES << PAGE_SHIFT) >> class->shift, 1, TAKE_BATCH);
+}
+
 /*
  * Take up to @most blocks of a stack, without waiting for its client, to which the
  * caller holds a reference. Return: how many the client has no more; those on the batch are
@@ -160,7 +170,7 @@ static unsigned int take_from(struct bufpool_kept *kept, unsigned int most,
 	if (!bufpool_map_trylock(client))
 		return 0;
 	spin_lock(&client->lock);
-	nr = take_locked(kept, min(most, TAKE_BATCH), &taken);
+	nr = take_locked(kept, min(most, take_at_once(kept->class)), &taken);
 	spin_unlock(&client->lock);
 	list_for_each_entry_safe(blk, next, &taken, node) {
 		bufpool_map_unmap(client, blk);

@@ -161,6 +161,25 @@ TEST_F(kept, rent_takes_what_is_kept)
 }
 
 /* What is in use is not taken, whatever else is. */
+/* Of large blocks one renter takes no half of a stack: to unmap them takes longer. */
+TEST_F(kept, rent_takes_few_large_blocks)
+{
+	struct bufpool_block large[ALL];
+	struct bufpool_rent rented;
+	struct bufpool_stack *stack;
+	struct bufpool_stats before;
+
+	ASSERT_EQ(0, limit_write(LIMIT + ALL * 256 * PAGE));
+	ASSERT_EQ(ALL, rent_many(self->fd, 256 * PAGE, ALL, large));
+	stack = map_stack(self->fd, large[0].handle >> 59);
+	ASSERT_NE(MAP_FAILED, stack);
+	ASSERT_TRUE(keep(stack, large, 0, ALL));
+	before = stats_of(self->other);
+	ASSERT_EQ(0, rent(self->other, 256 * PAGE, &rented));
+	/* of 1024 pages in all */
+	EXPECT_EQ(before.steals + 4, stats_of(self->other).steals);
+}
+
 TEST_F(kept, rent_never_takes_what_is_in_use)
 {
 	struct bufpool_block theirs[ALL];

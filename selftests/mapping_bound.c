@@ -86,6 +86,71 @@ TEST_F(mapping, bound_counts_what_there_is)
 		  room_for_mappings(self->fd, self->rent.offset));
 }
 
+/* Pages of a block that count as one mapping of it */
+#define COUNTED	1024
+
+/* Fills in what a class is; and as how many one mapping of its blocks counts, or -errno. */
+static int class_counts(int fd, unsigned int nr, struct bufpool_class_info *class)
+{
+	int ret;
+
+	memset(class, 0, sizeof(*class));
+	class->size = sizeof(*class);
+	class->nr = nr;
+	ret = pool_ioctl(fd, BUFPOOL_IOC_CLASS, class);
+	if (ret)
+		return ret;
+	return (class->block_size / PAGE + COUNTED - 1) / COUNTED;
+}
+
+/* So nobody who takes a block has more than that many page-table entries to clear. */
+TEST_F(mapping, bound_is_lower_for_large_blocks)
+{
+	struct bufpool_class_info class;
+	unsigned int nr;
+
+	for (nr = 0; nr < self->info.nr_classes; nr++) {
+		int count = class_counts(self->fd, nr, &class), fd;
+
+		ASSERT_LE(1, count);
+		if (class.block_size < COUNTED * self->page)
+			continue;
+		fd = pool_open();
+		ASSERT_LE(0, fd);
+		EXPECT_EQ(BUFPOOL_MAPPINGS_MAX / count, room_for_mappings(fd, class.offset));
+		/* what is left would do for none of these */
+		EXPECT_GT(count, room_for_mappings(fd, self->rent.offset));
+		close(fd);
+	}
+}
+
+/* Of large blocks too, whatever is done with mappings, it is the same when they are gone. */
+TEST_F(mapping, bound_counts_large_blocks_as_they_come_and_go)
+{
+	unsigned int nr = self->info.nr_classes - 1;
+	struct bufpool_class_info class;
+	int count = class_counts(self->fd, nr, &class), fd = pool_open(), i;
+	const size_t page = self->page;
+	char *at, *to;
+
+	ASSERT_LE(1, count);
+	ASSERT_LE(0, fd);
+	to = shared_alloc(page);
+	ASSERT_NE(NULL, to);
+	for (i = 0; i < 10; i++) {
+		at = map_at(fd, class.offset, 2 * class.block_size);
+		ASSERT_NE(MAP_FAILED, at);
+		ASSERT_EQ(0, mprotect(at + page, page, PROT_READ));
+		ASSERT_EQ(to, mremap(at + 5 * page, page, page,
+				     MREMAP_MAYMOVE | MREMAP_FIXED, to));
+		ASSERT_EQ(0, munmap(at + class.block_size, page));
+		ASSERT_EQ(0, munmap(at, 2 * class.block_size));
+		ASSERT_EQ(0, munmap(to, page));
+	}
+	EXPECT_EQ(BUFPOOL_MAPPINGS_MAX / count, room_for_mappings(fd, class.offset));
+	close(fd);
+}
+
 /* A client with as many mappings of one block as there may be. */
 FIXTURE(most)
 {

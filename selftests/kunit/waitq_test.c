@@ -2,6 +2,7 @@
 /*
  * Waiters: in which order they are served. None of them sleeps; all are this task.
  */
+#include <linux/sched/signal.h>
 #include "unit.h"
 
 struct stranger {
@@ -230,6 +231,34 @@ static void nothing_is_left_of_those_that_are_gone(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ULONG_MAX, unit_class()->first_held);
 }
 
+/* As if this task had been killed, or not */
+static void set_killed(bool killed)
+{
+	spin_lock_irq(&current->sighand->siglock);
+	if (killed) {
+		sigaddset(&current->pending.signal, SIGKILL);
+		set_thread_flag(TIF_SIGPENDING);
+	} else {
+		sigdelset(&current->pending.signal, SIGKILL);
+		clear_thread_flag(TIF_SIGPENDING);
+	}
+	spin_unlock_irq(&current->sighand->siglock);
+}
+
+static void who_is_killed_takes_no_more_from_others(struct kunit *test)
+{
+	struct bufpool_request request = { .steals = 2 };
+	bool may;
+
+	KUNIT_EXPECT_TRUE(test, bufpool_rent_may_steal(&request));
+	set_killed(true);
+	may = bufpool_rent_may_steal(&request);
+	set_killed(false);
+	KUNIT_EXPECT_FALSE(test, may);
+	KUNIT_EXPECT_TRUE(test, bufpool_rent_may_steal(&request));
+	KUNIT_EXPECT_FALSE(test, bufpool_rent_may_steal(&request));
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(oldest_of_a_user_comes_first),
 	KUNIT_CASE(who_comes_back_has_the_old_place),
@@ -241,6 +270,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(who_backs_off_precedes_nobody),
 	KUNIT_CASE(turns_are_across_classes),
 	KUNIT_CASE(nothing_is_left_of_those_that_are_gone),
+	KUNIT_CASE(who_is_killed_takes_no_more_from_others),
 	{}
 };
 

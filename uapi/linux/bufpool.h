@@ -44,7 +44,8 @@
  *
  *   A client has BUFPOOL_MAPPINGS_MAX mappings at most, in all processes together;
  *   one more is refused (ENOMEM), and so is splitting one by munmap(2), mprotect(2)
- *   or the like. To reach many blocks, map a range of them, or the whole span.
+ *   or the like. One of blocks of more than 1024 pages counts as one for each 1024 pages
+ *   of a block. To reach many blocks, map a range of them, or the whole span.
  *
  *   BUFPOOL_IOC_RETURN gives the block back. It may stay warm: no more to be
  *   used, but the client's next rental of that size needs neither zeroing nor
@@ -177,7 +178,7 @@
 /* The most blocks that one call of a _MANY form takes. */
 #define BUFPOOL_MANY_MAX	256
 
-/* The most mappings of blocks that one client may have. */
+/* The most mappings of blocks that one client may have; those of large ones count as more. */
 #define BUFPOOL_MAPPINGS_MAX	1024
 
 #define BUFPOOL_IOC_TYPE	0xBF
