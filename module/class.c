@@ -637,18 +637,17 @@ unsigned long bufpool_class_spare(struct bufpool_class *class)
 	return least;
 }
 
-static void class_drain_list(struct bufpool_class *class,
-			     struct list_head *slabs, size_t *bytes)
+static void class_drain_list(struct bufpool_class *class, struct list_head *slabs,
+			     size_t *bytes, unsigned int *left)
 {
 	struct bufpool_slab *slab, *next;
 
 	lockdep_assert_held(&class->lock);
 	list_for_each_entry_safe(slab, next, slabs, node) {
-		if (!*bytes)
+		/* the system would not get what is reserved, which comes last */
+		if (!*bytes || !*left || slab->reserved)
 			break;
-		/* the system would not get it */
-		if (slab->reserved)
-			continue;
+		--*left;
 		WRITE_ONCE(slab->draining, true);
 		WRITE_ONCE(class->draining_bytes, class->draining_bytes + slab->bytes);
 		atomic_long_add(slab->bytes, &slab->holding->account->draining);
@@ -663,6 +662,7 @@ static void class_drain_list(struct bufpool_class *class,
  * @holding: whose they are
  * @bytes: of slabs of so many bytes
  * @fullest: those first that have the most blocks out, not the fewest
+ * @left: (in/out) no more than so many slabs
  *
  * When all its blocks are free such a slab goes to the system. That makes room
  * for a waiter for a larger size, which many small rents would keep waiting
@@ -672,27 +672,30 @@ static void class_drain_list(struct bufpool_class *class,
  */
 size_t bufpool_class_start_draining(struct bufpool_class *class,
 				    struct bufpool_holding *holding, size_t bytes,
-				    bool fullest)
+				    bool fullest, unsigned int *left)
 {
 	unsigned int nr;
 
 	spin_lock(&class->lock);
 	if (fullest)
-		class_drain_list(class, &holding->full, &bytes);
+		class_drain_list(class, &holding->full, &bytes, left);
 	for (nr = BUFPOOL_FULLNESS; nr--;)
-		class_drain_list(class, &holding->partial[nr], &bytes);
-	class_drain_list(class, &holding->full, &bytes);
+		class_drain_list(class, &holding->partial[nr], &bytes, left);
+	class_drain_list(class, &holding->full, &bytes, left);
 	spin_unlock(&class->lock);
 	return bytes;
 }
 
-/* Undo bufpool_class_start_draining(). */
-void bufpool_class_stop_draining(struct bufpool_class *class)
+/* Undo bufpool_class_start_draining(), for as many slabs. */
+void bufpool_class_stop_draining(struct bufpool_class *class, unsigned int *left)
 {
 	struct bufpool_slab *slab, *next;
 
 	spin_lock(&class->lock);
 	list_for_each_entry_safe(slab, next, &class->draining, node) {
+		if (!*left)
+			break;
+		--*left;
 		WRITE_ONCE(slab->draining, false);
 		WRITE_ONCE(class->draining_bytes, class->draining_bytes - slab->bytes);
 		if (slab->holding)

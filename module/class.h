@@ -246,8 +246,8 @@ struct bufpool_slab *bufpool_class_unlink_idle(struct bufpool_class *class,
 unsigned long bufpool_class_spare(struct bufpool_class *class);
 size_t bufpool_class_start_draining(struct bufpool_class *class,
 				    struct bufpool_holding *holding, size_t bytes,
-				    bool fullest);
-void bufpool_class_stop_draining(struct bufpool_class *class);
+				    bool fullest, unsigned int *left);
+void bufpool_class_stop_draining(struct bufpool_class *class, unsigned int *left);
 struct bufpool_slab *bufpool_class_next_draining(struct bufpool_class *class,
 						 struct bufpool_kept **kept);
 void bufpool_class_stats(struct bufpool_class *class,

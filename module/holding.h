@@ -28,9 +28,10 @@ struct bufpool_class;
  * @warm: struct bufpool_warm of its clients
  * @kept: struct bufpool_kept of its clients
  * @partial: its slabs with free blocks and blocks in use: of list n those with
- *	1 << n free blocks and more; class->lock, as for all that follows
+ *	1 << n free blocks and more, and those of the reserve last; class->lock, as for all
+ *	that follows
  * @filled: bit n: list n of @partial is not empty
- * @full: its slabs without a free block
+ * @full: its slabs without a free block, likewise
  * @charged: wholly free slabs that are charged to its cgroup; small ones last
  * @charged_bytes: bytes in slabs that are, in use or not
  * @idle_bytes: bytes in these of @charged
@@ -90,16 +91,19 @@ static inline void bufpool_holding_leave(struct bufpool_holding *holding,
 static inline void bufpool_holding_move(struct bufpool_holding *holding,
 					struct bufpool_slab *slab)
 {
+	struct list_head *list = &holding->full;
 	unsigned int nr;
 
-	if (!slab->nr_free) {
-		list_move(&slab->node, &holding->full);
-		return;
+	if (slab->nr_free) {
+		nr = min(ilog2(slab->nr_free), BUFPOOL_FULLNESS - 1);
+		slab->fullness = nr + 1;
+		holding->filled |= BIT(nr);
+		list = &holding->partial[nr];
 	}
-	nr = min(ilog2(slab->nr_free), BUFPOOL_FULLNESS - 1);
-	slab->fullness = nr + 1;
-	holding->filled |= BIT(nr);
-	list_move(&slab->node, &holding->partial[nr]);
+	if (unlikely(slab->reserved))
+		list_move_tail(&slab->node, list);
+	else
+		list_move(&slab->node, list);
 }
 
 void bufpool_holding_init(struct bufpool_holding *holding, struct bufpool_branch *branch,

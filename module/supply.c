@@ -508,9 +508,16 @@ void bufpool_supply_drain_class(struct bufpool_class *class)
 	bufpool_supply_drop_class(class, SIZE_MAX);
 }
 
-/* Have slabs of a branch drained. Return: how many bytes are missing still. */
+/*
+ * How many slabs begin, or end, to be drained in one step, under the locks. How many there are
+ * others decide.
+ */
+#define DRAIN_STEP	64
+
+/* Have @left slabs of a branch drained at most. Return: how many bytes are missing still. */
 static size_t supply_drain_branch(struct bufpool_branch *branch,
-				  const struct bufpool_waiter *waiter, size_t bytes)
+				  const struct bufpool_waiter *waiter, size_t bytes,
+				  unsigned int *left)
 {
 	struct bufpool_request *request = waiter->request;
 	struct bufpool_pool *pool = branch->pool;
@@ -520,7 +527,7 @@ static size_t supply_drain_branch(struct bufpool_branch *branch,
 	for (i = 0; i < bufpool_pool_nr_used(pool); i++) {
 		struct bufpool_class *class = &pool->classes[i];
 
-		if (!bytes)
+		if (!bytes || !*left)
 			break;
 		/* a slab with one block is the next waiter's when that comes back */
 		if (class == request->class && (own || class->per_slab == 1))
@@ -529,8 +536,8 @@ static size_t supply_drain_branch(struct bufpool_branch *branch,
 			continue;
 		if (!bufpool_waitq_has_older(class, waiter, true))
 			bytes = bufpool_class_start_draining(class, &branch->holdings[i],
-							     bytes,
-							     pool->drain_fullest);
+							     bytes, pool->drain_fullest,
+							     left);
 	}
 	return bytes;
 }
@@ -564,7 +571,8 @@ static size_t supply_excess(const struct bufpool_account *account,
  * Have slabs of those drained that have more than a waiter. Return: whether there are any,
  * or have been.
  */
-static bool supply_drain_excess(const struct bufpool_waiter *waiter, size_t most)
+static bool supply_drain_excess(const struct bufpool_waiter *waiter, size_t *most,
+				unsigned int *left)
 {
 	struct bufpool_pool *pool = waiter->request->client->pool;
 	unsigned int looks = min(READ_ONCE(pool->nr_listed), DRAIN_LOOKS);
@@ -572,21 +580,25 @@ static bool supply_drain_excess(const struct bufpool_waiter *waiter, size_t most
 	bool any = false;
 
 	rcu_read_lock();
-	while (most && looks-- && (branch = bufpool_branch_next_holder(pool))) {
+	while (*most && *left && looks-- && (branch = bufpool_branch_next_holder(pool))) {
 		size_t excess = supply_excess(branch->account, waiter);
 		size_t draining = atomic_long_read(&branch->account->draining);
-		size_t bytes = min(excess - min(excess, draining), most);
+		size_t bytes = min(excess - min(excess, draining), *most);
 
 		any |= excess;
 		if (bytes)
-			most -= bytes - supply_drain_branch(branch, waiter, bytes);
+			*most -= bytes - supply_drain_branch(branch, waiter, bytes, left);
 	}
 	rcu_read_unlock();
 	return any;
 }
 
-/* Have slabs drained of whoever there is; of others only where the waiter has not its share. */
-static void supply_drain_any(const struct bufpool_waiter *waiter, size_t bytes)
+/*
+ * Have slabs drained of whoever there is; of others only where the waiter has not its share.
+ * Return: how many bytes are missing still.
+ */
+static size_t supply_drain_any(const struct bufpool_waiter *waiter, size_t bytes,
+			       unsigned int *left)
 {
 	const struct bufpool_account *own = waiter->request->branch->account;
 	struct bufpool_pool *pool = waiter->request->client->pool;
@@ -595,34 +607,45 @@ static void supply_drain_any(const struct bufpool_waiter *waiter, size_t bytes)
 	struct bufpool_branch *branch;
 
 	rcu_read_lock();
-	while (bytes && looks-- && (branch = bufpool_branch_next_holder(pool)))
+	while (bytes && *left && looks-- && (branch = bufpool_branch_next_holder(pool)))
 		if (branch->account == own || !is_rich)
-			bytes = supply_drain_branch(branch, waiter, bytes);
+			bytes = supply_drain_branch(branch, waiter, bytes, left);
 	rcu_read_unlock();
+	return bytes;
 }
 
 /**
- * bufpool_supply_start_draining - make room for a waiter
+ * bufpool_supply_start_draining - make room for a waiter, one step of it
  * @waiter: which; no older one loses anything. Its branch keeps slabs of its class, and,
  *	if no larger block is for it, larger ones, for other renters
- * @missing: how many bytes
- * @most: no more than so many
+ * @missing: (in/out) how many bytes
+ * @most: (in/out) no more than so many
  *
  * From accounts with more than that of the waiter, if there are such: they give up half of
  * that, so that none of them gets below it by it, and the next waiter finds room as well.
+ *
+ * Return: whether another step is due.
  */
-void bufpool_supply_start_draining(const struct bufpool_waiter *waiter, size_t missing,
-				   size_t most)
+bool bufpool_supply_start_draining(const struct bufpool_waiter *waiter, size_t *missing,
+				   size_t *most)
 {
-	if (!supply_drain_excess(waiter, most))
-		supply_drain_any(waiter, min(missing, most));
+	unsigned int left = DRAIN_STEP;
+	size_t before = *most, rest;
+
+	if (!supply_drain_excess(waiter, most, &left)) {
+		rest = min(*missing, *most);
+		*most -= rest - supply_drain_any(waiter, rest, &left);
+	}
+	*missing -= min(*missing, before - *most);
+	return !left && *most;
 }
 
-/* Undo bufpool_supply_start_draining(). */
-void bufpool_supply_stop_draining(struct bufpool_pool *pool)
+/* Undo bufpool_supply_start_draining(), one step of it. Return: whether another is due. */
+bool bufpool_supply_stop_draining(struct bufpool_pool *pool)
 {
-	unsigned int i;
+	unsigned int left = DRAIN_STEP, i;
 
-	for (i = 0; i < bufpool_pool_nr_used(pool); i++)
-		bufpool_class_stop_draining(&pool->classes[i]);
+	for (i = 0; left && i < bufpool_pool_nr_used(pool); i++)
+		bufpool_class_stop_draining(&pool->classes[i], &left);
+	return !left;
 }

@@ -51,9 +51,9 @@ size_t bufpool_supply_idle(struct bufpool_pool *pool);
 size_t bufpool_supply_unused(struct bufpool_pool *pool);
 void bufpool_supply_flush(struct bufpool_pool *pool);
 size_t bufpool_supply_draining(struct bufpool_pool *pool);
-void bufpool_supply_start_draining(const struct bufpool_waiter *waiter, size_t missing,
-				   size_t most);
-void bufpool_supply_stop_draining(struct bufpool_pool *pool);
+bool bufpool_supply_start_draining(const struct bufpool_waiter *waiter, size_t *missing,
+				   size_t *most);
+bool bufpool_supply_stop_draining(struct bufpool_pool *pool);
 u64 bufpool_supply_warm(struct bufpool_pool *pool);
 u64 bufpool_supply_out(struct bufpool_pool *pool, u64 *unowned);
 

@@ -58,37 +58,68 @@
 #define WAIT_LOOK_MS		50
 
 /*
+ * Have the slabs used again that are drained, as long as that is for a waiter, or, with NULL,
+ * for nobody. In steps: another task may begin to have slabs drained between two of them.
+ */
+static void wait_end_draining(struct bufpool_pool *pool, const struct bufpool_waiter *waiter)
+{
+	bool more;
+
+	do {
+		spin_lock(&pool->drain_lock);
+		more = pool->drains_for == waiter && bufpool_supply_stop_draining(pool);
+		spin_unlock(&pool->drain_lock);
+		cond_resched();
+	} while (more);
+}
+
+/*
  * A waiter needs no room any more, or cannot use it. If another waits, what is drained goes
  * on for that: it would begin with the same slabs.
  */
 static void wait_stop_draining(struct bufpool_pool *pool, struct bufpool_waiter *waiter,
 			       bool others_wait)
 {
+	bool ends;
+
 	spin_lock(&pool->drain_lock);
 	if (pool->drains_for == waiter)
 		WRITE_ONCE(pool->drains_for, NULL);
 	/* maybe what another left that did not wait for so long */
-	if (!others_wait && !pool->drains_for && bufpool_supply_draining(pool))
-		bufpool_supply_stop_draining(pool);
+	ends = !others_wait && !pool->drains_for && bufpool_supply_draining(pool);
+	/* a waiter that comes meanwhile finds some, and needs more at once */
+	if (ends)
+		pool->drain_at = jiffies;
 	spin_unlock(&pool->drain_lock);
+	if (ends)
+		wait_end_draining(pool, NULL);
 }
 
 /*
  * Have more slabs drained, up to its share at a time, so that others can go on; or
- * others, where these do not come back.
+ * others, where these do not come back. In steps, as long as that is for this waiter.
  */
 static void wait_drain_more(struct bufpool_pool *pool, struct bufpool_waiter *waiter,
 			    size_t missing)
 {
 	size_t most = bufpool_pool_share(pool);
 	size_t draining = bufpool_supply_draining(pool);
+	bool others = draining >= most, more;
 
-	if (draining >= most) {
-		bufpool_supply_stop_draining(pool);
-		pool->drain_fullest = !pool->drain_fullest;
-		draining = 0;
-	}
-	bufpool_supply_start_draining(waiter, missing, most - draining);
+	if (others)
+		wait_end_draining(pool, waiter);
+	else
+		most -= draining;
+	do {
+		spin_lock(&pool->drain_lock);
+		more = pool->drains_for == waiter;
+		if (more && others)
+			pool->drain_fullest = !pool->drain_fullest;
+		others = false;
+		more = more && bufpool_supply_start_draining(waiter, &missing, &most);
+		spin_unlock(&pool->drain_lock);
+		cond_resched();
+	} while (more && !READ_ONCE(waiter->blk) && !signal_pending(current));
 }
 
 /* Have slabs drained for the first waiter, and after a while more of them. */
@@ -97,6 +128,7 @@ static void wait_start_draining(struct bufpool_class *class,
 {
 	struct bufpool_pool *pool = class->pool;
 	size_t missing = bufpool_pool_missing(pool, class->slab_size);
+	bool is_due;
 
 	if (!bufpool_waitq_is_first(class, waiter) ||
 	    !bufpool_waitq_is_turn(class, waiter))
@@ -109,12 +141,14 @@ static void wait_start_draining(struct bufpool_class *class,
 		pool->drain_wait = HZ / 10;
 		pool->drain_fullest = false;
 	}
-	if (time_after_eq(jiffies, pool->drain_at)) {
-		wait_drain_more(pool, waiter, missing);
+	is_due = time_after_eq(jiffies, pool->drain_at);
+	if (is_due) {
 		pool->drain_at = jiffies + pool->drain_wait;
 		pool->drain_wait = min(2 * pool->drain_wait, DRAIN_WAIT_MAX);
 	}
 	spin_unlock(&pool->drain_lock);
+	if (is_due)
+		wait_drain_more(pool, waiter, missing);
 }
 
 /*

@@ -210,4 +210,64 @@ TEST_F(large, is_served_beside_a_keeper)
 	close(self->fd);
 }
 
+/* More slabs than begin, or end, to be drained at once */
+#define SLABS	200
+
+FIXTURE(many)
+{
+	int fd;
+	struct line *line;
+	int count;		/* blocks that were rented */
+	int per_slab;
+	struct bufpool_block *blocks;
+};
+
+/* All of a pool is rented, in small blocks, but for one of each slab. */
+FIXTURE_SETUP(many)
+{
+	struct bufpool_info info;
+	int i;
+
+	self->fd = pool_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, pool_info(self->fd, &info));
+	ASSERT_EQ(0, limit_write(SLABS * info.slab_size));
+	self->line = shared_alloc(sizeof(*self->line));
+	ASSERT_NE(NULL, self->line);
+	self->per_slab = info.slab_size / PAGE;
+	self->count = SLABS * self->per_slab;
+	self->blocks = calloc(self->count + 1, sizeof(*self->blocks));
+	ASSERT_NE(NULL, self->blocks);
+	ASSERT_EQ(self->count, drain(self->fd, PAGE, self->blocks, self->count + 1));
+	for (i = 0; i < self->count; i += self->per_slab)
+		ASSERT_EQ(0, give_up(self->fd, self->blocks[i].handle));
+}
+
+FIXTURE_TEARDOWN(many)
+{
+	close(self->fd);
+	parameters_restore();
+}
+
+/* Half of them are drained for another user, and all can be used when that one has left. */
+TEST_F(many, are_used_again_when_nobody_waits)
+{
+	struct waiter waiter = {
+		.line = self->line,
+		.size = 2 * PAGE,
+		.timeout_ns = NSEC_PER_MSEC,
+		.uid = 4711,
+	};
+	pid_t pid;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		self->line->places[0].answer = 1;
+		pid = spawn(wait_in_line, &waiter);
+		ASSERT_EQ(0, reap(pid));
+		EXPECT_EQ(-ETIMEDOUT, self->line->places[0].answer);
+	}
+	EXPECT_EQ(SLABS, drain(self->fd, PAGE, self->blocks, self->count));
+}
+
 TEST_HARNESS_MAIN

@@ -88,10 +88,31 @@ static void a_list_is_filled_until_its_last_leaves(struct kunit *test)
 	list_del(&b.node);
 }
 
+static void what_is_set_aside_comes_last(struct kunit *test)
+{
+	struct bufpool_holding *holding = holding_of(test);
+	struct bufpool_slab a, b;
+
+	init_slab(&a, 0);
+	init_slab(&b, 0);
+	b.reserved = true;
+	bufpool_holding_move(holding, &a);
+	bufpool_holding_move(holding, &b);
+	KUNIT_EXPECT_PTR_EQ(test, &a.node, holding->full.next);
+	move(holding, &a, 4);
+	move(holding, &b, 4);
+	KUNIT_EXPECT_PTR_EQ(test, &a, bufpool_holding_fullest(holding));
+	move(holding, &b, 0);
+	move(holding, &a, 0);
+	list_del(&a.node);
+	list_del(&b.node);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(fewest_free_blocks_come_first),
 	KUNIT_CASE(each_list_has_up_to_twice_as_many),
 	KUNIT_CASE(a_list_is_filled_until_its_last_leaves),
+	KUNIT_CASE(what_is_set_aside_comes_last),
 	{}
 };
 

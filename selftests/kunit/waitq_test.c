@@ -231,6 +231,55 @@ static void nothing_is_left_of_those_that_are_gone(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ULONG_MAX, unit_class()->first_held);
 }
 
+#define SLABS	200	/* of one user, who gives up half of them to one who has none */
+#define STEP	64	/* so many begin, or end, to be drained at once */
+
+/* Have a client hold so many slabs of a block each. */
+static void hold(struct kunit *test, struct bufpool_client *client, struct bufpool_blk **blks)
+{
+	struct bufpool_class *class = unit_class();
+	struct bufpool_holding *holding = bufpool_client_holding(client, class);
+	unsigned int nr;
+
+	WRITE_ONCE(class->small_until, jiffies + MAX_JIFFY_OFFSET / 2);
+	for (nr = 0; nr < SLABS; nr++)
+		KUNIT_ASSERT_EQ(test, 0, bufpool_supply_grow(class, holding, LONG_MAX, &blks[nr]));
+	WRITE_ONCE(class->small_until, jiffies);
+}
+
+static void let_go(struct bufpool_blk **blks)
+{
+	unsigned int nr;
+
+	for (nr = 0; nr < SLABS; nr++)
+		bufpool_supply_put(blks[nr]);
+	bufpool_supply_drop(unit_pool, SIZE_MAX);
+}
+
+/* A user gives up half of what it has more, and gets it back, a number of slabs at a time. */
+static void slabs_are_drained_step_by_step(struct kunit *test)
+{
+	struct bufpool_blk **blks = kunit_kcalloc(test, SLABS, sizeof(*blks), GFP_KERNEL);
+	size_t missing = SZ_128K, most = SZ_8M, slab = PAGE_SIZE;
+	struct bufpool_client *rich = unit_open(test, 1000);
+	struct stranger poor;
+
+	KUNIT_ASSERT_NOT_NULL(test, blks);
+	init(&poor, unit_open(test, 1001), unit_class() + 3);
+	hold(test, rich, blks);
+	KUNIT_EXPECT_TRUE(test, bufpool_supply_start_draining(&poor.waiter, &missing, &most));
+	KUNIT_EXPECT_EQ(test, STEP * slab, bufpool_supply_draining(unit_pool));
+	KUNIT_EXPECT_FALSE(test, bufpool_supply_start_draining(&poor.waiter, &missing, &most));
+	KUNIT_EXPECT_EQ(test, SLABS / 2 * slab, bufpool_supply_draining(unit_pool));
+	KUNIT_EXPECT_EQ(test, SZ_8M - SLABS / 2 * slab, most);
+	KUNIT_EXPECT_TRUE(test, bufpool_supply_stop_draining(unit_pool));
+	KUNIT_EXPECT_EQ(test, (SLABS / 2 - STEP) * slab, bufpool_supply_draining(unit_pool));
+	KUNIT_EXPECT_FALSE(test, bufpool_supply_stop_draining(unit_pool));
+	KUNIT_EXPECT_EQ(test, 0UL, bufpool_supply_draining(unit_pool));
+	KUNIT_EXPECT_EQ(test, 0L, atomic_long_read(&rich->account->draining));
+	let_go(blks);
+}
+
 /* As if this task had been killed, or not */
 static void set_killed(bool killed)
 {
@@ -270,6 +319,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(who_backs_off_precedes_nobody),
 	KUNIT_CASE(turns_are_across_classes),
 	KUNIT_CASE(nothing_is_left_of_those_that_are_gone),
+	KUNIT_CASE(slabs_are_drained_step_by_step),
 	KUNIT_CASE(who_is_killed_takes_no_more_from_others),
 	{}
 };
