@@ -33,7 +33,7 @@ undisturbed() {
 kills_survived() {
 	kills=0
 	tries=0
-	while [ $kills -lt $kills_wanted ] && [ $tries -lt 50 ]; do
+	while [ "$kills" -lt "$kills_wanted" ] && [ $tries -lt 50 ]; do
 		relayed 6001000 --kill 1 --workers "$1" || return
 		kills=$((kills + $(workers_lost)))
 		tries=$((tries + 1))

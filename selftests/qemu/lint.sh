@@ -85,10 +85,11 @@ version() {
 	files '*.md' '*.[1-9]' | xargs -r grep -nE 'libbufpool[ -]v?[0-9]+\.[0-9]+\.[0-9]+' /dev/null | grep -vF "$version" || true
 }
 
-# Whether a selftest is there: PROGRAM.CASE, or SCRIPT.sh "CASE".
+# Whether a selftest is there: PROGRAM.CASE, kunit.CASE, or SCRIPT.sh "CASE".
 test_exists() {
 	local program=${1%%.*} case=${1#*.}
 	case $1 in
+	kunit.*) grep -qF "KUNIT_CASE($case)" selftests/kunit/*_test.c ;;
 	*.sh\ \"*\") grep -qF "${1#*.sh }" "selftests/$program.sh" ;;
 	*) grep -qE "^TEST(_[A-Z]+)*\(([a-z_]+, )?${case}[,)]" "selftests/$program.c" ;;
 	esac 2>/dev/null
