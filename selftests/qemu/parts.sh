@@ -83,7 +83,7 @@ tests_for() {
 	if is_debug "$kernel"; then
 		without='-'
 		[ "$run" != brief ] || only=core
-		[ "$run" != rest ] || without+=' core'
+		[ "$run" != rest ] || without+=' core slow'
 	elif [ -n "$(field_of "$kernel" preempt)" ]; then
 		only=meets
 	elif [ "$run" = brief ]; then
