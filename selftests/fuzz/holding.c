@@ -9,6 +9,9 @@
 #include "stamp.h"
 #include "world.h"
 
+/* As much as the largest block, which is aligned to its size. */
+#define NEIGHBOURHOOD	(64ULL << 20)
+
 /* Room for a block; NULL where there is none. */
 struct holding *holding_free(struct world *world, unsigned int from)
 {
@@ -69,21 +72,38 @@ static bool covers(const struct window *window, const struct holding *holding, _
 	       holding->offset - window->offset + holding->length <= window->length;
 }
 
+/*
+ * Map a block: one in eight alone, the others together with those that are around it, as a
+ * mapping costs more than most of what is done with a block.
+ */
+static char *reach_by_window(struct world *world, const struct holding *holding)
+{
+	__u64 offset = holding->offset, length = holding->length;
+	__u64 before = offset % NEIGHBOURHOOD;
+	unsigned int nr = holding->handle / 8 % WINDOWS;
+
+	if (holding->handle % 8 && before + length <= NEIGHBOURHOOD) {
+		nr = (holding->client * 5 + offset / world->info.span) % WINDOWS;
+		offset -= before;
+		length = NEIGHBOURHOOD;
+	}
+	if (window_map(world, nr, holding->client, offset, length, PROT_READ | PROT_WRITE,
+		       MAP_SHARED))
+		return NULL;
+	return world->windows[nr].at + (holding->offset - offset);
+}
+
 /* Where a block is mapped; it is mapped if it is not; NULL where that does not go. */
 char *holding_reach(struct world *world, const struct holding *holding)
 {
 	__u64 id = client_of(world, holding)->id;
-	unsigned int nr = holding->handle % WINDOWS;
 	struct window *window;
 
 	for (window = world->windows; window < world->windows + WINDOWS; window++) {
 		if (covers(window, holding, id))
 			return window->at + (holding->offset - window->offset);
 	}
-	if (window_map(world, nr, holding->client, holding->offset, holding->length,
-		       PROT_READ | PROT_WRITE, MAP_SHARED))
-		return NULL;
-	return world->windows[nr].at;
+	return reach_by_window(world, holding);
 }
 
 /* What is to be in a block that was just rented. */

@@ -33,15 +33,21 @@ int window_map(struct world *world, unsigned int nr, unsigned int client, __u64 
 {
 	char *at = window_home(world, nr) + offset % ALIGNMENT / PAGE * PAGE;
 	struct window *window = &world->windows[nr];
+	int error;
 
-	window_clear(world, nr);
 	if (length > WINDOW_ROOM - ALIGNMENT)
 		length = WINDOW_ROOM - ALIGNMENT;
+	/* else it goes when the new one takes its place */
+	if (at > window->at || at + length < window->at + window->length)
+		window_clear(world, nr);
 	world_fail(world);
 	at = mmap(at, length, prot, flags | MAP_FIXED, world->clients[client].fd, offset);
 	world_fail_no_more(world);
-	if (at == MAP_FAILED)
-		return -errno;
+	if (at == MAP_FAILED) {
+		error = errno;
+		window_clear(world, nr);
+		return -error;
+	}
 	*window = (struct window){
 		.at = at,
 		.length = length,

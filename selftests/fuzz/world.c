@@ -131,8 +131,7 @@ void world_end(struct world *world)
 	}
 	for (i = 0; i < CLIENTS; i++)
 		client_close(world, i);
-	for (i = 0; i <= WINDOWS; i++)
-		munmap(window_home(world, i), WINDOW_ROOM);
+	munmap(window_home(world, 0), (WINDOWS + 1) * WINDOW_ROOM);
 	for (i = 0; i < CHANNELS; i++) {
 		close_one(&world->channels[i].receives);
 		close_one(&world->channels[i].sends);

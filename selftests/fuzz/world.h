@@ -26,7 +26,7 @@
 #define CLIENTS		4
 #define OWN_CLIENTS	2	/* the others are shared by all processes */
 #define HELD		32
-#define WINDOWS		8
+#define WINDOWS		16
 #define CHANNELS	4
 #define OWN_CHANNELS	2
 #define EXPORTS		4
