@@ -21,6 +21,8 @@
 #define ROUND		20000
 /* All of it, unless BUFPOOL_FUZZ_OPERATIONS or BUFPOOL_FUZZ_SECONDS says otherwise */
 #define OPERATIONS	100000
+/* How often the weather changes in a round */
+#define CHANGES		6
 
 /* Looks without an operation after which the threads are told of */
 #define STANDSTILL	6000
@@ -33,6 +35,8 @@ FIXTURE(fuzz)
 	struct legacy legacy;
 	struct worker workers[WORKERS];
 	pid_t pids[WORKERS];
+	struct weather weather;
+	pid_t weather_pid;
 	__u64 random;
 	__u64 wanted;
 	__u64 end;
@@ -77,7 +81,6 @@ FIXTURE_SETUP(fuzz)
 	self->common->seed = random_seed();
 	self->common->round = number_from("BUFPOOL_FUZZ_ROUND", 0);
 	self->common->blind = number_from("BUFPOOL_FUZZ_BLIND", 0);
-	self->random = self->common->seed;
 	self->wanted = number_from("BUFPOOL_FUZZ_OPERATIONS", seconds ? ~0ULL : often(OPERATIONS));
 	self->end = seconds ? now_ms() + seconds * 1000 : ~0ULL;
 	read_corpus(self->common);
@@ -90,16 +93,6 @@ FIXTURE_TEARDOWN(fuzz)
 	weather_clear();
 	parameters_restore();
 	close(self->observer);
-}
-
-static __u64 done_by(const struct common *common)
-{
-	__u64 done = 0;
-	unsigned int i;
-
-	for (i = 0; i < ROLES; i++)
-		done += __atomic_load_n(&common->roles[i].done, __ATOMIC_RELAXED);
-	return done;
 }
 
 static void forget_quota(int fd, __u32 uid)
@@ -213,15 +206,17 @@ static unsigned int watch(struct worker *workers, pid_t *pids, __u64 *random, __
 			  __u64 end)
 {
 	struct common *common = workers->common;
-	__u64 done = 0, now = done_by(common);
+	__u64 done = 0, now = done_by(common), spell = wanted - now + 1;
+	__u64 next = now + next_random(random) % spell;
 	unsigned int still = 0, kills = 0;
 
 	while (now < wanted && now_ms() < end && !child_has_ended()) {
 		sleep_ms(5);
-		weather_change(common, random);
-		if (next_random(random) % 256 == 0 && kills < 4) {
+		weather_stir_one(common, next_random(random));
+		if (now > next) {
 			if (!kill_one(workers, pids, next_random(random) % WORKERS))
 				break;
+			next = now + next_random(random) % spell;
 			kills++;
 		}
 		still = now == done ? still + 1 : 0;
@@ -273,6 +268,28 @@ static int round_end(const struct common *common, pid_t *pids)
 	return status;
 }
 
+/* What is done by lot beside the threads has numbers as if it were one more. */
+static bool weather_begin(FIXTURE_DATA(fuzz) *self, __u64 operations)
+{
+	self->random = lottery_of(self->common, ROLES, 0);
+	self->weather = (struct weather){
+		.common = self->common,
+		.random = lottery_of(self->common, ROLES, 1),
+		.spell = operations / CHANGES + 1,
+	};
+	self->weather_pid = spawn(weather, &self->weather);
+	return self->weather_pid > 0;
+}
+
+static bool weather_end(FIXTURE_DATA(fuzz) *self)
+{
+	bool ended = !kill(self->weather_pid, SIGKILL) &&
+		     reap(self->weather_pid) == -SIGKILL;
+
+	weather_clear();
+	return ended;
+}
+
 TEST_F_TIMEOUT(fuzz, operations, A_DAY)
 {
 	struct common *common = self->common;
@@ -281,6 +298,7 @@ TEST_F_TIMEOUT(fuzz, operations, A_DAY)
 
 	while (!status && done_by(common) < self->wanted && now_ms() < self->end) {
 		before = done_by(common);
+		ASSERT_TRUE(weather_begin(self, round));
 		settle(self->observer, &self->random);
 		ASSERT_TRUE(round_begin(self->workers, self->pids, common, &self->legacy));
 		self->kills += watch(self->workers, self->pids, &self->random,
@@ -289,8 +307,8 @@ TEST_F_TIMEOUT(fuzz, operations, A_DAY)
 		word_set(&common->stop, 1);
 		status = round_end(common, self->pids);
 		EXPECT_EQ(0, status);
+		EXPECT_TRUE(weather_end(self));
 		legacy_end(&self->legacy);
-		weather_clear();
 		settle(self->observer, &self->random);
 		ASSERT_TRUE(BECOMES(is_back(self->observer, &self->before))) {
 			tell_balance(self->observer);
@@ -299,7 +317,8 @@ TEST_F_TIMEOUT(fuzz, operations, A_DAY)
 		       done_by(common), common->edges, common->nr_corpus);
 		common->round++;
 	}
-	TH_LOG("%llu operations, %u kills", done_by(common), self->kills);
+	TH_LOG("%llu operations, %u kills, %u changes of the weather", done_by(common),
+	       self->kills, common->changes);
 	EXPECT_LT(0, done_by(common));
 }
 

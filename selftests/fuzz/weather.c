@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <sys/syscall.h>
 
+#include "../clock.h"
 #include "../random.h"
 #include "weather.h"
 
@@ -32,6 +33,11 @@ static void stir(const struct role *role)
 		syscall(SYS_tgkill, role->pid, tid, SIGUSR1);
 }
 
+void weather_stir_one(const struct common *common, __u32 lot)
+{
+	stir(&common->roles[lot % ROLES]);
+}
+
 void weather_stir(const struct common *common)
 {
 	unsigned int i;
@@ -40,12 +46,9 @@ void weather_stir(const struct common *common)
 		stir(&common->roles[i]);
 }
 
-void weather_change(const struct common *common, __u64 *random)
+static void change(__u32 lot)
 {
-	__u64 lot = next_random(random);
-
-	stir(&common->roles[(lot >> 32) % ROLES]);
-	switch (lot % 1024) {
+	switch (lot % 14) {
 	case 0:
 	case 1:
 	case 2:
@@ -54,7 +57,7 @@ void weather_change(const struct common *common, __u64 *random)
 		break;
 	case 4:
 	case 5:
-		tell("/sys/fs/cgroup/memory.reclaim", "4M");
+		tell("/sys/fs/cgroup/memory.reclaim", "1M");
 		break;
 	case 6:
 		tell("/proc/sys/vm/compact_memory", "1");
@@ -62,15 +65,25 @@ void weather_change(const struct common *common, __u64 *random)
 	case 7:
 		tell(CPU, "0");
 		break;
-	case 8:
-	case 9:
-	case 10:
-	case 11:
-	case 12:
-	case 13:
-	case 14:
+	default:
 		tell(CPU, "1");
-		break;
+	}
+}
+
+/* Until it is killed. */
+int weather(void *arg)
+{
+	struct weather *weather = arg;
+	__u64 next = done_by(weather->common);
+
+	while (true) {
+		sleep_ms(5);
+		if (done_by(weather->common) < next)
+			continue;
+		change(next_random(&weather->random) >> 32);
+		__atomic_add_fetch(&weather->common->changes, 1, __ATOMIC_RELAXED);
+		next = done_by(weather->common) + 1 +
+		       next_random(&weather->random) % (2 * weather->spell);
 	}
 }
 

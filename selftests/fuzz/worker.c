@@ -29,7 +29,8 @@ static void hear_of_signal(int sig)
 	blame(here, "signal %d", sig);
 }
 
-static __u64 lottery_of(const struct common *common, unsigned int role, unsigned int life)
+/* Random numbers for one life of a thread in this round. */
+__u64 lottery_of(const struct common *common, unsigned int role, unsigned int life)
 {
 	__u64 random = common->seed + common->round * 0x9e3779b97f4a7c15ULL +
 		       role * 0xbf58476d1ce4e5b9ULL + life * 0x94d049bb133111ebULL;

@@ -19,6 +19,7 @@ struct worker {
 	struct legacy *legacy;
 };
 
+__u64 lottery_of(const struct common *common, unsigned int role, unsigned int life);
 int work(void *worker);
 
 #endif /* FUZZ_WORKER_H */

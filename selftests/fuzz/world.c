@@ -17,6 +17,17 @@
 #include "verbs.h"
 #include "world.h"
 
+/* How many operations there have been. */
+__u64 done_by(const struct common *common)
+{
+	__u64 done = 0;
+	unsigned int i;
+
+	for (i = 0; i < ROLES; i++)
+		done += __atomic_load_n(&common->roles[i].done, __ATOMIC_RELAXED);
+	return done;
+}
+
 /* Say what led to it, and what is wrong, and end. */
 void blame(struct world *world, const char *format, ...)
 {

@@ -161,6 +161,7 @@ struct role {
  * @round: the number of this round
  * @stop: to end at the next input
  * @ids: how many clients there have been
+ * @changes: of the weather
  * @roles: the threads
  * @board: some handles, of anybody's
  * @corpus: inputs to begin with, and those that were worth keeping
@@ -175,6 +176,7 @@ struct common {
 	unsigned int round;
 	unsigned int stop;
 	__u64 ids;
+	unsigned int changes;
 	struct role roles[ROLES];
 	__u64 board[BOARD];
 	struct input corpus[CORPUS_MOST];
@@ -228,6 +230,8 @@ struct world {
 /* Where each window of each thread is; no thread maps anything into another's. */
 #define WINDOW_ROOM	0x10000000000ULL
 #define ARENA_AT	0x100000000000ULL
+
+__u64 done_by(const struct common *common);
 
 void world_create(struct world *world);
 void world_begin(struct world *world);

@@ -35,6 +35,6 @@ for what in kept failed; do
 	inputs $what >"$log/$what"
 	[ ! -s "$log/$what" ] || echo "inputs: $log/$what"
 done
-grep -aoE 'BUFPOOL_SEED=[0-9]+$|[0-9]+ operations, [0-9]+ kills|round [0-9]+: .* inputs$' <(tr -d '\r' <"$log/console") |
+grep -aoE 'BUFPOOL_SEED=[0-9]+$|[0-9]+ operations, [0-9]+ kills, .*weather$|round [0-9]+: .* inputs$' <(tr -d '\r' <"$log/console") |
 	sed -n '1p;$!{h;d};x;p;x;p' || true
 exit $status
