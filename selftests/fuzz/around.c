@@ -116,9 +116,10 @@ void do_fork(struct world *world, const struct op *op)
 	pid_t pid;
 	int status;
 
-	/* a process costs as much as a thousand calls */
-	if (op->a % 32)
+	/* a process costs as much as a thousand calls: one in a life at most */
+	if (op->a % 32 || world->forked)
 		return;
+	world->forked = true;
 	/* what the child rents is the client's as well */
 	pid = fork();
 	if (!pid)

@@ -25,9 +25,9 @@ __u64 pick_size(const struct world *world, __u32 from)
 		return 1 + from % (4 * world->info.page_size);
 	if (lot < 244)
 		return 1 + from % (16 * world->info.page_size);
-	if (lot < 252)
-		return 1 + from % (1 << 20);
-	if (lot < 253)
+	if (lot < 254)
+		return 1 + from % (128 << 10 << lot % 4);
+	if (lot < 255)
 		return 1 + from % (4 << 20);
 	return odd[from % 8];
 }

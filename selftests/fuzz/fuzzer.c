@@ -18,7 +18,7 @@
 #include "worker.h"
 
 /* One round's work */
-#define ROUND		20000
+#define ROUND		25000
 /* All of it, unless BUFPOOL_FUZZ_OPERATIONS or BUFPOOL_FUZZ_SECONDS says otherwise */
 #define OPERATIONS	100000
 /* How often the weather changes in a round */

@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 
+#include "../clock.h"
 #include "../device.h"
 #include "faults.h"
 #include "verbs.h"
@@ -103,6 +104,7 @@ void world_begin(struct world *world)
 
 	world->nr_inputs = 0;
 	world->fails = 0;
+	world->forked = false;
 	memset(world->held, 0, sizeof(world->held));
 	memset(world->windows, 0, sizeof(world->windows));
 	memset(&world->keeper, 0, sizeof(world->keeper));
@@ -205,11 +207,12 @@ void world_fail_no_more(struct world *world)
 	errno = number;
 }
 
+/* Up to its end, or that of the round. */
 void world_run(struct world *world, const struct input *input)
 {
 	unsigned int i;
 
 	world->inputs[world->nr_inputs++] = *input;
-	for (i = 0; i < input->nr; i++)
+	for (i = 0; i < input->nr && !word_get(&world->common->stop); i++)
 		run_op(world, &input->ops[i]);
 }

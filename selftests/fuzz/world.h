@@ -22,7 +22,7 @@
 #define THREADS		2
 #define ROLES		(WORKERS * THREADS)
 
-#define LIFE_INPUTS	8
+#define LIFE_INPUTS	16
 #define CLIENTS		4
 #define OWN_CLIENTS	2	/* the others are shared by all processes */
 #define HELD		32
@@ -219,6 +219,7 @@ struct world {
 	int fail_nth;		/* descriptor, or NO_FD */
 	unsigned int fails;	/* the next operation fails at so many */
 	bool faulted;		/* this one does */
+	bool forked;		/* there was a child in this life */
 
 	unsigned int life;
 	unsigned int nr_inputs;
