@@ -149,6 +149,7 @@ readme-kernels:
 check-library: packages
 	@$(QEMU)/build.sh library
 	@$(QEMU)/library.sh $(CURDIR)/build/log/library
+	@[ -n "$(TESTS)" ] || selftests/fuzz/library.sh
 
 check-harness: packages
 	@$(QEMU)/harness.sh

@@ -5,8 +5,8 @@
 #
 # usage: library.sh [SECONDS [DIRECTORY]]
 #
-# Without SECONDS so many inputs are run as some seconds are enough for, always the same;
-# with them new ones are looked for, as long as that, and kept in DIRECTORY, else in
+# Without SECONDS so many inputs are run as some seconds are enough for, always the same, as
+# "make check" does; with them new ones are looked for, as long as that, and kept in DIRECTORY, else in
 # build/fuzz-library/corpus. Those of the file library/corpus are run first. An input that finds a
 # mistake is in build/fuzz-library, and is run alone by build/fuzz-library/fuzz FILE.
 # build/log/fuzz-library gets what libFuzzer says, and "counts": 1 passed, or 1 failed.
@@ -46,7 +46,7 @@ options=(-rss_limit_mb=4096 -timeout=60 -max_len=512 -artifact_prefix="$dir/" -p
 if [ $# -gt 0 ]; then
 	options+=(-max_total_time="$1" -use_value_profile=1 "$found")
 else
-	options+=(-runs=20000 -seed=1)
+	options+=(-runs=10000 -seed=1)
 fi
 export BUFPOOL_PROVIDER=private
 export ASAN_OPTIONS=allow_user_segv_handler=1 UBSAN_OPTIONS=print_stacktrace=1

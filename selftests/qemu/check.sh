@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Build everything, then run the quick static checks, the library's tests here
-# unless TESTS names others, and the tests on each kernel.
+# Build everything, then run the quick static checks, the library's tests and
+# fuzzer here unless TESTS names others, and the tests on each kernel.
 # The last line says how many cases passed, failed and were skipped.
 #
 # usage: check.sh [brief|rest|KERNEL...]
@@ -54,6 +54,7 @@ trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 [ "$run" = rest ] || part lint "$qemu_dir/lint.sh" quick
 # shellcheck disable=SC2086 # words
 [ -z "$kinds" ] || part library "$qemu_dir/library.sh" "$build/log/library" $kinds
+[ -z "$kinds" ] || [ "$run" = rest ] || part fuzz-library "$top/selftests/fuzz/library.sh"
 for kernel; do
 	read -ra tests <<<"${TESTS:-$(all_tests "$kernel")}"
 	suites "$run" "$kernel" "${tests[@]}"
