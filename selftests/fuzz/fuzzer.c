@@ -269,7 +269,7 @@ static int round_end(const struct common *common, pid_t *pids)
 }
 
 /* What is done by lot beside the threads has numbers as if it were one more. */
-static bool weather_begin(FIXTURE_DATA(fuzz) *self, __u64 operations)
+static bool weather_begin(struct _test_data_fuzz *self, __u64 operations)
 {
 	self->random = lottery_of(self->common, ROLES, 0);
 	self->weather = (struct weather){
@@ -281,7 +281,7 @@ static bool weather_begin(FIXTURE_DATA(fuzz) *self, __u64 operations)
 	return self->weather_pid > 0;
 }
 
-static bool weather_end(FIXTURE_DATA(fuzz) *self)
+static bool weather_end(struct _test_data_fuzz *self)
 {
 	bool ended = !kill(self->weather_pid, SIGKILL) &&
 		     reap(self->weather_pid) == -SIGKILL;
