@@ -10,7 +10,8 @@
 # TESTS names the tests to run, else all; with BUFPOOL_BRIEF they take less random effort;
 # BUFPOOL_STRESS_SECONDS is how long the races last, BUFPOOL_SEED what they do, BUFPOOL_MEETINGS how often waiters and
 # blocks meet, BUFPOOL_FRAMES how many frames are written, BUFPOOL_FUZZ_* what
-# the fuzzer does; BUFPOOL_TIMEOUT replaces each test's own limit.
+# the fuzzer does; BUFPOOL_TIMEOUT replaces each test's own limit,
+# and BUFPOOL_SILENCE the 300 seconds after which a VM that says nothing at all is ended.
 # With BUFPOOL_COVERAGE=module or programs the log directory gets what each test had
 # run of them, in coverage.tar.
 
@@ -68,9 +69,21 @@ take_result() {
 	line $word "$name" "$(words_for "$p" "$f" "$s" "$seconds")${reason:+: $reason}"
 }
 
+# End a VM that does not even say that it is alive.
+end_when_silent() {
+	while sleep 5 && kill -0 "$1"; do
+		[ $(($(date +%s) - $(stat -c %Y "$log/verdict"))) -ge "$silence" ] || continue
+		: >"$log/silent"
+		kill "$1"
+	done
+}
+
 # Every line of the verdict, as it comes.
 follow() {
-	local kind name rest
+	local kind name rest text watcher
+	# shellcheck disable=SC2154 # run_vm's
+	end_when_silent "$vm" >/dev/null 2>&1 </dev/null &
+	watcher=$!
 	while IFS= read -r text; do
 		case $text in
 		'| '*)
@@ -91,6 +104,7 @@ follow() {
 		end) ended=1 ;;
 		esac
 	done
+	kill $watcher 2>/dev/null || true
 }
 
 # Its own name goes with the other disks.
@@ -105,6 +119,7 @@ boot() {
 	"$qemu_dir/initramfs.sh" "$kernel" "$log/initramfs" check "$tests_dir" "${settings[@]}"
 	make_disks "$log" "${tests[@]}"
 	[ -z "${BUFPOOL_COVERAGE:-}" ] || add_coverage_disk
+	rm -f "$log/silent"
 	running='' ended='' results=()
 	run_vm "$kernel" "$log" follow
 }
@@ -113,9 +128,15 @@ out_of_time() {
 	[ "$vm_status" -eq 124 ] || [ "$vm_status" -eq 137 ]
 }
 
+is_silent() {
+	[ -e "$log/silent" ]
+}
+
 # What is wrong with the VM's end, if anything
 trouble_at_end() {
-	if out_of_time; then
+	if is_silent; then
+		echo "no sign of life for $silence s"
+	elif out_of_time; then
 		echo "no end after $BUFPOOL_DEADLINE s, which is the deadline for the whole VM"
 	elif [ "$vm_status" -ne 0 ]; then
 		echo "QEMU failed with status $vm_status: $(tail -n 1 "$log/qemu")"
@@ -127,14 +148,15 @@ trouble_at_end() {
 
 # Such a VM has run nothing of the project, so its end says nothing about it.
 ended_before_tests() {
-	[ -z "$running$ended" ] && [ ${#results[@]} -eq 0 ] && ! out_of_time
+	[ -z "$running$ended" ] && [ ${#results[@]} -eq 0 ] && ! out_of_time && ! is_silent
 }
 
 # Kernels patch their own code behind a breakpoint, and an emulated processor may meet the
-# breakpoint when it is gone: an oops that no machine has.
+# breakpoint when it is gone: once, which is an oops that no machine has; or for ever, with
+# interrupts off, where it has kept its translation of what stood there for the while.
 was_badly_emulated() {
 	[ -z "$ended" ] && [ "${BUFPOOL_ACCEL:-$("$qemu_dir/accel.sh")}" = tcg ] &&
-		grep -aq 'Oops: int3' "$log/console"
+		{ is_silent || grep -aq 'Oops: int3' "$log/console"; }
 }
 
 # once_more WHY TROUBLE: forget what there was, and boot again
@@ -162,6 +184,7 @@ judge_end() {
 mkdir -p "$log"
 rm -f "$log"/{counts,again}
 choose_tests
+silence=${BUFPOOL_SILENCE:-300}
 export BUFPOOL_DEADLINE=${BUFPOOL_DEADLINE:-$((2400 + ${BUFPOOL_STRESS_SECONDS:-0}))}
 settings=(tests="${tests[*]}" timeout="${BUFPOOL_TIMEOUT:-}" preemption="$preemption" lean="${BUFPOOL_LEAN:-}"
 	coverage="${BUFPOOL_COVERAGE:-}" coverage_root="$coverage_dir" GCOV_PREFIX_STRIP="$(tr -cd / <<<"$coverage_dir" | wc -c)")

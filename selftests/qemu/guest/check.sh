@@ -6,7 +6,7 @@
 #   start NAME
 #   result NAME pass|fail|skip PASSED FAILED SKIPPED SECONDS REASON
 #
-# and, after everything, "end". Every test begins with a module just loaded
+# "alive" every few seconds, and, after everything, "end". Every test begins with a module just loaded
 # with its defaults; after it the module is unloaded and its traces counted.
 
 # Everything the kernel and the tests say, from two readers that go on all the
@@ -281,11 +281,32 @@ keep_a_quota() {
 	[ ! -e $cgroups/quota/cpu.max ] || echo 100000 >$cgroups/quota/cpu.max
 }
 
+# Each suspend patches what asks whether a task is to freeze, everywhere and all at once, and
+# where an emulated processor takes the breakpoint for what stands there for good, all go round
+# in it with interrupts off. So one old cgroup that nobody is in is frozen all the time.
+keep_a_freezer() {
+	local cgroups=/run/freezer
+	mkdir $cgroups
+	mount -t cgroup -o freezer none $cgroups 2>/dev/null || return
+	mkdir $cgroups/empty
+	echo FROZEN >$cgroups/empty/freezer.state
+}
+
+say_alive() {
+	while :; do
+		verdict alive
+		sleep 5
+	done
+}
+
 kcsan=/sys/kernel/debug/kcsan
 : >/run/races
 [ ! -e $kcsan ] || echo on >$kcsan
 echo scan=off >/sys/kernel/debug/kmemleak 2>/dev/null
 keep_a_quota
+keep_a_freezer
+say_alive &
+echo $! >/run/heart
 find_processes
 keep=$processes
 # the run's own limit, else the tests', else kselftest's
