@@ -69,10 +69,12 @@ take_result() {
 	line $word "$name" "$(words_for "$p" "$f" "$s" "$seconds")${reason:+: $reason}"
 }
 
-# End a VM that does not even say that it is alive.
+# End a VM that does not even say that it is alive, nor its kernel anything.
 end_when_silent() {
+	local last
 	while sleep 5 && kill -0 "$1"; do
-		[ $(($(date +%s) - $(stat -c %Y "$log/verdict"))) -ge "$silence" ] || continue
+		last=$(stat -c %Y "$log/verdict" "$log/console" | sort -n | tail -n 1)
+		[ $(($(date +%s) - last)) -ge "$silence" ] || continue
 		: >"$log/silent"
 		kill "$1"
 	done
