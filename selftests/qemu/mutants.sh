@@ -66,7 +66,7 @@ run_mutant() {
 }
 
 # What says only that the VM is gone: that may be its own fault, not the mutant's.
-no_proof='no end after|QEMU failed|no panic, no verdict|reported [0-9]+ times'
+no_proof='no end after|no sign of life|QEMU failed|no panic, no verdict|reported [0-9]+ times'
 
 # A mutant is killed when a test says that it failed, or the kernel complains; where
 # the VM hung afterwards, the console has what the test said.
