@@ -1,132 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * Every allocation that an operation needs fails once, and every copy but of single
- * words: the first in the first round, the second in the second, until a round
- * passes without a failure. Each time the answer is one of the documented ones, and nothing has
- * changed.
+ * Every call of the device, with each of its allocations and copies failing once.
  */
 #include "channel.h"
+#include "nth.h"
 
-#define FAIL_NTH	"/proc/thread-self/fail-nth"
-#define MOST_ROUNDS	400
-#define BLOCK		(64 * KIB)
+#include <poll.h>
+#include <sys/epoll.h>
 
-FIXTURE(nth)
-{
-	int observer;
-	int fd;		/* a client that has rented one block */
-	int nth;
-	struct bufpool_rent rent;
-	struct bufpool_stats before;
-};
-
-/* The kernel's faults are the debugging kernel's to make. */
-static void __attribute__((constructor)) need_faults(void)
-{
-	const char *const knobs[] = {
-		"failslab/ignore-gfp-wait", "fail_page_alloc/ignore-gfp-wait",
-		"fail_page_alloc/ignore-gfp-highmem", "failslab/cache-filter",
-	};
-	char path[128];
-	size_t i;
-
-	if (access(FAIL_NTH, W_OK))
-		skip_all("this kernel cannot inject failures: there is no "
-			 FAIL_NTH);
-	for (i = 0; i < ARRAY_SIZE(knobs); i++) {
-		snprintf(path, sizeof(path), "/sys/kernel/debug/%s", knobs[i]);
-		write_text(path, "N");
-	}
-	write_text("/sys/kernel/debug/fail_page_alloc/min-order", "0");
-}
-
-FIXTURE_SETUP(nth)
-{
-	self->observer = pool_open();
-	ASSERT_LE(0, self->observer);
-	self->fd = pool_open();
-	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, rent(self->fd, BLOCK, &self->rent));
-	ASSERT_EQ(0, pool_stats(self->fd, &self->before));
-	self->nth = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
-	ASSERT_LE(0, self->nth);
-}
-
-FIXTURE_TEARDOWN(nth)
-{
-	close(self->nth);
-	close(self->fd);
-	close(self->observer);
-}
-
-/* From the next system call on, let the one numbered @number fail. */
-static void fail_number(int nth, unsigned int number)
-{
-	char text[16];
-	int len = snprintf(text, sizeof(text), "%u", number);
-
-	CHECK(pwrite(nth, text, len, 0) == len);
-}
-
-/* End that; whether it came so far. These calls may be hit themselves. */
-static bool has_failed(int nth)
-{
-	char text[16] = "";
-	int hit = 0;
-
-	if (pread(nth, text, sizeof(text) - 1, 0) < 1)
-		hit = 2;
-	while (pwrite(nth, "0", 1, 0) != 1)
-		hit = 2;
-	/* What is left over is a failure that did not happen. */
-	return hit == 2 ? false : atoi(text) == 0;
-}
-
-/* Something that can be done, and undone when it went well. */
-struct operation {
-	int (*run)(int fd, void *arg);
-	void (*undo)(int fd, void *arg);
-	void *arg;
-};
-
-static bool is_documented(int ret)
-{
-	return ret == -ENOMEM || ret == -EFAULT;
-}
-
-/* How many rounds it took until the operation passed, 0 if it never did. */
-static unsigned int sweep(struct __test_metadata *_metadata, int nth, int fd,
-			  const struct bufpool_stats *before,
-			  const struct operation *operation)
-{
-	unsigned int round;
-
-	for (round = 1; round < MOST_ROUNDS; round++) {
-		bool failed;
-		int ret;
-
-		fail_number(nth, round);
-		ret = operation->run(fd, operation->arg);
-		failed = has_failed(nth);
-		if (ret >= 0) {
-			if (operation->undo)
-				operation->undo(fd, operation->arg);
-			/* A failure that did no harm is one all the same. */
-			if (!failed)
-				return round;
-			continue;
-		}
-		EXPECT_TRUE(is_documented(ret)) {
-			TH_LOG("round %u: %d", round, ret);
-		}
-		EXPECT_TRUE(unchanged(fd, before)) {
-			TH_LOG("round %u: %d", round, ret);
-		}
-		if (!failed && ret < 0)
-			return 0;
-	}
-	return 0;
-}
+#define USER	4711
 
 static int run_open(int fd, void *arg)
 {
@@ -269,73 +151,133 @@ TEST_F(nth, send_and_receive)
 	munmap(hand_over.messages, PAGE);
 }
 
-static int run_cancel(int fd, void *arg)
+/* A call that says or sets something, and may be repeated */
+struct call {
+	unsigned long cmd;
+	void *arg;
+	size_t size;
+};
+
+static int run_call(int fd, void *arg)
 {
-	return cancel(fd, *(int *)arg);
+	const struct call *call = arg;
+	char copy[512];
+
+	memcpy(copy, call->arg, call->size);
+	return pool_ioctl(fd, call->cmd, copy);
 }
 
-static void undo_cancel(int fd, void *arg)
-{
-	(void)arg;
-	cancel(fd, BUFPOOL_CANCEL_OFF);
-}
+#define CALL(cmd, type, ...) \
+	{ cmd, &(struct type){ .size = sizeof(struct type), __VA_ARGS__ }, sizeof(struct type) }
 
-TEST_F(nth, cancel)
+TEST_F(nth, plain_calls)
 {
-	int on = 0;
-	const struct operation operation = {
-		.run = run_cancel,
-		.undo = undo_cancel,
-		.arg = &on,
+	struct call calls[] = {
+		CALL(BUFPOOL_IOC_INFO, bufpool_info, .flags = 0),
+		CALL(BUFPOOL_IOC_STATS, bufpool_stats, .flags = 0),
+		CALL(BUFPOOL_IOC_CLASS, bufpool_class_info, .nr = 1),
+		CALL(BUFPOOL_IOC_LIMIT, bufpool_limit, .ceiling = ~0ULL),
+		CALL(BUFPOOL_IOC_QUOTA, bufpool_quota, .uid = USER),
+		CALL(BUFPOOL_IOC_QUOTA, bufpool_quota, .flags = BUFPOOL_QUOTA_SET,
+		     .uid = USER + 1, .quota = ~0ULL),
+		CALL(BUFPOOL_IOC_TRIM, bufpool_trim, .min_size = 0),
+		CALL(BUFPOOL_IOC_CANCEL, bufpool_cancel, .flags = BUFPOOL_CANCEL_OFF),
 	};
+	size_t i;
 
-	EXPECT_LT(0, sweep(_metadata, self->nth, self->fd, &self->before,
-			   &operation));
+	for (i = 0; i < ARRAY_SIZE(calls); i++) {
+		const struct operation operation = { .run = run_call, .arg = &calls[i] };
+
+		/* the copies of the smallest are of single words */
+		EXPECT_LT(0, sweep(_metadata, self->nth, self->fd, &self->before, &operation)) {
+			TH_LOG("call %#lx", calls[i].cmd);
+		}
+	}
 }
 
-static int run_info(int fd, void *arg)
+static int run_export(int fd, void *arg)
 {
-	return pool_info(fd, arg);
+	const struct bufpool_rent *rented = arg;
+	int ret = export_block(fd, rented->handle);
+
+	if (ret < 0)
+		return ret;
+	close(ret);
+	return 0;
 }
 
-TEST_F(nth, info)
+TEST_F(nth, export)
 {
-	struct bufpool_info info;
-	const struct operation operation = { .run = run_info, .arg = &info };
+	const struct operation operation = { .run = run_export, .arg = &self->rent };
 
-	EXPECT_LT(0, sweep(_metadata, self->nth, self->fd, &self->before,
-			   &operation));
+	EXPECT_LT(3, sweep(_metadata, self->nth, self->fd, &self->before, &operation));
+	/* none is left of those that failed, which would hold it */
+	EXPECT_EQ(0, give(self->fd, self->rent.handle));
+	EXPECT_TRUE(BECOMES(!stats_of(self->fd).quarantined));
 }
 
-static int run_stats(int fd, void *arg)
+/* What is polled: the client, what tells it alone of returns, and both ends of a channel */
+struct polled {
+	struct pollfd fds[4];
+	int epoll;
+};
+
+static int run_poll(int fd, void *arg)
 {
-	return pool_stats(fd, arg);
+	struct polled *polled = arg;
+
+	(void)fd;
+	return poll(polled->fds, ARRAY_SIZE(polled->fds), 0) < 0 ? -errno : 0;
 }
 
-TEST_F(nth, stats)
+static void undo_epoll(int fd, void *arg)
 {
-	struct bufpool_stats stats;
-	const struct operation operation = { .run = run_stats, .arg = &stats };
+	struct polled *polled = arg;
+	size_t i;
 
-	EXPECT_LT(0, sweep(_metadata, self->nth, self->fd, &self->before,
-			   &operation));
+	(void)fd;
+	for (i = 0; i < ARRAY_SIZE(polled->fds); i++)
+		epoll_ctl(polled->epoll, EPOLL_CTL_DEL, polled->fds[i].fd, NULL);
 }
 
-static int run_limit(int fd, void *arg)
+static int run_epoll(int fd, void *arg)
 {
-	return set_ceiling(fd, *(__u64 *)arg);
+	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT };
+	struct polled *polled = arg;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(polled->fds); i++) {
+		if (epoll_ctl(polled->epoll, EPOLL_CTL_ADD, polled->fds[i].fd, &event)) {
+			int ret = -errno;
+
+			undo_epoll(fd, arg);
+			return ret;
+		}
+	}
+	return epoll_wait(polled->epoll, &event, 1, 0) < 0 ? -errno : 0;
 }
 
-TEST_F(nth, limit)
+TEST_F(nth, poll)
 {
-	__u64 ceiling = ~0ULL;
-	const struct operation operation = {
-		.run = run_limit,
-		.arg = &ceiling,
+	struct polled polled;
+	const struct operation once = { .run = run_poll, .arg = &polled };
+	const struct operation lasting = {
+		.run = run_epoll,
+		.undo = undo_epoll,
+		.arg = &polled,
 	};
+	struct channel channel;
 
-	EXPECT_LT(0, sweep(_metadata, self->nth, self->fd, &self->before,
-			   &operation));
+	ASSERT_EQ(0, channel_make(self->fd, 1, &channel));
+	polled.epoll = epoll_create1(EPOLL_CLOEXEC);
+	ASSERT_LE(0, polled.epoll);
+	polled.fds[0] = (struct pollfd){ self->fd, POLLIN, 0 };
+	polled.fds[1] = (struct pollfd){ poller_of(self->fd, PAGE), POLLIN, 0 };
+	polled.fds[2] = (struct pollfd){ channel.receives, POLLIN, 0 };
+	polled.fds[3] = (struct pollfd){ channel.sends, POLLOUT, 0 };
+	ASSERT_LE(0, polled.fds[1].fd);
+	EXPECT_LT(1, sweep(_metadata, self->nth, self->fd, &self->before, &once));
+	EXPECT_LT(4, sweep(_metadata, self->nth, self->fd, &self->before, &lasting));
 }
 
 /* Rents change the client's counters: let each be another client's. */
@@ -486,13 +428,6 @@ TEST_F(rent_nth, many)
 				run_rent_many, undo_rent_many));
 }
 
-static int export_block(int fd, __u64 handle)
-{
-	struct bufpool_export args = { .size = sizeof(args), .handle = handle };
-
-	return pool_ioctl(fd, BUFPOOL_IOC_EXPORT, &args);
-}
-
 /* Where large memory fails a block for I/O is in pieces; a dma-buf has them in their order. */
 TEST_F(rent_nth, dma_buf_of_pieces)
 {
@@ -586,98 +521,6 @@ TEST_F(nth, give_many)
 			break;
 	}
 	EXPECT_GT(MOST_ROUNDS, round);
-}
-
-/* Where a process has nothing: each level of page tables has to be made for a mapping. */
-#define FAR	((void *)(1ULL << 45))
-
-/*
- * The first touch comes from write(), whose answer is an error where a touch of
- * the program's own would be repeated by the kernel.
- */
-struct touching {
-	int input;		/* of a pipe, or of what takes anything */
-	int fd;			/* what is mapped */
-	__u64 offset;
-	size_t length;
-	int prot;
-};
-
-static int run_map_and_touch(int fd, void *arg)
-{
-	struct touching *touching = arg;
-	int ret = 0;
-
-	(void)fd;
-	if (mmap(FAR, touching->length, touching->prot, MAP_SHARED | MAP_FIXED_NOREPLACE,
-		 touching->fd, touching->offset) == MAP_FAILED)
-		return -errno;
-	if (write(touching->input, FAR, 1) < 0)
-		ret = -errno;
-	if (ret)
-		munmap(FAR, touching->length);
-	return ret;
-}
-
-static void undo_map(int fd, void *arg)
-{
-	struct touching *touching = arg;
-
-	(void)fd;
-	munmap(FAR, touching->length);
-}
-
-static unsigned int sweep_map(struct __test_metadata *_metadata, int nth, int fd,
-			      const struct bufpool_stats *before, struct touching *touching)
-{
-	const struct operation operation = {
-		.run = run_map_and_touch,
-		.undo = undo_map,
-		.arg = touching,
-	};
-	int ends[2];
-
-	EXPECT_EQ(0, pipe2(ends, O_NONBLOCK | O_CLOEXEC));
-	touching->input = ends[1];
-	return sweep(_metadata, nth, fd, before, &operation);
-}
-
-TEST_F(nth, map_and_touch)
-{
-	struct touching touching = {
-		.fd = self->fd,
-		.offset = self->rent.offset,
-		.length = BLOCK,
-		.prot = PROT_READ | PROT_WRITE,
-	};
-
-	ASSERT_TRUE(block_fill(self->fd, self->rent.offset, BLOCK, 0x5a));
-	EXPECT_LT(1, sweep_map(_metadata, self->nth, self->fd, &self->before, &touching));
-	EXPECT_EQ(0, give(self->fd, self->rent.handle));
-}
-
-TEST_F(nth, map_and_touch_the_status)
-{
-	struct touching touching = { .fd = self->fd, .length = PAGE, .prot = PROT_READ };
-	struct bufpool_info info;
-
-	ASSERT_EQ(0, pool_info(self->fd, &info));
-	touching.offset = info.status_offset;
-	/* an area, and three tables */
-	EXPECT_LT(4, sweep_map(_metadata, self->nth, self->fd, &self->before, &touching));
-}
-
-TEST_F(nth, map_and_touch_a_dma_buf)
-{
-	struct touching touching = {
-		.fd = export_block(self->fd, self->rent.handle),
-		.length = BLOCK,
-		.prot = PROT_READ | PROT_WRITE,
-	};
-
-	ASSERT_LE(0, touching.fd);
-	EXPECT_LT(4, sweep_map(_metadata, self->nth, self->fd, &self->before, &touching));
-	close(touching.fd);
 }
 
 /* Closing cannot fail: whatever happens inside, all is back. */
