@@ -36,7 +36,7 @@ help:
 #:                       the core on a debug kernel; or every test on KERNELS="...", which
 #:                       selftests/qemu/kernels lists
 #:   make check-rest     what this leaves out, half an hour: the debug kernel's other tests, those in
-#:                       which tasks meet with preempt=full, and the newest kernel
+#:                       which tasks meet with preempt=full, the newest kernel, and slow static checks
 #:   make check-KERNEL   every test on one of them (check-debug, check-stock, check-arm64...)
 #:   make check-matrix   the same on all of them, an hour; make readme-kernels puts the
 #:                       table that comes out into README

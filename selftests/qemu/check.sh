@@ -1,16 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Build everything, then run the quick static checks, the library's tests and
+# Build everything, then run static checks, the library's tests and
 # fuzzer here unless TESTS names others, and the tests on each kernel.
 # The last line says how many cases passed, failed and were skipped.
 #
 # usage: check.sh [brief|rest|KERNEL...]
 #
 #   brief    what guards every change: on the stock kernel each test but the long ones, with
-#            an eighth of its random effort, and on the debug kernel those of the core
+#            an eighth of its random effort, on the debug kernel those of the core, and the quick
+#            static checks
 #   rest     what "brief" leaves out: these, on the debug kernel without a look for leaks, those
-#            in which tasks meet with preempt=full, the newest kernel, and the library's other
-#            kinds
+#            in which tasks meet with preempt=full, the newest kernel, the library's other kinds,
+#            and the slow checks
 #   KERNEL   all that there is for it
 #
 # Without a word, "brief", or, where TESTS names tests, these on the same kernels.
@@ -51,7 +52,7 @@ rm -f "$build"/log/*/{counts,again,unsteady}
 built=$SECONDS
 
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
-[ "$run" = rest ] || part lint "$qemu_dir/lint.sh" quick
+part lint "$qemu_dir/lint.sh" "$([ "$run" = rest ] && echo slow || echo quick)"
 # shellcheck disable=SC2086 # words
 [ -z "$kinds" ] || part library "$qemu_dir/library.sh" "$build/log/library" $kinds
 [ -z "$kinds" ] || [ "$run" = rest ] || part fuzz-library "$top/selftests/fuzz/library.sh"

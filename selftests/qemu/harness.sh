@@ -31,7 +31,7 @@ prove() {
 	proofs+=("$logs/$name/proved")
 	mkdir -p "$logs/$name"
 	rm -f "$logs/$name/proved"
-	[ "$(jobs -pr | wc -l)" -lt 2 ] || wait -n || true
+	[ "$(jobs -pr | wc -l)" -lt $at_once ] || wait -n || true
 	{
 		"$@" >"$logs/$name/out" 2>&1 && echo 0 >"$logs/$name/status" || echo $? >"$logs/$name/status"
 		judge "$name" "$status" "$expression"
@@ -39,7 +39,7 @@ prove() {
 }
 
 # plant NAME KERNEL STATUS EXPRESSION [VARIABLE=VALUE...]: run the planted test
-# NAME.sh, or those of TESTS=; two run at a time.
+# NAME.sh, or those of TESTS=; a few run at a time.
 plant() {
 	local name=$1 kernel=$2 status=$3 expression=$4 build_name
 	shift 4

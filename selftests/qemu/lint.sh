@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 # Static checks. Clean is silent but for the summary.
 #
-# usage: lint.sh [quick]
+# usage: lint.sh [quick|slow]
 #
-# quick leaves out what takes more than a few seconds, and prints its summary
+# quick leaves out what takes more than a few seconds, slow the others; both print their summary
 # as "make check" prints a test.
 
 . "$(dirname "$0")/lib.sh"
@@ -299,18 +299,16 @@ slow_checks() {
 }
 
 mkdir -p "$objects" "$build/log/lint"
-quick_checks
-if [ "${1:-}" = quick ]; then
+[ "${1:-}" = slow ] || quick_checks
+[ "${1:-}" = quick ] || slow_checks
+if [ -n "${1:-}" ]; then
 	word=ok
 	[ $failed -eq 0 ] || word=FAIL
 	printf '%-7s %-4s  %-12s %s\n' host $word lint "$passed passed$([ $failed -eq 0 ] || echo ", $failed failed")"
+elif [ $failed -eq 0 ]; then
+	echo "lint: $passed checks, all clean"
 else
-	slow_checks
-	if [ $failed -eq 0 ]; then
-		echo "lint: $passed checks, all clean"
-	else
-		echo "lint: $failed of $((passed + failed)) checks found something"
-	fi
+	echo "lint: $failed of $((passed + failed)) checks found something"
 fi
 echo "$passed $failed 0 $SECONDS" >"$build/log/lint/counts"
 [ $failed -eq 0 ]
