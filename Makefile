@@ -42,7 +42,8 @@ help:
 #:                       table that comes out into README
 #:   make check-harness  show that the harness notices what is wrong
 #:   make check-install  install, upgrade and remove in Debian 12 and 13 (SUITES="bookworm trixie")
-#:   make check-mutants  show that the tests notice when the module is broken
+#:   make check-mutants  show that the tests notice when a promise is broken (MUTANTS=all for all
+#:                       mistakes that are kept, MUTANTS="..." for some)
 #:   make soak           everything at once on the debug kernel and on stock, and at the end all is
 #:                       back: an hour, or SECONDS=n (KERNELS="...")
 #:   make check-race     run the tests in which tasks meet on a kernel that looks for data races
@@ -168,7 +169,7 @@ soak: packages
 unexport RANDOM
 check-mutants: packages
 	@$(if $(RANDOM),selftests/mistakes/run.py --count $(RANDOM) $(SEED:%=--seed %) $(AT_ONCE:%=--at-once %) \
-		$(if $(PARTS),--parts $(PARTS)),$(QEMU)/mutants.sh)
+		$(if $(PARTS),--parts $(PARTS)),$(QEMU)/mutants.sh $(MUTANTS))
 
 check-race: packages
 	@$(QEMU)/race.sh
