@@ -51,8 +51,8 @@ static bool is_as_before(int fd, void *arg)
 }
 
 /* How many files of a pattern can be read */
-static size_t sweep_files(struct __test_metadata *_metadata, FIXTURE_DATA(nth) *self,
-			  const char *pattern)
+static size_t sweep_files(struct __test_metadata *_metadata, int nth, int fd,
+			  const struct bufpool_stats *before, const char *pattern)
 {
 	static struct text text;
 	const struct operation operation = { .run = run_read, .arg = &text };
@@ -66,7 +66,7 @@ static size_t sweep_files(struct __test_metadata *_metadata, FIXTURE_DATA(nth) *
 		if (run_read(-1, &text))
 			continue;
 		count++;
-		EXPECT_LT(1, sweep(_metadata, self->nth, self->fd, &self->before, &operation)) {
+		EXPECT_LT(1, sweep(_metadata, nth, fd, before, &operation)) {
 			TH_LOG("%s", text.path);
 		}
 	}
@@ -74,24 +74,28 @@ static size_t sweep_files(struct __test_metadata *_metadata, FIXTURE_DATA(nth) *
 	return count;
 }
 
+/* The same, for a client of the fixture */
+#define SWEEP_FILES(pattern) \
+	sweep_files(_metadata, self->nth, self->fd, &self->before, pattern)
+
 TEST_F(nth, sysfs)
 {
-	EXPECT_LE(NR_NUMBERS, sweep_files(_metadata, self, SYSFS "[a-z]*"));
+	EXPECT_LE(NR_NUMBERS, SWEEP_FILES(SYSFS "[a-z]*"));
 }
 
 TEST_F(nth, a_class_in_sysfs)
 {
-	EXPECT_LE(NR_CLASS_NUMBERS, sweep_files(_metadata, self, CLASSES "4096/*"));
+	EXPECT_LE(NR_CLASS_NUMBERS, SWEEP_FILES(CLASSES "4096/*"));
 }
 
 TEST_F(nth, parameters)
 {
-	EXPECT_LE(ARRAY_SIZE(parameters), sweep_files(_metadata, self, POOL_PARAMETERS "*"));
+	EXPECT_LE(ARRAY_SIZE(parameters), SWEEP_FILES(POOL_PARAMETERS "*"));
 }
 
 TEST_F(nth, debugfs)
 {
-	EXPECT_LE(3, sweep_files(_metadata, self, "/sys/kernel/debug/bufpool/*"));
+	EXPECT_LE(3, SWEEP_FILES("/sys/kernel/debug/bufpool/*"));
 }
 
 TEST_F(nth, fdinfo)
@@ -101,7 +105,7 @@ TEST_F(nth, fdinfo)
 	ASSERT_EQ(0, channel_make(self->fd, 1, &channel));
 	ASSERT_LE(0, poller_of(self->fd, PAGE));
 	ASSERT_LE(0, export_block(self->fd, self->rent.handle));
-	EXPECT_LE(6, sweep_files(_metadata, self, "/proc/self/fdinfo/*"));
+	EXPECT_LE(6, SWEEP_FILES("/proc/self/fdinfo/*"));
 }
 
 /* A parameter that could not be set is as it was. */

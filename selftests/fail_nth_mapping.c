@@ -98,20 +98,24 @@ static __u64 stacks_offset(int fd)
 }
 
 /* How many rounds it took until the mapping was made and touched */
-static unsigned int sweep_making(struct __test_metadata *_metadata, FIXTURE_DATA(nth) *self,
-				 struct mapped *mapped, int (*run)(int fd, void *arg))
+static unsigned int sweep_making(struct __test_metadata *_metadata, int nth, int fd,
+				 const struct bufpool_stats *before, struct mapped *mapped,
+				 int (*run)(int fd, void *arg))
 {
 	const struct operation operation = { .run = run, .undo = unmap_far, .arg = mapped };
 
-	return sweep(_metadata, self->nth, self->fd, &self->before, &operation);
+	return sweep(_metadata, nth, fd, before, &operation);
 }
+
+#define SWEEP_MAKING(run) \
+	sweep_making(_metadata, self->nth, self->fd, &self->before, &mapped, run)
 
 TEST_F(nth, map_and_read)
 {
 	struct mapped mapped = mapped_block(self->fd, &self->rent);
 
 	/* an area, and three tables */
-	EXPECT_LT(4, sweep_making(_metadata, self, &mapped, run_map_and_touch));
+	EXPECT_LT(4, SWEEP_MAKING(run_map_and_touch));
 	EXPECT_EQ(0, give(self->fd, self->rent.handle));
 }
 
@@ -121,7 +125,7 @@ TEST_F(nth, map_and_write)
 
 	mapped.gives = open("/dev/zero", O_RDONLY | O_CLOEXEC);
 	ASSERT_LE(0, mapped.gives);
-	EXPECT_LT(4, sweep_making(_metadata, self, &mapped, run_map_and_touch));
+	EXPECT_LT(4, SWEEP_MAKING(run_map_and_touch));
 	EXPECT_EQ(0, give(self->fd, self->rent.handle));
 }
 
@@ -130,7 +134,7 @@ TEST_F(nth, map_populated)
 	struct mapped mapped = mapped_block(self->fd, &self->rent);
 
 	mapped.flags = MAP_POPULATE;
-	EXPECT_LT(4, sweep_making(_metadata, self, &mapped, run_map_and_touch));
+	EXPECT_LT(4, SWEEP_MAKING(run_map_and_touch));
 }
 
 TEST_F(nth, map_and_touch_the_status)
@@ -139,7 +143,7 @@ TEST_F(nth, map_and_touch_the_status)
 	struct mapped mapped = mapped_block(self->fd, &page);
 
 	mapped.prot = PROT_READ;
-	EXPECT_LT(4, sweep_making(_metadata, self, &mapped, run_map_and_touch));
+	EXPECT_LT(4, SWEEP_MAKING(run_map_and_touch));
 }
 
 /* A stack's page is made at the first touch, and stays as long as the client. */
@@ -148,7 +152,7 @@ TEST_F(nth, map_and_touch_a_stack)
 	struct bufpool_rent page = { .offset = stacks_offset(self->fd), .length = PAGE };
 	struct mapped mapped = mapped_block(self->fd, &page);
 
-	EXPECT_LT(5, sweep_making(_metadata, self, &mapped, run_map_and_touch));
+	EXPECT_LT(5, SWEEP_MAKING(run_map_and_touch));
 }
 
 TEST_F(nth, map_and_touch_a_dma_buf)
@@ -158,7 +162,7 @@ TEST_F(nth, map_and_touch_a_dma_buf)
 	mapped.fd = export_block(self->fd, self->rent.handle);
 	ASSERT_LE(0, mapped.fd);
 	mapped.offset = 0;
-	EXPECT_LT(4, sweep_making(_metadata, self, &mapped, run_map_and_touch));
+	EXPECT_LT(4, SWEEP_MAKING(run_map_and_touch));
 }
 
 /* All of it at once, where the processor can */
@@ -173,7 +177,7 @@ TEST_F(nth, map_and_touch_a_huge_block)
 			       BUFPOOL_RENT_IO | BUFPOOL_RENT_NONBLOCK, 0, &rented));
 	ASSERT_EQ(0, pool_stats(self->fd, &self->before));
 	mapped = mapped_block(self->fd, &rented);
-	EXPECT_LT(3, sweep_making(_metadata, self, &mapped, run_map_and_touch));
+	EXPECT_LT(3, SWEEP_MAKING(run_map_and_touch));
 	EXPECT_EQ(0, give(self->fd, rented.handle));
 }
 
@@ -198,7 +202,7 @@ TEST_F(nth, map_over)
 {
 	struct mapped mapped = mapped_block(self->fd, &self->rent);
 
-	EXPECT_LT(7, sweep_making(_metadata, self, &mapped, run_map_over));
+	EXPECT_LT(7, SWEEP_MAKING(run_map_over));
 	EXPECT_EQ(0, give(self->fd, self->rent.handle));
 }
 
@@ -263,35 +267,44 @@ static void move_back(int fd, void *arg)
 }
 
 /* How many rounds it took until the block's mapping was changed */
-static unsigned int sweep_change(struct __test_metadata *_metadata, FIXTURE_DATA(nth) *self,
+static unsigned int sweep_change(struct __test_metadata *_metadata, int nth,
+				 const struct bufpool_stats *before, struct mapped *mapped,
 				 int (*run)(int fd, void *arg),
 				 void (*undo)(int fd, void *arg))
 {
-	struct mapped mapped = mapped_block(self->fd, &self->rent);
 	const struct operation operation = {
 		.run = run,
 		.undo = undo,
 		.is_whole = is_whole,
-		.arg = &mapped,
+		.arg = mapped,
 	};
 
-	map_whole(&mapped);
-	return sweep(_metadata, self->nth, self->fd, &self->before, &operation);
+	map_whole(mapped);
+	return sweep(_metadata, nth, mapped->fd, before, &operation);
 }
 
 TEST_F(nth, unmap_the_middle)
 {
-	EXPECT_LT(1, sweep_change(_metadata, self, run_unmap_the_middle, map_again));
+	struct mapped mapped = mapped_block(self->fd, &self->rent);
+
+	EXPECT_LT(1, sweep_change(_metadata, self->nth, &self->before, &mapped,
+				  run_unmap_the_middle, map_again));
 }
 
 TEST_F(nth, protect_the_middle)
 {
-	EXPECT_LT(1, sweep_change(_metadata, self, run_protect_the_middle, map_again));
+	struct mapped mapped = mapped_block(self->fd, &self->rent);
+
+	EXPECT_LT(1, sweep_change(_metadata, self->nth, &self->before, &mapped,
+				  run_protect_the_middle, map_again));
 }
 
 TEST_F(nth, move)
 {
-	EXPECT_LT(1, sweep_change(_metadata, self, run_move, move_back));
+	struct mapped mapped = mapped_block(self->fd, &self->rent);
+
+	EXPECT_LT(1, sweep_change(_metadata, self->nth, &self->before, &mapped,
+				  run_move, move_back));
 }
 
 TEST_HARNESS_MAIN

@@ -276,7 +276,14 @@ quick_checks() {
 	check 'make install and make uninstall' destdir
 }
 
+# What some of the slow checks look at, and the quick ones make
+compile() {
+	make -s --no-print-directory -C userlib O="$objects/userlib-gcc"
+	make -s --no-print-directory -C tools O="$objects/tools-gcc"
+}
+
 slow_checks() {
+	check 'library and tools with gcc' compile
 	source_dir=$("$qemu_dir/kernel.sh" source)
 	check 'modules with gcc, W=1, sparse' module_gcc
 	check 'no circle between files, module' circles_module
