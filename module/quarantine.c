@@ -17,6 +17,10 @@
  *
  * Nothing depends on these looks but when the block is free: pages that somebody has a
  * reference to the system gives to nobody else, whatever the pool does with its own.
+ *
+ * A block with a page that the system has found to be broken is quarantined, too, whoever
+ * could reach it: to zero it may stop the kernel, and whoever rents it is killed where it
+ * touches that. It stays until the module is unloaded; then the system lays the page aside.
  */
 #include <linux/jiffies.h>
 #include <linux/minmax.h>
@@ -96,11 +100,18 @@ static struct bufpool_blk *quarantine_take(struct bufpool_account *account)
 	return blk;
 }
 
+/* Whether something that nobody tells the end of keeps a block from others. */
+static bool quarantine_is_referenced(struct bufpool_blk *blk)
+{
+	struct bufpool_slab *slab = bufpool_blk_slab(blk);
+
+	return slab->class->backing->is_referenced(slab) || bufpool_blk_is_poisoned(blk);
+}
+
 /* For bufpool_quarantine_admit(). */
 bool bufpool_quarantine_admit_slow(struct bufpool_blk *blk)
 {
-	struct bufpool_slab *slab = bufpool_blk_slab(blk);
-	bool referenced = slab->class->backing->is_referenced(slab), admitted = true;
+	bool referenced = quarantine_is_referenced(blk), admitted = true;
 	struct bufpool_quarantine *quarantine = quarantine_of(blk);
 
 	/* as there */
@@ -118,7 +129,7 @@ bool bufpool_quarantine_admit_slow(struct bufpool_blk *blk)
 	} else if (referenced) {
 		quarantine_add_referenced(blk);
 		WRITE_ONCE(quarantine->nr_referenced, quarantine->nr_referenced + 1);
-		quarantine_hurry(slab->class->pool);
+		quarantine_hurry(bufpool_blk_class(blk)->pool);
 	} else {
 		admitted = false;
 	}
@@ -131,8 +142,7 @@ bool bufpool_quarantine_admit_slow(struct bufpool_blk *blk)
 /* A block that is being looked at goes back to its class, unless something still reaches it. */
 static bool quarantine_release(struct bufpool_blk *blk)
 {
-	struct bufpool_slab *slab = bufpool_blk_slab(blk);
-	bool referenced = slab->class->backing->is_referenced(slab);
+	bool referenced = quarantine_is_referenced(blk);
 	struct bufpool_quarantine *quarantine = quarantine_of(blk);
 
 	spin_lock(&quarantine->lock);

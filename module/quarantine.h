@@ -49,13 +49,16 @@ u64 bufpool_quarantine_bytes(const struct bufpool_pool *pool);
  * bufpool_quarantine_admit - keep a block from others while something outside reaches it
  * @blk: has left its client, and no page-table entry of that reaches it; the caller owns it
  *
+ * And one that is not to be reached any more, as its memory is broken.
+ *
  * Return: whether the quarantine has it now; else it is the caller's still, and nobody can
  * come to reach it.
  */
 static inline bool bufpool_quarantine_admit(struct bufpool_blk *blk)
 {
 	/* what no entry was made of since it was zeroed last nobody can have found by one */
-	if (likely(!(blk->dirty && bufpool_blk_class(blk)->backing->has_refs) &&
+	if (likely(!(blk->dirty && (bufpool_blk_class(blk)->backing->has_refs ||
+				    bufpool_blk_is_poisoned(blk))) &&
 		   /* pairs with bufpool_quarantine_end_export(), which is done with it */
 		   !smp_load_acquire(&blk->exports)))
 		return false;

@@ -239,6 +239,19 @@ void bufpool_blk_update_dirty(struct bufpool_blk *blk)
 	blk->touched = false;
 }
 
+/* Whether the system has found a page of a block's memory to be broken. */
+bool bufpool_blk_is_poisoned(struct bufpool_blk *blk)
+{
+	unsigned long nr = bufpool_blk_size(blk) >> PAGE_SHIFT, i;
+
+	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		return false;
+	for (i = 0; i < nr; i++)
+		if (PageHWPoison(virt_to_page(bufpool_blk_page(blk, i))))
+			return true;
+	return false;
+}
+
 /* Zero what follows the first bytes of a block that the caller owns. May sleep. */
 void bufpool_blk_scrub_from(struct bufpool_blk *blk, size_t used)
 {

@@ -182,6 +182,7 @@ void bufpool_slab_push(struct bufpool_slab *slab, struct bufpool_blk *blk);
 struct bufpool_blk *bufpool_slab_pop(struct bufpool_slab *slab);
 struct bufpool_blk *bufpool_slab_pop_dirty(struct bufpool_slab *slab);
 struct bufpool_blk *bufpool_slab_find(struct bufpool_class *class, u32 index);
+bool bufpool_blk_is_poisoned(struct bufpool_blk *blk);
 void bufpool_blk_update_dirty(struct bufpool_blk *blk);
 void bufpool_blk_scrub_from(struct bufpool_blk *blk, size_t used);
 void bufpool_blk_scrub(struct bufpool_blk *blk);

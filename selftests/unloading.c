@@ -2,14 +2,22 @@
 /*
  * The module comes and goes while its files are open and read.
  */
+#include <linux/kernel-page-flags.h>
+
 #include "inside.h"
 #include "kmod.h"
 #include "outside.h"
 #include "pressure.h"
+#include "probe.h"
 
 #define PINNED_UNLOADS	8
 #define PINNED		(16 * MIB)
 #define NR_PINNED	64
+
+#define HARD_OFFLINE	"/sys/devices/system/memory/hard_offline_page"
+#define PAGE_FLAGS	"/proc/kpageflags"
+#define BROKEN		(64 * KIB)
+#define NR_OTHERS	64
 
 static int module_unload(void)
 {
@@ -181,6 +189,136 @@ TEST_F(module, pages_in_a_pipe_at_unload)
 	}
 	/* a module that comes and goes takes some, and not all comes back at once */
 	EXPECT_GT(PINNED_UNLOADS / 2 * PINNED / KIB + memory_number("MemFree"), before);
+}
+
+/* Have the system take a page frame for broken. Return: whether it does. */
+static bool frame_break(__u64 pfn)
+{
+	__u64 flags = 0;
+	char text[32];
+	int fd;
+
+	fd = open(HARD_OFFLINE, O_WRONLY | O_CLOEXEC);
+	/* it says that it can do nothing about it, but remembers */
+	CHECK(write(fd, text, snprintf(text, sizeof(text), "0x%llx", pfn * PAGE)));
+	close(fd);
+	fd = open(PAGE_FLAGS, O_RDONLY | O_CLOEXEC);
+	CHECK(pread(fd, &flags, sizeof(flags), pfn * sizeof(flags)) == sizeof(flags));
+	close(fd);
+	return flags & 1ULL << KPF_HWPOISON;
+}
+
+/* Blocks with a page that breaks, which the pool has until it is made anew */
+FIXTURE(broken)
+{
+	int fd;
+	int probe;
+};
+
+FIXTURE_VARIANT(broken)
+{
+	__u32 flags;
+};
+
+FIXTURE_VARIANT_ADD(broken, slab)
+{
+	.flags = 0,
+};
+
+FIXTURE_VARIANT_ADD(broken, pages)
+{
+	.flags = BUFPOOL_RENT_IO,
+};
+
+FIXTURE_SETUP(broken)
+{
+	if (module_is_fixed())
+		SKIP(return, "%s", module_is_fixed());
+	if (access(HARD_OFFLINE, W_OK) || access(PAGE_FLAGS, R_OK))
+		SKIP(return, "this kernel takes no memory for broken");
+	self->probe = open(PROBE_DEVICE, O_RDWR | O_CLOEXEC);
+	if (self->probe < 0)
+		SKIP(return, "there is no " PROBE_DEVICE);
+	self->fd = pool_open();
+	ASSERT_LE(0, self->fd);
+}
+
+FIXTURE_TEARDOWN(broken)
+{
+	close(self->probe);
+	close(self->fd);
+	EXPECT_EQ(0, module_unload_soon());
+	EXPECT_EQ(0, module_load());
+	EXPECT_EQ(0, pool_number("quarantined"));
+}
+
+/* Rent a block whose last page breaks. Return: its offset. */
+static __u64 rent_broken(int fd, int probe, __u32 flags, struct bufpool_rent *rented)
+{
+	char *at;
+
+	CHECK(!rent_with(fd, BROKEN, flags, 0, rented));
+	at = map_block(fd, rented);
+	CHECK(at != MAP_FAILED);
+	memset(at, 'b', rented->length);
+	CHECK(frame_break(pfn_of(probe, at + rented->length - PAGE)));
+	munmap(at, rented->length);
+	return rented->offset;
+}
+
+/* Whether none of many others is it. */
+static bool is_laid_aside(int fd, __u32 flags, __u64 offset)
+{
+	struct bufpool_rent rented;
+	unsigned int i;
+
+	for (i = 0; i < NR_OTHERS; i++) {
+		CHECK(!rent_with(fd, BROKEN, flags, 0, &rented));
+		if (rented.offset == offset)
+			return false;
+	}
+	return true;
+}
+
+TEST_F(broken, is_rented_to_nobody_when_it_is_returned)
+{
+	struct bufpool_rent rented;
+	__u64 offset = rent_broken(self->fd, self->probe, variant->flags, &rented);
+
+	EXPECT_EQ(0, give_up(self->fd, rented.handle));
+	EXPECT_EQ(BROKEN, stats_of(self->fd).quarantined);
+	EXPECT_TRUE(is_laid_aside(self->fd, variant->flags, offset));
+}
+
+TEST_F(broken, is_rented_to_nobody_when_its_owner_ends)
+{
+	struct bufpool_rent rented;
+	int owner = pool_open();
+	__u64 offset;
+
+	ASSERT_LE(0, owner);
+	offset = rent_broken(owner, self->probe, variant->flags, &rented);
+	close(owner);
+	EXPECT_EQ(BROKEN, stats_of(self->fd).quarantined);
+	EXPECT_TRUE(is_laid_aside(self->fd, variant->flags, offset));
+}
+
+/* The quarantine looks at all that has references again and again. */
+TEST_F(broken, stays_aside_when_what_reached_it_has_ended)
+{
+	struct bufpool_export export = { .size = sizeof(export) };
+	struct bufpool_rent rented;
+	int dmabuf;
+	__u64 offset;
+
+	offset = rent_broken(self->fd, self->probe, variant->flags, &rented);
+	export.handle = rented.handle;
+	dmabuf = pool_ioctl(self->fd, BUFPOOL_IOC_EXPORT, &export);
+	ASSERT_LE(0, dmabuf);
+	EXPECT_EQ(0, give_up(self->fd, rented.handle));
+	close(dmabuf);
+	EXPECT_EQ(BROKEN, stats_of(self->fd).quarantined);
+	EXPECT_TRUE(is_laid_aside(self->fd, variant->flags, offset));
 }
 
 TEST_HARNESS_MAIN

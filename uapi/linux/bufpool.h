@@ -67,7 +67,8 @@
  *   max_rent_io at the most, in pieces of 2 MiB or less, and follows all the same
  *   rules. When it leaves its client, and such a reference is still there, nobody else
  *   gets the memory: the block is *quarantined*, owned by nobody and charged to the
- *   user still, until the last reference is gone. Then it is zeroed and free.
+ *   user still, until the last reference is gone. Then it is zeroed and free. Blocks of
+ *   either kind whose memory the system has found to be broken are quarantined for good.
  *
  *   A block that stays warm, or is kept in a stack, has not left its client: whoever
  *   gives a block back while the kernel still reads or writes it says
@@ -790,7 +791,7 @@ struct bufpool_quota {
  * @client_refused_waiters: (out) of refused_waiters, this client's
  * @idle: (out) of pinned, bytes in slabs that no user is charged for
  * @quarantined: (out) of pinned, bytes in blocks that their client has given back, but that
- *	something outside the pool still reaches
+ *	something outside the pool still reaches, or whose memory is broken
  * @user_quarantined: (out) of these, those that this client's user is charged for
  * @client_sent: (out) blocks this client has sent
  * @client_received: (out) blocks this client has received
