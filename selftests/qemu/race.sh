@@ -11,7 +11,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
-tests=$(awk '/ meets( |$)/ { print $1 }' "$qemu_dir/tests" | xargs)
+tests=$(awk '!/^#/ && / meets( |$)/ { print $1 }' "$qemu_dir/tests" | xargs)
 kernel=${1:-$(kernels_of race)}
 "$qemu_dir/build.sh" user "$kernel"
 "$qemu_dir/accel.sh" >/dev/null
