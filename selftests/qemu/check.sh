@@ -52,14 +52,15 @@ rm -f "$build"/log/*/{counts,again,unsteady}
 built=$SECONDS
 
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
-part lint "$qemu_dir/lint.sh" "$([ "$run" = rest ] && echo slow || echo quick)"
-# shellcheck disable=SC2086 # words
-[ -z "$kinds" ] || part library "$qemu_dir/library.sh" "$build/log/library" $kinds
-[ -z "$kinds" ] || [ "$run" = rest ] || part fuzz-library "$top/selftests/fuzz/library.sh"
+# what takes longest first, so that nothing long is left at the end
 for kernel; do
 	read -ra tests <<<"${TESTS:-$(all_tests "$kernel")}"
 	suites "$run" "$kernel" "${tests[@]}"
 done
+part lint "$qemu_dir/lint.sh" "$([ "$run" = rest ] && echo slow || echo quick)"
+# shellcheck disable=SC2086 # words
+[ -z "$kinds" ] || part library "$qemu_dir/library.sh" "$build/log/library" $kinds
+[ -z "$kinds" ] || [ "$run" = rest ] || part fuzz-library "$top/selftests/fuzz/library.sh"
 wait
 trap - EXIT
 echo "seconds: build $built, $(say_seconds)"
