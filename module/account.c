@@ -166,7 +166,13 @@ bool bufpool_account_is_rich(const struct bufpool_account *account)
 struct bufpool_account *bufpool_account_next(struct bufpool_pool *pool,
 					     unsigned long *uid)
 {
-	return xa_find(&pool->accounts, uid, ULONG_MAX, XA_PRESENT);
+	struct bufpool_account *account;
+
+	/* lest the tree grow meanwhile: that is written plainly, and read so in a walk */
+	xa_lock(&pool->accounts);
+	account = xa_find(&pool->accounts, uid, ULONG_MAX, XA_PRESENT);
+	xa_unlock(&pool->accounts);
+	return account;
 }
 
 /* Bytes in warm blocks of all clients of an account. */

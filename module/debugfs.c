@@ -12,6 +12,15 @@
 #include <linux/string_helpers.h>
 #include "bufpool.h"
 
+/* What seq_list_next_rcu() does, which reads the next plainly while another may add it. */
+static void *list_next(void *v, struct list_head *head, loff_t *pos)
+{
+	struct list_head *next = rcu_dereference(list_next_rcu((struct list_head *)v));
+
+	++*pos;
+	return next == head ? NULL : next;
+}
+
 static void *clients_start(struct seq_file *m, loff_t *pos)
 	__acquires(RCU)
 {
@@ -26,7 +35,7 @@ static void *clients_next(struct seq_file *m, void *v, loff_t *pos)
 {
 	struct bufpool_pool *pool = m->private;
 
-	return seq_list_next_rcu(v, &pool->clients, pos);
+	return list_next(v, &pool->clients, pos);
 }
 
 static void clients_stop(struct seq_file *m, void *v)
@@ -103,7 +112,7 @@ static void *channels_next(struct seq_file *m, void *v, loff_t *pos)
 {
 	struct bufpool_pool *pool = m->private;
 
-	return seq_list_next_rcu(v, &pool->channels, pos);
+	return list_next(v, &pool->channels, pos);
 }
 
 static void channels_stop(struct seq_file *m, void *v)
