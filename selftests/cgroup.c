@@ -37,7 +37,7 @@ FIXTURE(cgroup)
 FIXTURE_SETUP(cgroup)
 {
 	if (!boxes_are_possible())
-		SKIP(return, "this kernel has no memory cgroups, of version 2");
+		SKIP_FIXTURE("this kernel has no memory cgroups, of version 2");
 	ASSERT_TRUE(box_create(A, MAX));
 	ASSERT_TRUE(box_create(B, MAX));
 	ASSERT_EQ(0, limit_write(LIMIT));

@@ -253,7 +253,7 @@ static bool fill_disk(int fd)
 FIXTURE_SETUP(io_race)
 {
 	if (gate_is_impossible())
-		SKIP(return, "%s", gate_is_impossible());
+		SKIP_FIXTURE("%s", gate_is_impossible());
 	ASSERT_EQ(0, limit_write(LIMIT));
 	ASSERT_TRUE(gate_make(&self->gate));
 	ASSERT_TRUE(fill_disk(self->gate.fd));

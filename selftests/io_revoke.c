@@ -58,7 +58,7 @@ static __u64 quarantined(int fd)
 FIXTURE_SETUP(io_revoke)
 {
 	if (gate_is_impossible())
-		SKIP(return, "%s", gate_is_impossible());
+		SKIP_FIXTURE("%s", gate_is_impossible());
 	ASSERT_EQ(0, limit_write(LIMIT));
 	ASSERT_TRUE(gate_make(&self->gate));
 	ASSERT_TRUE(fill_disk(self->gate.fd, ON_DISK));

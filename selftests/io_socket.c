@@ -70,7 +70,7 @@ static bool has_loopback(void)
 FIXTURE_SETUP(io_socket)
 {
 	if (system("ifconfig lo 127.0.0.1 up") || !has_loopback())
-		SKIP(return, "there is no loopback device");
+		SKIP_FIXTURE("there is no loopback device");
 	ASSERT_EQ(0, limit_write(LIMIT));
 	self->other.fd = pool_open();
 	self->other.count = 0;

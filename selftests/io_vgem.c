@@ -90,7 +90,7 @@ FIXTURE_SETUP(vgem)
 
 	self->card = card_open("vgem");
 	if (self->card < 0)
-		SKIP(return, "there is no device of vgem");
+		SKIP_FIXTURE("there is no device of vgem");
 	ASSERT_EQ(0, limit_write(LIMIT));
 	self->other.fd = pool_open();
 	self->other.count = 0;

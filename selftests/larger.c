@@ -62,7 +62,7 @@ FIXTURE_SETUP(larger)
 	self->block = info.slab_size / 2;
 	self->min_size = (self->block >> variant->smaller) + variant->more;
 	if (!variant->is_given && self->min_size < PAGE)
-		SKIP(return, "no block is so much smaller than a slab");
+		SKIP_FIXTURE("no block is so much smaller than a slab");
 	ASSERT_EQ(0, limit_write(ALL * self->block));
 	ASSERT_EQ(ALL, rent_many(self->owner, self->block, ALL, self->blocks));
 	ASSERT_EQ(0, give_up(self->owner, self->blocks[0].handle));

@@ -19,7 +19,7 @@ FIXTURE_SETUP(largest)
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, pool_info(self->fd, &self->info));
 	if (self->info.limit < self->info.max_rent)
-		SKIP(return, "the pool has no room for one of the largest blocks");
+		SKIP_FIXTURE("the pool has no room for one of the largest blocks");
 	ASSERT_EQ(0, parameter_write("warm_bytes", self->info.max_rent));
 	ASSERT_EQ(0, rent(self->fd, self->info.max_rent, &self->rent));
 	ASSERT_EQ(self->info.max_rent, self->rent.length);

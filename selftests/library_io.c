@@ -26,7 +26,7 @@ FIXTURE_SETUP(io)
 	ASSERT_NE(NULL, self->pool);
 	ASSERT_EQ(0, info_of(self->pool, &self->info));
 	if (!self->info.max_rent_io)
-		SKIP(return, "there are no blocks for I/O");
+		SKIP_FIXTURE("there are no blocks for I/O");
 	self->largest = self->info.max_rent_io;
 	while (self->largest > self->info.limit / 2)
 		self->largest /= 2;

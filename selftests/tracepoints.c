@@ -52,7 +52,7 @@ FIXTURE_SETUP(traced)
 	self->text = malloc(TEXT_SIZE);
 	ASSERT_NE(NULL, self->text);
 	if (access(TRACING "instances", W_OK))
-		SKIP(return, "cannot trace: %s", strerror(errno));
+		SKIP_FIXTURE("cannot trace: %s", strerror(errno));
 	if (mkdir(INSTANCE, 0700))
 		ASSERT_EQ(EEXIST, errno);
 	ASSERT_TRUE(clear_trace());

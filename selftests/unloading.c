@@ -58,7 +58,7 @@ FIXTURE(module)
 FIXTURE_SETUP(module)
 {
 	if (module_is_fixed())
-		SKIP(return, "%s", module_is_fixed());
+		SKIP_FIXTURE("%s", module_is_fixed());
 	self->looks = shared_alloc(sizeof(*self->looks));
 	ASSERT_NE(NULL, self->looks);
 }
@@ -233,12 +233,12 @@ FIXTURE_VARIANT_ADD(broken, pages)
 FIXTURE_SETUP(broken)
 {
 	if (module_is_fixed())
-		SKIP(return, "%s", module_is_fixed());
+		SKIP_FIXTURE("%s", module_is_fixed());
 	if (access(HARD_OFFLINE, W_OK) || access(PAGE_FLAGS, R_OK))
-		SKIP(return, "this kernel takes no memory for broken");
+		SKIP_FIXTURE("this kernel takes no memory for broken");
 	self->probe = open(PROBE_DEVICE, O_RDWR | O_CLOEXEC);
 	if (self->probe < 0)
-		SKIP(return, "there is no " PROBE_DEVICE);
+		SKIP_FIXTURE("there is no " PROBE_DEVICE);
 	self->fd = pool_open();
 	ASSERT_LE(0, self->fd);
 }

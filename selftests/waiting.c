@@ -227,7 +227,7 @@ FIXTURE_SETUP(refused)
 	ASSERT_EQ(0, pool_info(self->fd, &self->info));
 	self->size = self->info.slab_size / 2;
 	if (self->size < SMALL)
-		SKIP(return, "this is made for slabs of 128 KiB and more");
+		SKIP_FIXTURE("this is made for slabs of 128 KiB and more");
 	ASSERT_EQ(0, limit_write(LIMIT));
 	ASSERT_EQ(LIMIT / self->size,
 		  (__u64)drain(self->fd, self->size, self->blocks,
