@@ -11,7 +11,9 @@
 #define MANY	1000000U
 /* Most of the steps make files in sysfs, without which the module does. */
 #define STRIDE	12
-#define REFUSED	6
+/* Before those are fewer without which it does not, up to the last slab cache. */
+#define SHORT_STRIDE	5
+#define REFUSED	4
 
 static const char *ko(void)
 {
@@ -40,7 +42,8 @@ TEST(load)
 	ASSERT_LE(0, nth);
 	ASSERT_TRUE(BECOMES(!module_remove("bufpool")));
 	first = steps_to_load(nth);
-	for (step = first; step > first / 2 && refused < REFUSED; step -= STRIDE) {
+	for (step = first; step > first / 2 && refused < REFUSED;
+	     step -= refused ? SHORT_STRIDE : STRIDE) {
 		fail_number(nth, step);
 		ret = module_insert(ko(), "dyndbg=+p");
 		failures += has_failed(nth);
