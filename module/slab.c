@@ -239,16 +239,27 @@ void bufpool_blk_update_dirty(struct bufpool_blk *blk)
 	blk->touched = false;
 }
 
+/* Whether the system has found one of pages that are contiguous to be broken. */
+static bool pages_are_poisoned(struct page *page, unsigned long nr)
+{
+	for (; nr; nr--, page++)
+		if (PageHWPoison(page))
+			return true;
+	return false;
+}
+
 /* Whether the system has found a page of a block's memory to be broken. */
 bool bufpool_blk_is_poisoned(struct bufpool_blk *blk)
 {
-	unsigned long nr = bufpool_blk_size(blk) >> PAGE_SHIFT, i;
+	unsigned long nr = bufpool_blk_size(blk) >> PAGE_SHIFT, i, run;
 
 	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
 		return false;
-	for (i = 0; i < nr; i++)
-		if (PageHWPoison(virt_to_page(bufpool_blk_page(blk, i))))
+	for (i = 0; i < nr; i += run) {
+		run = bufpool_blk_run(blk, i);
+		if (pages_are_poisoned(virt_to_page(bufpool_blk_page(blk, i)), run))
 			return true;
+	}
 	return false;
 }
 
