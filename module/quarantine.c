@@ -117,8 +117,6 @@ bool bufpool_quarantine_admit_slow(struct bufpool_blk *blk)
 	/* as there */
 	if (!referenced && !smp_load_acquire(&blk->exports))
 		return false;
-	/* whatever reaches it may write to it */
-	blk->dirty = true;
 	/* before anybody can take it out again */
 	quarantine_count(blk, bufpool_blk_size(blk));
 	trace_bufpool_quarantine(blk);
