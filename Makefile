@@ -168,8 +168,8 @@ soak: packages
 # To bash RANDOM is no variable like others.
 unexport RANDOM
 check-mutants: packages
-	@$(if $(RANDOM),selftests/mistakes/run.py --count $(RANDOM) $(SEED:%=--seed %) $(AT_ONCE:%=--at-once %) \
-		$(if $(PARTS),--parts $(PARTS)),$(QEMU)/mutants.sh $(MUTANTS))
+	@$(if $(RANDOM),selftests/mistakes/run.py --count $(RANDOM) $(SEED:%=--seed %) $(if $(PARTS),--parts $(PARTS)),\
+		selftests/mistakes/mutants.py $(MUTANTS)) $(AT_ONCE:%=--at-once %)
 
 check-race: packages
 	@$(QEMU)/race.sh

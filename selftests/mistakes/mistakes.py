@@ -37,6 +37,13 @@ class Mistake:
 	edits: list		# (from, to, text): what stands in place of those characters
 	name: str = ""		# FILE:LINE:KIND, and a number from the second of those on
 
+	@property
+	def paths(self):
+		return [self.source.path]
+
+	def make_in(self, tree):
+		(tree / self.source.path).write_text(self.text())
+
 	def text(self):
 		"""The whole file with it. It has as many lines as before."""
 		text = self.source.text

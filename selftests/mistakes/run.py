@@ -10,7 +10,6 @@ import json
 import math
 import random
 import re
-import signal
 import sys
 import threading
 
@@ -19,7 +18,7 @@ sys.dont_write_bytecode = True
 from mistakes import mistakes_of
 from source import Source
 from tree import PLACE, TOP, Broken, Tree
-from trial import RUNNING, Tests, Verdict, run_here, run_in_vm
+from trial import Tests, Verdict, run_at_once, run_here, run_in_vm
 
 PARTS = ("module", "userlib", "tools")
 GOLDEN = (math.sqrt(5) - 1) / 2
@@ -93,17 +92,16 @@ def digest_of(paths):
 
 
 class Results:
-	"""What was found, by the mistake and the code that it was made in. That a test notices it is
+	"""What was found, by the mistake and the file that it was made in. That a test notices it is
 	true for as long as the test is the same, and that none does while all are."""
 
 	def __init__(self, scope, place=PLACE / "results"):
 		self.scope = scope		# which tests there were, for what none noticed
 		self.place = place
 		self.place.mkdir(parents=True, exist_ok=True)
-		self.code = digest_of(files_of(PARTS) + list((TOP / "uapi").glob("**/*.h")))
 
 	def _path(self, mistake):
-		return self.place / digest(self.code, mistake.patch())
+		return self.place / digest(mistake.source.text, mistake.patch())
 
 	def _tests(self, verdict):
 		selftests = TOP / "selftests"
@@ -143,7 +141,6 @@ class Run:
 		self.running = 0
 		self.done = []			# (mistake, verdict), but for those that are none
 		self.none = 0
-		self.failure = None		# what ended a worker
 
 	def next(self):
 		with self.lock:
@@ -166,12 +163,6 @@ class Run:
 		print(f"{word:5} {mistake.name:44} {' '.join(words.split())[:150]}", flush=True)
 
 	def work(self):
-		try:
-			self.try_all()
-		except Exception as error:
-			self.failure = error
-
-	def try_all(self):
 		tree = None
 		while mistake := self.next():
 			verdict = self.known(mistake)
@@ -192,7 +183,7 @@ class Run:
 		except Broken:
 			return Verdict("broken")
 		finally:
-			tree.revert(mistake)
+			tree.revert()
 
 	def run_tests(self, tree, mistake):
 		verdict = run_here(tree, self.tests.here(mistake))
@@ -200,15 +191,6 @@ class Run:
 			if verdict.word == "survived" and not self.options.here:
 				verdict = run_in_vm(tree, tests, self.tests.seconds_of)
 		return verdict
-
-	def all(self):
-		workers = [threading.Thread(target=self.work, daemon=True) for _ in range(self.options.at_once)]
-		for worker in workers:
-			worker.start()
-		for worker in workers:
-			worker.join()
-		if self.failure:
-			raise self.failure
 
 
 def list_survivors(done):
@@ -279,12 +261,9 @@ def main():
 			print(f"{mistake.name} in {mistake.function}()\n{mistake.patch()}")
 		return None
 	print(f"seed {options.seed}", flush=True)
-	signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 	try:
-		run.all()
+		run_at_once(options.at_once, run.work)
 	finally:
-		for trial in list(RUNNING):
-			trial.stop()
 		list_survivors(run.done)
 		print(*figures(run.done), sep="\n")
 		print(f"{run.none} more did not compile, or to the same code; survivors are in {PLACE}/survivors")

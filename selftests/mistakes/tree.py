@@ -13,7 +13,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 BUILDING = threading.Lock()
-PLACE = TOP / "build/mutants/random"
+PLACE = TOP / "build/mutants"
 
 # A make that this runs in has variables of its own.
 ENVIRONMENT = {name: value for name, value in os.environ.items()
@@ -24,9 +24,10 @@ class Broken(Exception):
 	"""It does not compile, or only with a warning."""
 
 
-def output_of(*command, **options):
+def output_of(*command, cwd=None, **variables):
 	try:
-		return subprocess.run(command, check=True, capture_output=True, text=True, env=ENVIRONMENT, **options).stdout
+		return subprocess.run(command, check=True, capture_output=True, text=True, cwd=cwd,
+				      env=ENVIRONMENT | variables).stdout
 	except subprocess.CalledProcessError as error:
 		error.add_note(error.stdout + error.stderr)
 		raise
@@ -40,7 +41,6 @@ def ask(*words):
 class Tree:
 	def __init__(self, kernel):
 		self.kernel = kernel
-		self.release = ask("field_of", kernel, "release")
 		self.modules = ask("build_of", kernel)
 		self.path = self._take_place()
 		self.build = self.path / "build"
@@ -48,6 +48,7 @@ class Tree:
 		self.harness = self.path / "selftests/qemu"
 		self.prepared = {}		# part: its objects' digests
 		self.changed = None		# the part of which something is built with a mistake
+		self.originals = {}		# what the files are without it
 		self.has_programs = False
 		self.log.mkdir(parents=True, exist_ok=True)
 		files = output_of("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=TOP)
@@ -68,40 +69,31 @@ class Tree:
 
 	def apply(self, mistake):
 		"""Return: whether any object is another; Broken."""
-		part = mistake.source.path.split("/")[0]
+		part = mistake.paths[0].split("/")[0]
 		if self.changed not in (None, part):
 			self._build(self.changed)
 		if part not in self.prepared:
 			self._build(part)
 			self.prepared[part] = self._digests(part)
 		self.changed = part
-		self._write(mistake.source.path, mistake.text())
+		self.originals = {path: (self.path / path).read_text() for path in mistake.paths}
+		mistake.make_in(self.path)
 		try:
 			self._build(part)
 		except subprocess.CalledProcessError as error:
 			raise Broken from error
 		return self._digests(part) != self.prepared[part]
 
-	def revert(self, mistake):
-		self._write(mistake.source.path, mistake.source.text)
-
-	def _write(self, path, text):
-		(self.path / path).write_text(text)
+	def revert(self):
+		for path, text in self.originals.items():
+			(self.path / path).write_text(text)
 
 	def _build(self, part):
 		{"module": self._build_module, "userlib": self._build_userlib, "tools": self._build_tools}[part]()
 
-	# As build.sh has it, whose modules of the tests need not be made again
 	def _build_module(self):
-		source = self._objects("module").parent
 		self._have_programs()
-		source.mkdir(parents=True, exist_ok=True)
-		# what is copied becomes newer than what was made of it
-		output_of("rsync", "-rlp", "--checksum", "Kbuild", "VERSION", "module", "uapi", str(source), cwd=self.path)
-		kernel = output_of(str(self.harness / "kernel.sh"), self.kernel).strip()
-		output_of(str(self.harness / "toolchain.sh"), self.release, "make", "-s", "-C", kernel + "/build", f"M={source}",
-			  "KCFLAGS=-Werror", f"-j{os.cpu_count()}", "modules")
-		output_of("cp", str(source / "module/bufpool.ko"), str(self.build / self.modules / "modules"))
+		output_of(str(self.harness / "build.sh"), self.kernel, KCFLAGS="-Werror")
 
 	def _build_userlib(self):
 		objects = self._objects("userlib")
@@ -138,10 +130,11 @@ class Tree:
 		self._build_userlib()
 		self.has_programs = True
 
-	def link_here(self, test):
+	def link_here(self, test, kind):
 		"""A program of the library's tests, for this machine."""
-		self.link(test, self.build / "library/plain" / test)
-		(self.build / "userlib-plain").exists() or (self.build / "userlib-plain").symlink_to("userlib")
+		library = self.build / f"userlib-{kind}"
+		self.link(test, self.build / "library" / kind / test)
+		library.exists() or library.symlink_to("userlib")
 
 	def link_for_vm(self, tests):
 		"""Those of these tests that have the library in them."""

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ LATE = re.compile(r"no end after|timed out after|terminated by timeout|nothing f
 # A test that is late may be so since the machine is busy: it is late when it is alone, with
 # so many times the limit.
 PATIENCE = 4
+
+# A test of the library that does nothing where it runs as it is
+KINDS = {"library_watch": "valgrind"}
 
 
 @dataclass
@@ -120,15 +124,40 @@ class Tests:
 RUNNING = set()
 
 
+def run_at_once(number, work):
+	"""Call work() in so many threads, and end what they have begun where a run ends early."""
+	failures = []
+
+	def work_or_fail():
+		try:
+			work()
+		except Exception as error:
+			failures.append(error)
+
+	signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+	workers = [threading.Thread(target=work_or_fail, daemon=True) for _ in range(number)]
+	try:
+		for worker in workers:
+			worker.start()
+		for worker in workers:
+			worker.join()
+	finally:
+		for trial in list(RUNNING):
+			trial.stop()
+	if failures:
+		raise failures[0]
+
+
 class Here:
 	"""One of the library's tests on this machine, which is stopped as soon as a case fails."""
 
 	def __init__(self, tree, test, limit):
+		kind = kind_of(test)
 		self.limit = limit
-		self.log = tree.log / "library" / f"plain-{test}"
+		self.log = tree.log / "library" / f"{kind}-{test}"
 		self.log.unlink(missing_ok=True)
 		environment = dict(ENVIRONMENT, TESTS=test, BUFPOOL_TIMEOUT=str(limit), BUFPOOL_STRESS_SECONDS="3")
-		self.process = subprocess.Popen([str(tree.harness / "library.sh"), str(tree.log / "library"), "plain"],
+		self.process = subprocess.Popen([str(tree.harness / "library.sh"), str(tree.log / "library"), kind],
 						env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
 						stderr=subprocess.DEVNULL)
 		self.began = time.monotonic()
@@ -153,9 +182,13 @@ class Here:
 		RUNNING.discard(self)
 
 
+def kind_of(test):
+	return KINDS.get(test, "plain")
+
+
 def run_here(tree, tests):
 	for test in tests:
-		tree.link_here(test)
+		tree.link_here(test, kind_of(test))
 		failure = Here(tree, test, LIMIT).wait()
 		late = failure and LATE.search(failure)
 		if late:
