@@ -16,7 +16,7 @@ coverage_dir=$build/coverage
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/bufpool
 
 # those that run without the device
-library_tests="stack_model library library_classes library_fork library_atfork library_batch library_info library_io library_parcel library_threads library_kept library_nomem
+library_tests="stack_model library library_classes library_fork library_atfork library_batch library_info library_io library_parcel library_threads library_kept library_strict library_nomem
 	library_shortage library_seccomp library_signals library_space library_wait library_watch library_private library_queue library_cancel library_bounds library_maps library_stress library_unload"
 library_kinds="plain clang musl m32 valgrind asan tsan msan"
 # those which guard every change
@@ -35,7 +35,7 @@ library_tests_of() {
 	asan | coverage) echo "${library_tests/ library_seccomp/}" ;;
 	# which takes minutes for the address space of so many pools
 	tsan) library_tests_of asan | sed 's/ library_nomem//' ;;
-	valgrind) echo "stack_model library library_classes library_info library_io library_parcel library_threads library_kept library_shortage library_wait library_watch library_stress library_unload" ;;
+	valgrind) echo "stack_model library library_classes library_info library_io library_parcel library_threads library_kept library_strict library_shortage library_wait library_watch library_stress library_unload" ;;
 	msan) library_tests_of tsan | sed 's/ library_unload//' ;;
 	*) echo "$library_tests" ;;
 	esac
