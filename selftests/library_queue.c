@@ -63,33 +63,6 @@ static bool start_waiting(struct turn *turn, unsigned int count)
 	       waiting_becomes(turn->pool, count);
 }
 
-/* Where the status says who waits for blocks of @size */
-static unsigned int waiting_of(struct bufpool *pool, size_t size)
-{
-	unsigned int nr = bufpool_classes_for(&pool->classes, BUFPOOL_BACKING_SLAB, size);
-
-	return __atomic_load_n(&pool->provider.status->waiting_of[nr], __ATOMIC_RELAXED);
-}
-
-/* A block of the next two sizes is as good. */
-TEST_F(exhausted, status_tells_for_which_size)
-{
-	struct turn turn = { .pool = self->pool, .size = 2 * PAGE };
-	unsigned int order = 0;
-
-	turn.order = &order;
-	ASSERT_TRUE(start_waiting(&turn, 1));
-	EXPECT_EQ(0, waiting_of(self->pool, PAGE));
-	EXPECT_EQ(1, waiting_of(self->pool, 2 * PAGE));
-	EXPECT_EQ(1, waiting_of(self->pool, 4 * PAGE));
-	EXPECT_EQ(1, waiting_of(self->pool, 8 * PAGE));
-	EXPECT_EQ(0, waiting_of(self->pool, 16 * PAGE));
-	ASSERT_EQ(0, bufpool_return(self->pool, self->block, 0));
-	ASSERT_EQ(0, pthread_join(turn.thread, NULL));
-	EXPECT_EQ(0, waiting_of(self->pool, 2 * PAGE));
-	EXPECT_EQ(0, waiting_of(self->pool, 8 * PAGE));
-}
-
 TEST_F(exhausted, waiters_are_served_in_order)
 {
 	struct turn turns[WAITERS];

@@ -52,6 +52,33 @@ static struct renter patient_renter(struct bufpool *pool, size_t size)
 	return (struct renter){ .pool = pool, .size = size, .timeout_ns = BUFPOOL_FOREVER };
 }
 
+/* Where the status says who waits for blocks of @size */
+static unsigned int waiting_of(struct bufpool *pool, size_t size)
+{
+	unsigned int nr = bufpool_classes_for(&pool->classes, BUFPOOL_BACKING_SLAB, size);
+
+	return __atomic_load_n(&pool->provider.status->waiting_of[nr], __ATOMIC_RELAXED);
+}
+
+/* Without a call it is known who waits; a block of the next two sizes is as good. */
+TEST_F_TIMEOUT(exhausted, status_tells_for_which_size, SECONDS)
+{
+	struct renter renter = patient_renter(self->pool, 2 * PAGE);
+
+	ASSERT_TRUE(let_wait(&renter, 1));
+	EXPECT_EQ(1, __atomic_load_n(&self->pool->provider.status->waiting, __ATOMIC_RELAXED));
+	EXPECT_EQ(0, waiting_of(self->pool, PAGE));
+	EXPECT_EQ(1, waiting_of(self->pool, 2 * PAGE));
+	EXPECT_EQ(1, waiting_of(self->pool, 4 * PAGE));
+	EXPECT_EQ(1, waiting_of(self->pool, 8 * PAGE));
+	EXPECT_EQ(0, waiting_of(self->pool, 16 * PAGE));
+	ASSERT_EQ(0, bufpool_return(self->pool, self->block, 0));
+	ASSERT_EQ(0, pthread_join(renter.thread, NULL));
+	EXPECT_EQ(0, __atomic_load_n(&self->pool->provider.status->waiting, __ATOMIC_RELAXED));
+	EXPECT_EQ(0, waiting_of(self->pool, 2 * PAGE));
+	EXPECT_EQ(0, waiting_of(self->pool, 8 * PAGE));
+}
+
 TEST_F_TIMEOUT(exhausted, without_time_it_does_not_wait, SECONDS)
 {
 	EXPECT_EQ(-ETIMEDOUT, timed_error(self->pool, self->size, 0, 0));
