@@ -167,6 +167,30 @@ TEST_F(cgroup, idle_slabs_are_for_their_box_alone)
 	EXPECT_TRUE(BECOMES(box_charged(A) <= ADVANCE));
 }
 
+/* Of every size, for I/O and not. */
+TEST_F(cgroup, idle_slabs_go_with_the_last_client)
+{
+	const __u32 flags[] = { BUFPOOL_RENT_NONBLOCK, BUFPOOL_RENT_NONBLOCK | BUFPOOL_RENT_IO };
+	__u64 size, created;
+	unsigned int i;
+	int fd;
+
+	ASSERT_TRUE(box_enter(A));
+	fd = open_for(ALICE);
+	created = stats_of(fd).slabs_created;
+	for (size = PAGE; size <= BLOCK; size *= 2)
+		for (i = 0; i < ARRAY_SIZE(flags); i++) {
+			ASSERT_EQ(0, rent_with(fd, size, flags[i], 0, &self->rent));
+			ASSERT_EQ(0, give_up(fd, self->rent.handle));
+			created++;
+		}
+	EXPECT_EQ(created, stats_of(fd).slabs_created);
+	EXPECT_TRUE(BECOMES(stats_of(fd).idle == stats_of(fd).pinned));
+	EXPECT_LT(0, stats_of(fd).idle);
+	close(fd);
+	EXPECT_TRUE(BECOMES(!stats_of(self->fd).pinned));
+}
+
 /* What is idle outside is no way around a box, and neither is the reserve. */
 TEST_F(cgroup, a_box_gets_nothing_that_is_charged_to_nobody)
 {

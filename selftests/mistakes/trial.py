@@ -65,6 +65,7 @@ class Coverage:
 		for line in path.read_text().splitlines() if self.time else []:
 			test, place = line.split()
 			self.tests.setdefault(place, set()).add(test)
+		self.known = set().union(*self.tests.values())
 
 	def of(self, mistake):
 		"""None where that is not known of the file as it is. A line that continues another is not counted."""
@@ -109,11 +110,13 @@ class Tests:
 			return []
 		tests = (TOP / "build/selftests/tests.list").read_text().split()
 		wanted = set(tests) - set(self.in_vm(mistake)) - {test for test, seconds in self.seconds.items() if seconds == "-"}
-		return self._covering(mistake, sorted(wanted, key=self.seconds_of))
+		return self._covering(mistake, sorted(wanted, key=self.seconds_of), unknown=False)
 
-	def _covering(self, mistake, tests):
+	def _covering(self, mistake, tests, unknown=True):
+		"""Those that go through its line, and with @unknown those of which that is not known."""
 		covering = self.coverage.of(mistake)
-		return [test for test in dict.fromkeys(tests) if covering is None or test in covering]
+		return [test for test in dict.fromkeys(tests) if covering is None or test in covering or
+			unknown and test not in self.coverage.known]
 
 	def seconds_of(self, test):
 		seconds = self.seconds.get(test, "-")

@@ -10,6 +10,7 @@
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/scatterlist.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/wait_bit.h>
@@ -92,6 +93,18 @@ static int begin_page(struct late *late, u64 at)
 	return nr < 0 ? nr : 0;
 }
 
+/* Whether a device is told of all of a dma-buf's memory. */
+static bool table_is_whole(const struct late *late)
+{
+	struct scatterlist *piece;
+	size_t bytes = 0;
+	int i;
+
+	for_each_sgtable_sg(late->table, piece, i)
+		bytes += piece->length;
+	return bytes == late->buf->size;
+}
+
 static int try_dmabuf(struct late *late, int fd)
 {
 	late->buf = dma_buf_get(fd);
@@ -103,6 +116,8 @@ static int try_dmabuf(struct late *late, int fd)
 	late->table = dma_buf_map_attachment_unlocked(late->attachment, DMA_BIDIRECTIONAL);
 	if (IS_ERR(late->table))
 		return PTR_ERR(late->table);
+	if (!table_is_whole(late))
+		return -EIO;
 	return dma_buf_vmap_unlocked(late->buf, &late->map);
 }
 
