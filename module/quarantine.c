@@ -220,7 +220,7 @@ void bufpool_quarantine_wait(struct bufpool_pool *pool)
 	spin_unlock(&quarantine->lock);
 }
 
-/* Look at some, and say when to look again: soon where that did, or somebody waits. */
+/* Look at some, and say when to look again: later where nothing came of it, and nobody waits. */
 void bufpool_quarantine_work(struct work_struct *work)
 {
 	struct bufpool_pool *pool =
@@ -229,9 +229,7 @@ void bufpool_quarantine_work(struct work_struct *work)
 	bool any = quarantine_look(pool, NULL, WORK_LOOKS);
 
 	spin_lock(&quarantine->lock);
-	if (any || bufpool_pool_waiting(pool))
-		quarantine->wait = WAIT_MIN;
-	else
+	if (!any && !bufpool_pool_waiting(pool))
 		quarantine->wait = min(2 * quarantine->wait, WAIT_MAX);
 	if (quarantine->nr_referenced) {
 		quarantine->next = jiffies + quarantine->wait;

@@ -22,7 +22,7 @@ LATE = re.compile(r"no end after|timed out after|terminated by timeout|nothing f
 
 # A test that is late may be so since the machine is busy: it is late when it is alone, with
 # so many times the limit.
-PATIENCE = 4
+PATIENCE = 2
 
 # A test of the library that does nothing where it runs as it is
 KINDS = {"library_watch": "valgrind"}
