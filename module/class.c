@@ -537,15 +537,13 @@ static struct bufpool_slab *class_last_idle(struct bufpool_class *class)
 struct bufpool_slab *bufpool_class_unlink_idle(struct bufpool_class *class,
 					       struct bufpool_holding *home)
 {
-	struct bufpool_slab *slab;
+	struct bufpool_slab *slab = NULL;
 
 	spin_lock(&class->lock);
 	if (!home)
 		slab = class_last_idle(class);
 	else if (!list_empty(&home->charged))
 		slab = list_last_entry(&home->charged, struct bufpool_slab, node);
-	else
-		slab = NULL;
 	if (slab)
 		class_unlink(class, slab);
 	spin_unlock(&class->lock);
