@@ -103,6 +103,24 @@ TEST_F(caches, hold_nothing_after_a_trim)
 	EXPECT_GT(MIB, stats_of(self->fd).pinned);
 }
 
+/* Nor of what a lower limit has it give back. */
+TEST_F(caches, hold_nothing_over_a_lower_limit)
+{
+	int count, i;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	ASSERT_EQ(0, parameter_write("trim_ms", 3600000));
+	count = rent_all_sizes(self->fd, self->blocks);
+	ASSERT_LT(0, count);
+	for (i = 0; i < count; i++)
+		ASSERT_EQ(0, give_up(self->fd, self->blocks[i].handle));
+	ASSERT_EQ(0, limit_write(4 * MIB));
+	EXPECT_TRUE(BECOMES(is_honest(self->fd)));
+	say(_metadata, self->fd);
+	EXPECT_GE(4 * MIB, stats_of(self->fd).pinned);
+}
+
 /* Nor of slabs that gave way to other sizes. */
 TEST_F(caches, hold_nothing_of_what_gave_way)
 {

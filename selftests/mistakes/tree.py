@@ -111,9 +111,9 @@ class Tree:
 		return self.build / {"module": self.modules + "/src/module", "userlib": "userlib", "tools": "tools/objects"}[part]
 
 	def _digests(self, part):
-		"""What each object does: all but what it tells debuggers."""
+		"""What each object does: all but what it tells debuggers, and of which sources it is."""
 		digests = {}
-		for path in sorted(self._objects(part).glob("*.o")):
+		for path in sorted(set(self._objects(part).glob("*.o")) - set(self._objects(part).glob("*.mod.o"))):
 			stripped = self.log / "stripped"
 			output_of("objcopy", "--strip-debug", str(path), str(stripped))
 			digests[path.name] = hashlib.sha256(stripped.read_bytes()).digest()
