@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Growth while memory is free in single pages only, between pages that cannot be
- * moved: blocks of a page need no more than that.
+ * moved: blocks of a page need no more than that. And in pieces that a huge page-table entry
+ * would reach beyond.
  */
 #include "pressure.h"
 
@@ -163,6 +164,97 @@ TEST_F(fragments, are_enough_for_a_large_block_for_io)
 	EXPECT_EQ(SIGBUS, touch(at + rented.length - 1));
 	EXPECT_EQ(0, stats_of(self->fd).quarantined);
 	munmap(at, rented.length);
+}
+
+/* Halves of huge pages ------------------------------------------------------------- */
+
+#define HUGE_PAGE	(2 * MIB)
+#define HALF		(HUGE_PAGE / 2)
+#define HALVES		128
+#define SPARE		(16 * MIB)
+#define IN_PIECES	(BUFPOOL_RENT_IO | BUFPOOL_RENT_NONBLOCK)
+
+FIXTURE(halves)
+{
+	int fd;
+	struct aside aside;
+	char *memory;		/* huge pages, of each of which the first half is free */
+};
+
+/* Each page has its own address in it. */
+static bool own_halves(const char *memory)
+{
+	__u64 i, at;
+
+	for (i = 0; i < HALVES; i++)
+		for (at = i * HUGE_PAGE + HALF; at < (i + 1) * HUGE_PAGE; at += PAGE)
+			if (*(const char *const *)(memory + at) != memory + at)
+				return false;
+	return true;
+}
+
+static void give_first_halves(char *memory)
+{
+	__u64 i, at;
+
+	for (i = 0; i < HALVES; i++) {
+		for (at = i * HUGE_PAGE; at < (i + 1) * HUGE_PAGE; at += PAGE)
+			*(char **)(memory + at) = memory + at;
+		madvise(memory + i * HUGE_PAGE, HALF, MADV_DONTNEED);
+	}
+	/* which has the system part the huge pages */
+	write_text("/proc/sys/vm/drop_caches", "2");
+}
+
+FIXTURE_SETUP(halves)
+{
+	char *at;
+
+	self->fd = pool_open();
+	ASSERT_LE(0, self->fd);
+	at = mmap(NULL, (HALVES + 1) * HUGE_PAGE, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, at);
+	self->memory = (char *)(((uintptr_t)at + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
+	if (madvise(self->memory, HALVES * HUGE_PAGE, MADV_HUGEPAGE))
+		SKIP_FIXTURE("this kernel has no huge pages for programs");
+	self->aside = set_memory_aside((HALVES + 16) * HUGE_PAGE / KIB + kept_back() / KIB);
+	give_first_halves(self->memory);
+}
+
+FIXTURE_TEARDOWN(halves)
+{
+	close(self->fd);
+	write_text("/sys/class/misc/bufpool/trim", "1");
+	put_memory_back(&self->aside);
+	parameters_restore();
+}
+
+/* However its pieces lie, a block has its own memory, and all of it. */
+TEST_F(halves, no_entry_is_larger_than_its_piece)
+{
+	static char *at[4 * HALVES];
+	struct bufpool_rent rented;
+	__u64 nr, page;
+	int count;
+
+	ASSERT_EQ(0, limit_write(free_bytes() - kept_back() - SPARE));
+	for (count = 0; count < 4 * HALVES; count++) {
+		/* the next one begins elsewhere in a piece that is free */
+		rent_with(self->fd, 8 * PAGE, IN_PIECES, 0, &rented);
+		if (rent_with(self->fd, HUGE_PAGE, IN_PIECES, 0, &rented))
+			break;
+		at[count] = map_block(self->fd, &rented);
+		ASSERT_NE(MAP_FAILED, at[count]);
+		for (page = 0; page < HUGE_PAGE; page += PAGE)
+			*(char **)(at[count] + page) = at[count] + page;
+	}
+	TH_LOG("%d blocks", count);
+	ASSERT_LT(0, count);
+	for (nr = 0; nr < (__u64)count; nr++)
+		for (page = 0; page < HUGE_PAGE; page += PAGE)
+			ASSERT_EQ(at[nr] + page, *(char **)(at[nr] + page));
+	EXPECT_TRUE(own_halves(self->memory));
 }
 
 TEST_HARNESS_MAIN

@@ -153,6 +153,13 @@ TEST_F(pressure, stays_for_other_clients)
 	close(other);
 }
 
+/* About a second later it is nobody's event any more, seen or not. */
+TEST_F(pressure, is_over_after_a_while)
+{
+	ASSERT_TRUE(ask_shrinkers());
+	EXPECT_TRUE(BECOMES(!is_urgent(self->fd)));
+}
+
 /* After a trim the next shortage is an edge again. */
 TEST_F(pressure, is_told_again)
 {
