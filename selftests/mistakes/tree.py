@@ -162,7 +162,13 @@ class Tree:
 			object_file.unlink(missing_ok=True)
 			output_of("make", "-s", "-C", str(self.path / "selftests"), f"KSFT={self._kselftest()}",
 				  f"OUTPUT={self.log}", "USERCFLAGS=-I../userlib", test + ".o")
-		output_of("gcc", *flags, "-o", str(program), str(object_file), str(self.build / "userlib/libbufpool.a"), "-lpthread")
+		output_of("gcc", *flags, *self._linker_flags(test), "-o", str(program), str(object_file),
+			  str(self.build / "userlib/libbufpool.a"), "-lpthread")
+
+	def _linker_flags(self, test):
+		"""What the Makefile has for that test alone"""
+		makefile = (self.path / "selftests/Makefile").read_text()
+		return re.findall(rf"^\$\(OUTPUT\)/{test}: override LDFLAGS \+= (-\S+)$", makefile, re.M)
 
 	def _kselftest(self):
 		return output_of(str(self.harness / "kernel.sh"), "source").strip() + "/tools/testing/selftests"

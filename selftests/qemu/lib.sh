@@ -17,7 +17,7 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/bufpool
 
 # those that run without the device
 library_tests="stack_model library library_classes library_fork library_atfork library_batch library_info library_io library_parcel library_threads library_kept library_strict library_nomem
-	library_shortage library_seccomp library_signals library_space library_wait library_watch library_private library_queue library_cancel library_bounds library_maps library_stress library_unload"
+	library_shortage library_seccomp library_signals library_space library_wait library_watch library_private library_queue library_cancel library_barrier library_bounds library_maps library_stress library_unload"
 library_kinds="plain clang musl m32 valgrind asan tsan msan"
 # those which guard every change
 brief_kinds="plain asan tsan"
