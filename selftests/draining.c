@@ -213,6 +213,9 @@ TEST_F(large, is_served_beside_a_keeper)
 /* More slabs than begin, or end, to be drained at once */
 #define SLABS	200
 
+/* Many times what it takes until others are drained */
+#define PATIENT_MS	20000
+
 FIXTURE(many)
 {
 	int fd;
@@ -268,6 +271,48 @@ TEST_F(many, are_used_again_when_nobody_waits)
 		EXPECT_EQ(-ETIMEDOUT, self->line->places[0].answer);
 	}
 	EXPECT_EQ(SLABS, drain(self->fd, PAGE, self->blocks, self->count));
+}
+
+/* Blocks come and go, each back into its slab where that may be, until a waiter is served. */
+static bool served_while_used(struct line *line, int fd, struct bufpool_block *blocks, int count)
+{
+	struct bufpool_rent rented;
+	__u64 start = now_ms();
+	int i;
+
+	do {
+		for (i = 0; i < count; i++) {
+			if (blocks[i].handle && give_up(fd, blocks[i].handle))
+				return false;
+			blocks[i].handle = rent(fd, PAGE, &rented) ? 0 : rented.handle;
+		}
+		if (__atomic_load_n(&line->served, __ATOMIC_ACQUIRE))
+			return true;
+	} while (now_ms() - start < PATIENT_MS);
+	return false;
+}
+
+/* A block of each slab of one half stays for ever; those of the full ones come and go. */
+TEST_F(many, others_are_drained_where_these_do_not_come_back)
+{
+	struct waiter waiter = { .line = self->line, .size = 2 * PAGE, .uid = 4711 };
+	int half = self->count / 2, i;
+	struct bufpool_rent rented;
+	pid_t pid;
+
+	for (i = 0; i < half; i++)
+		if (i % self->per_slab > 1)
+			ASSERT_EQ(0, give_up(self->fd, self->blocks[i].handle));
+	/* what comes next is of the fullest slabs */
+	for (i = half; i < self->count; i += self->per_slab) {
+		ASSERT_EQ(0, rent(self->fd, PAGE, &rented));
+		self->blocks[i].handle = rented.handle;
+	}
+	pid = spawn(wait_in_line, &waiter);
+	ASSERT_TRUE(BECOMES(stats_of(self->fd).waiting == 1));
+	EXPECT_TRUE(served_while_used(self->line, self->fd, self->blocks + half, half));
+	kill(pid, SIGKILL);
+	reap(pid);
 }
 
 TEST_HARNESS_MAIN
