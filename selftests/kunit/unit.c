@@ -104,7 +104,7 @@ void unit_free_slab(struct bufpool_slab *slab)
 
 kunit_test_suites(&bytes_suite, &budget_suite, &lru_suite, &classes_suite, &slab_suite,
 		  &handle_suite, &place_suite, &kept_suite, &holding_suite, &account_suite,
-		  &waitq_suite, &poll_suite);
+		  &waitq_suite, &poll_suite, &warm_suite);
 
 static void __exit unit_stop(void)
 {

@@ -40,6 +40,6 @@ static inline struct bufpool_class *unit_class(void)
 
 extern struct kunit_suite bytes_suite, budget_suite, lru_suite, classes_suite, slab_suite,
 	handle_suite, place_suite, kept_suite, holding_suite, account_suite, waitq_suite,
-	poll_suite;
+	poll_suite, warm_suite;
 
 #endif /* _BUFPOOL_UNIT_H */
