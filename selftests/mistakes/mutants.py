@@ -49,7 +49,8 @@ class Run:
 		trees = {}
 		while mutant := self._next():
 			if mutant.kernel not in trees:
-				trees[mutant.kernel] = Tree(mutant.kernel)
+				# what a mutant takes out may leave something that nobody uses
+				trees[mutant.kernel] = Tree(mutant.kernel, warnings="")
 			self._finish(mutant, judge(trees[mutant.kernel], mutant))
 
 	def _next(self):
