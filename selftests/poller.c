@@ -457,7 +457,25 @@ TEST_F(pollers, see_their_quota_raised)
 	EXPECT_EQ(0, pool_ioctl(self->fd, BUFPOOL_IOC_QUOTA, &quota));
 }
 
-/* Of blocks that are returned together and stay warm, too */
+/* Of one that is returned alone, and stays warm, */
+TEST_F(pollers, are_told_of_a_warm_block)
+{
+	struct polling *polling = shared_alloc(sizeof(*polling));
+	pid_t pid;
+
+	ASSERT_NE(NULL, polling);
+	ASSERT_EQ(ALL, drain(self->other, BLOCK, self->blocks, MOST));
+	ASSERT_EQ(0, give_up(self->other, self->blocks[0].handle));
+	ASSERT_EQ(0, rent(self->other, BLOCK, &self->rent));
+	pid = let_poll(polling, self->large);
+	ASSERT_LT(0, pid);
+	ASSERT_EQ(0, give(self->other, self->rent.handle));
+	ASSERT_EQ(1, stats_of(self->other).client_warm_blocks);
+	EXPECT_EQ(0, reap(pid));
+	EXPECT_EQ(POLLIN, polling->woken);
+}
+
+/* and of those that are returned together. */
 TEST_F(pollers, are_told_of_warm_blocks)
 {
 	struct polling *polling = shared_alloc(sizeof(*polling));
