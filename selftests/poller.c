@@ -464,6 +464,8 @@ TEST_F(pollers, are_told_of_a_warm_block)
 	pid_t pid;
 
 	ASSERT_NE(NULL, polling);
+	/* nor does anybody look with time */
+	ASSERT_EQ(0, parameter_write("trim_ms", 3600000));
 	ASSERT_EQ(ALL, drain(self->other, BLOCK, self->blocks, MOST));
 	/* the one that was looked up last is found by the short way */
 	ASSERT_EQ(0, give(self->other, self->blocks[0].handle));
