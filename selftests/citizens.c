@@ -9,6 +9,7 @@
  */
 #include "effort.h"
 #include "pressure.h"
+#include "tracing.h"
 
 #include <poll.h>
 #include <sys/resource.h>
@@ -24,7 +25,6 @@
 #define KILL_MS		50
 #define QUEUE_MS	400
 #define GRAVES		64
-#define TRACING		"/sys/kernel/tracing/"
 #define EVENTS		TRACING "events/bufpool/"
 
 /* How many more than 30 die, one every KILL_MS. */
@@ -245,13 +245,6 @@ static void trace_serving(bool on)
 	CHECK(!write_text(EVENTS "bufpool_serve/enable", value));
 }
 
-static void forget_trace(void)
-{
-	int fd = open(TRACING "trace", O_WRONLY | O_TRUNC | O_CLOEXEC);
-
-	CHECK(fd >= 0 && !close(fd));
-}
-
 /* The process that a line of the trace says has got a block, or 0. */
 static pid_t served_process(const char *line)
 {
@@ -323,7 +316,7 @@ static bool is_served_in_order(struct town *town, int fd)
 	unsigned int i;
 	bool ok = true;
 
-	forget_trace();
+	CHECK(trace_forget(TRACING "trace"));
 	town->served = 0;
 	memset(town->ready, 0, sizeof(town->ready));
 	for (i = 0; i < QUEUE; i++) {

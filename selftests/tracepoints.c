@@ -5,13 +5,14 @@
 #include "channel.h"
 #include "inside.h"
 #include "outside.h"
+#include "tracing.h"
 
 #include <linux/capability.h>
 #include <stdarg.h>
 #include <sys/syscall.h>
 
-#define TRACING		"/sys/kernel/tracing/"
 #define INSTANCE	TRACING "instances/bufpool_test/"
+#define TRACE		INSTANCE "trace"
 
 /*
  * To make an instance is to make the files of every event that the kernel has,
@@ -28,34 +29,22 @@ static void __attribute__((constructor)) remove_instance_at_the_end(void)
 	atexit(remove_instance);
 }
 
-static bool clear_trace(void)
-{
-	int fd = open(INSTANCE "trace", O_WRONLY | O_TRUNC | O_CLOEXEC);
-
-	return fd >= 0 && !close(fd);
-}
-
 FIXTURE(traced)
 {
 	int fd;
 	struct bufpool_info info;
-	char *text;
 };
-
-#define TEXT_SIZE	MIB
 
 /* A client keeps it warm when it is returned, as it does not larger ones. */
 #define LARGE		largest_within(&self->info, 4 * MIB)
 
 FIXTURE_SETUP(traced)
 {
-	self->text = malloc(TEXT_SIZE);
-	ASSERT_NE(NULL, self->text);
 	if (access(TRACING "instances", W_OK))
 		SKIP_FIXTURE("cannot trace: %s", strerror(errno));
 	if (mkdir(INSTANCE, 0700))
 		ASSERT_EQ(EEXIST, errno);
-	ASSERT_TRUE(clear_trace());
+	ASSERT_TRUE(trace_forget(TRACE));
 	ASSERT_EQ(0, write_text(INSTANCE "events/bufpool/enable", "1"));
 	self->fd = pool_open();
 	ASSERT_LE(0, self->fd);
@@ -67,27 +56,18 @@ FIXTURE_TEARDOWN(traced)
 	write_text(INSTANCE "events/bufpool/enable", "0");
 	close(self->fd);
 	limit_restore();
-	free(self->text);
 }
 
-/* How often a text is in the trace. */
-static int traced(char *text, const char *format, ...)
+/* How many lines of the trace have this in them. */
+static int traced(const char *format, ...)
 {
-	const char *found = text;
 	char wanted[256];
-	int count = 0;
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(wanted, sizeof(wanted), format, args);
 	va_end(args);
-	if (file_read(INSTANCE "trace", text, TEXT_SIZE) < 0)
-		return -1;
-	while ((found = strstr(found, wanted))) {
-		found++;
-		count++;
-	}
-	return count;
+	return trace_count(TRACE, wanted);
 }
 
 TEST_F(traced, rent_and_return)
@@ -99,31 +79,26 @@ TEST_F(traced, rent_and_return)
 	if (!size)
 		SKIP(return, "every class has slabs already");
 	ASSERT_EQ(0, rent(self->fd, size, &rented));
-	EXPECT_EQ(1, traced(self->text,
-			    "bufpool_rent: client=%d handle=0x%llx offset=0x%llx length=%llu flags=\n",
+	EXPECT_EQ(1, traced("bufpool_rent: client=%d handle=0x%llx offset=0x%llx length=%llu flags=\n",
 			    pid, rented.handle, rented.offset, rented.length));
 	ASSERT_EQ(0, give(self->fd, rented.handle));
-	EXPECT_EQ(1, traced(self->text,
-			    "bufpool_return: client=%d handle=0x%llx offset=0x%llx length=%llu flags=warm\n",
+	EXPECT_EQ(1, traced("bufpool_return: client=%d handle=0x%llx offset=0x%llx length=%llu flags=warm\n",
 			    pid, rented.handle, rented.offset, rented.length));
 	ASSERT_EQ(0, rent(self->fd, size, &rented));
-	EXPECT_EQ(1, traced(self->text,
-			    "bufpool_rent: client=%d handle=0x%llx offset=0x%llx length=%llu flags=warm|reused\n",
+	EXPECT_EQ(1, traced("bufpool_rent: client=%d handle=0x%llx offset=0x%llx length=%llu flags=warm|reused\n",
 			    pid, rented.handle, rented.offset, rented.length));
 	ASSERT_EQ(0, give_with(self->fd, rented.handle,
 			       BUFPOOL_RETURN_REVOKE));
-	EXPECT_EQ(1, traced(self->text,
-			    "bufpool_return: client=%d handle=0x%llx offset=0x%llx length=%llu flags=\n",
+	EXPECT_EQ(1, traced("bufpool_return: client=%d handle=0x%llx offset=0x%llx length=%llu flags=\n",
 			    pid, rented.handle, rented.offset, rented.length));
 
 	/* what a client leaves behind is returned too */
 	ASSERT_EQ(0, rent(self->fd, size, &rented));
 	close(self->fd);
-	EXPECT_EQ(1, traced(self->text,
-			    "bufpool_return: client=%d handle=0x%llx ", pid,
+	EXPECT_EQ(1, traced("bufpool_return: client=%d handle=0x%llx ", pid,
 			    rented.handle));
-	EXPECT_EQ(3, traced(self->text, " bufpool_rent: "));
-	EXPECT_EQ(3, traced(self->text, " bufpool_return: "));
+	EXPECT_EQ(3, traced(" bufpool_rent: "));
+	EXPECT_EQ(3, traced(" bufpool_return: "));
 	self->fd = -1;
 }
 
@@ -135,17 +110,15 @@ TEST_F(traced, revoke_and_scrub)
 	ASSERT_NE(NULL, at);
 	at[0] = 1;
 	ASSERT_EQ(0, give(self->fd, rented.handle));
-	EXPECT_EQ(0, traced(self->text, " bufpool_revoke: "));
+	EXPECT_EQ(0, traced(" bufpool_revoke: "));
 	ASSERT_EQ(0, rent(self->fd, 64 * KIB, &rented));
 	ASSERT_EQ(0, give_with(self->fd, rented.handle,
 			       BUFPOOL_RETURN_REVOKE));
-	EXPECT_EQ(1, traced(self->text,
-			    "bufpool_revoke: client=%d offset=0x%llx length=%llu\n",
+	EXPECT_EQ(1, traced("bufpool_revoke: client=%d offset=0x%llx length=%llu\n",
 			    getpid(), rented.offset, rented.length));
-	EXPECT_TRUE(BECOMES(traced(self->text,
-				   "bufpool_scrub: offset=0x%llx length=%llu\n",
+	EXPECT_TRUE(BECOMES(traced("bufpool_scrub: offset=0x%llx length=%llu\n",
 				   rented.offset, rented.length) == 1));
-	EXPECT_EQ(1, traced(self->text, " bufpool_scrub: "));
+	EXPECT_EQ(1, traced(" bufpool_scrub: "));
 }
 
 TEST_F(traced, quarantine_and_release)
@@ -154,18 +127,16 @@ TEST_F(traced, quarantine_and_release)
 	struct bufpool_rent rented;
 
 	ASSERT_NE(NULL, rent_shared(self->fd, 4 * PAGE, 'q', &rented, &outsider));
-	EXPECT_EQ(0, traced(self->text, " bufpool_quarantine: "));
+	EXPECT_EQ(0, traced(" bufpool_quarantine: "));
 	ASSERT_EQ(0, give_up(self->fd, rented.handle));
-	EXPECT_EQ(1, traced(self->text,
-			    "bufpool_quarantine: uid=%u offset=0x%llx length=%llu exports=0\n",
+	EXPECT_EQ(1, traced("bufpool_quarantine: uid=%u offset=0x%llx length=%llu exports=0\n",
 			    geteuid(), rented.offset, rented.length));
-	EXPECT_EQ(0, traced(self->text, " bufpool_release: "));
+	EXPECT_EQ(0, traced(" bufpool_release: "));
 	outsider_end(&outsider);
-	EXPECT_TRUE(BECOMES(traced(self->text,
-				   "bufpool_release: uid=%u offset=0x%llx length=%llu exports=0\n",
+	EXPECT_TRUE(BECOMES(traced("bufpool_release: uid=%u offset=0x%llx length=%llu exports=0\n",
 				   geteuid(), rented.offset, rented.length) == 1));
-	EXPECT_EQ(1, traced(self->text, " bufpool_quarantine: "));
-	EXPECT_EQ(1, traced(self->text, " bufpool_release: "));
+	EXPECT_EQ(1, traced(" bufpool_quarantine: "));
+	EXPECT_EQ(1, traced(" bufpool_release: "));
 }
 
 TEST_F(traced, send_and_receive)
@@ -179,17 +150,15 @@ TEST_F(traced, send_and_receive)
 	nr = client_number(channel.sends, "channel");
 	ASSERT_EQ(0, rent(self->fd, 4 * PAGE, &rented));
 	ASSERT_EQ(0, send_with(self->fd, channel.sends, rented.handle, 100, 0xabc, 0));
-	EXPECT_EQ(1, traced(self->text,
-			    "bufpool_send: client=%d channel=%llu offset=0x%llx length=%llu used=100 tag=0xabc\n",
+	EXPECT_EQ(1, traced("bufpool_send: client=%d channel=%llu offset=0x%llx length=%llu used=100 tag=0xabc\n",
 			    getpid(), nr, rented.offset, rented.length));
-	EXPECT_EQ(0, traced(self->text, " bufpool_receive: "));
+	EXPECT_EQ(0, traced(" bufpool_receive: "));
 	ASSERT_EQ(0, receive_one(self->fd, channel.receives, &message));
-	EXPECT_EQ(1, traced(self->text,
-			    "bufpool_receive: client=%d channel=%llu offset=0x%llx length=%llu used=100 tag=0xabc\n",
+	EXPECT_EQ(1, traced("bufpool_receive: client=%d channel=%llu offset=0x%llx length=%llu used=100 tag=0xabc\n",
 			    getpid(), nr, rented.offset, rented.length));
 	/* neither is a rent, nor a return */
-	EXPECT_EQ(1, traced(self->text, " bufpool_rent: "));
-	EXPECT_EQ(0, traced(self->text, " bufpool_return: "));
+	EXPECT_EQ(1, traced(" bufpool_rent: "));
+	EXPECT_EQ(0, traced(" bufpool_return: "));
 	channel_end(&channel);
 }
 
@@ -201,15 +170,13 @@ TEST_F(traced, slab_add_and_remove)
 
 	ASSERT_EQ(0, write_text(trim, "1"));
 	ASSERT_EQ(0, rent(self->fd, size, &rented));
-	EXPECT_EQ(1, traced(self->text,
-			    "bufpool_slab_add: offset=0x%llx bytes=%llu block_size=%llu\n",
+	EXPECT_EQ(1, traced("bufpool_slab_add: offset=0x%llx bytes=%llu block_size=%llu\n",
 			    rented.offset, size, size));
 	ASSERT_EQ(0, give(self->fd, rented.handle));
-	EXPECT_EQ(0, traced(self->text, "bufpool_slab_remove: offset=0x%llx ",
+	EXPECT_EQ(0, traced("bufpool_slab_remove: offset=0x%llx ",
 			    rented.offset));
 	ASSERT_EQ(0, write_text(trim, "1"));
-	EXPECT_EQ(1, traced(self->text,
-			    "bufpool_slab_remove: offset=0x%llx bytes=%llu block_size=%llu\n",
+	EXPECT_EQ(1, traced("bufpool_slab_remove: offset=0x%llx bytes=%llu block_size=%llu\n",
 			    rented.offset, size, size));
 }
 
@@ -223,17 +190,15 @@ TEST_F(traced, charge_and_uncharge)
 	ASSERT_EQ(0, write_text(trim, "1"));
 	held = stats_of(self->fd).user_held;
 	ASSERT_EQ(0, rent(self->fd, size, &rented));
-	EXPECT_EQ(1, traced(self->text,
-			    "bufpool_charge: uid=%u offset=0x%llx bytes=%llu pinned=%llu\n",
+	EXPECT_EQ(1, traced("bufpool_charge: uid=%u offset=0x%llx bytes=%llu pinned=%llu\n",
 			    geteuid(), rented.offset, size, held + size));
 	ASSERT_EQ(0, give(self->fd, rented.handle));
-	EXPECT_EQ(0, traced(self->text, " bufpool_uncharge: "));
+	EXPECT_EQ(0, traced(" bufpool_uncharge: "));
 	ASSERT_EQ(0, write_text(trim, "1"));
-	EXPECT_EQ(1, traced(self->text,
-			    "bufpool_uncharge: uid=%u offset=0x%llx bytes=%llu pinned=%llu\n",
+	EXPECT_EQ(1, traced("bufpool_uncharge: uid=%u offset=0x%llx bytes=%llu pinned=%llu\n",
 			    geteuid(), rented.offset, size, held + size));
-	EXPECT_EQ(1, traced(self->text, " bufpool_charge: "));
-	EXPECT_EQ(1, traced(self->text, " bufpool_uncharge: "));
+	EXPECT_EQ(1, traced(" bufpool_charge: "));
+	EXPECT_EQ(1, traced(" bufpool_uncharge: "));
 }
 
 TEST_F(traced, steal)
@@ -248,10 +213,9 @@ TEST_F(traced, steal)
 	ASSERT_EQ(0, give(self->fd, rented.handle));
 	ASSERT_EQ(0, rent(other, size, &stolen));
 	EXPECT_EQ(rented.offset, stolen.offset);
-	EXPECT_EQ(1, traced(self->text,
-			    "bufpool_steal: client=%d offset=0x%llx length=%llu\n",
+	EXPECT_EQ(1, traced("bufpool_steal: client=%d offset=0x%llx length=%llu\n",
 			    getpid(), rented.offset, rented.length));
-	EXPECT_EQ(1, traced(self->text, " bufpool_steal: "));
+	EXPECT_EQ(1, traced(" bufpool_steal: "));
 }
 
 TEST_F(traced, wait)
@@ -263,11 +227,9 @@ TEST_F(traced, wait)
 	ASSERT_EQ(0, limit_write(queue.size));
 	ASSERT_EQ(0, rent(self->fd, queue.size, &rented));
 	EXPECT_EQ(0, in_child(stand_in_line, &queue));
-	EXPECT_EQ(1, traced(self->text,
-			    "bufpool_wait: block_size=%llu waiting=1 uid=%u\n",
+	EXPECT_EQ(1, traced("bufpool_wait: block_size=%llu waiting=1 uid=%u\n",
 			    queue.size, geteuid()));
-	EXPECT_EQ(1, traced(self->text,
-			    "bufpool_wait_end: block_size=%llu result=%d waited_ns=",
+	EXPECT_EQ(1, traced("bufpool_wait_end: block_size=%llu result=%d waited_ns=",
 			    queue.size, -ETIMEDOUT));
 
 	queue.timeout_ns = 0;
@@ -276,18 +238,15 @@ TEST_F(traced, wait)
 	EXPECT_TRUE(class_number_becomes(queue.size, "waiting", 1));
 	ASSERT_EQ(0, give(self->fd, rented.handle));
 	EXPECT_EQ(0, reap(child));
-	EXPECT_EQ(1, traced(self->text,
-			    "bufpool_serve: block_size=%llu task=%d\n",
+	EXPECT_EQ(1, traced("bufpool_serve: block_size=%llu task=%d\n",
 			    queue.size, child));
-	EXPECT_EQ(2, traced(self->text,
-			    "bufpool_wait: block_size=%llu waiting=1 uid=%u\n",
+	EXPECT_EQ(2, traced("bufpool_wait: block_size=%llu waiting=1 uid=%u\n",
 			    queue.size, geteuid()));
-	EXPECT_EQ(1, traced(self->text,
-			    "bufpool_wait_end: block_size=%llu result=0 waited_ns=",
+	EXPECT_EQ(1, traced("bufpool_wait_end: block_size=%llu result=0 waited_ns=",
 			    queue.size));
-	EXPECT_EQ(1, traced(self->text, "flags=reused|waited\n"));
-	EXPECT_EQ(1, traced(self->text, "flags=warm|reused\n"));
-	EXPECT_EQ(1, traced(self->text, "waited\n"));
+	EXPECT_EQ(1, traced("flags=reused|waited\n"));
+	EXPECT_EQ(1, traced("flags=warm|reused\n"));
+	EXPECT_EQ(1, traced("waited\n"));
 }
 
 TEST_F(traced, limit_hit_by_the_pool)
@@ -297,13 +256,12 @@ TEST_F(traced, limit_hit_by_the_pool)
 
 	ASSERT_EQ(0, limit_write(size));
 	ASSERT_EQ(0, rent(self->fd, size, &rented));
-	EXPECT_EQ(0, traced(self->text, " bufpool_limit_hit: "));
+	EXPECT_EQ(0, traced(" bufpool_limit_hit: "));
 	EXPECT_EQ(-EAGAIN, rent(self->fd, size, &rented));
-	EXPECT_LT(0, traced(self->text,
-			    "bufpool_limit_hit: bound=pool wanted=%llu held=%llu most=%llu\n",
+	EXPECT_LT(0, traced("bufpool_limit_hit: bound=pool wanted=%llu held=%llu most=%llu\n",
 			    size, size, size));
-	EXPECT_EQ(0, traced(self->text, "bound=quota"));
-	EXPECT_EQ(0, traced(self->text, "bound=ceiling"));
+	EXPECT_EQ(0, traced("bound=quota"));
+	EXPECT_EQ(0, traced("bound=ceiling"));
 }
 
 TEST_F(traced, limit_hit_by_the_ceiling)
@@ -313,10 +271,9 @@ TEST_F(traced, limit_hit_by_the_ceiling)
 	ASSERT_EQ(0, set_ceiling(self->fd, 3 * PAGE));
 	ASSERT_EQ(0, rent(self->fd, 2 * PAGE, &rented));
 	EXPECT_EQ(-EDQUOT, rent(self->fd, 2 * PAGE, &rented));
-	EXPECT_EQ(1, traced(self->text,
-			    "bufpool_limit_hit: bound=ceiling wanted=%llu held=%llu most=%llu\n",
+	EXPECT_EQ(1, traced("bufpool_limit_hit: bound=ceiling wanted=%llu held=%llu most=%llu\n",
 			    2 * PAGE, 2 * PAGE, 3 * PAGE));
-	EXPECT_EQ(1, traced(self->text, " bufpool_limit_hit: "));
+	EXPECT_EQ(1, traced(" bufpool_limit_hit: "));
 }
 
 /* Give up the capability that a quota does not bind. */
@@ -347,8 +304,7 @@ TEST_F(traced, limit_hit_by_the_quota)
 	ret = rent(bound, 2 * PAGE, &rented);
 	ASSERT_EQ(0, parameter_write("quota", quota));
 	EXPECT_EQ(-EDQUOT, ret);
-	EXPECT_EQ(1, traced(self->text,
-			    "bufpool_limit_hit: bound=quota wanted=%llu held=0 most=%llu\n",
+	EXPECT_EQ(1, traced("bufpool_limit_hit: bound=quota wanted=%llu held=0 most=%llu\n",
 			    2 * PAGE, PAGE));
 }
 
@@ -357,10 +313,10 @@ TEST_F(traced, nothing_when_disabled)
 	struct bufpool_rent rented;
 
 	ASSERT_EQ(0, write_text(INSTANCE "events/bufpool/enable", "0"));
-	ASSERT_TRUE(clear_trace());
+	ASSERT_TRUE(trace_forget(TRACE));
 	ASSERT_EQ(0, rent(self->fd, 2 * PAGE, &rented));
 	ASSERT_EQ(0, give(self->fd, rented.handle));
-	EXPECT_EQ(0, traced(self->text, "bufpool_"));
+	EXPECT_EQ(0, traced("bufpool_"));
 }
 
 TEST_HARNESS_MAIN
