@@ -7,6 +7,7 @@
 #include "parameters.h"
 #include "random.h"
 #include "tenant.h"
+#include "tracing.h"
 
 #include <pthread.h>
 
@@ -251,6 +252,37 @@ TEST_F(outside, a_waiter_gets_what_was_quarantined)
 	EXPECT_TRUE(BECOMES(stats_of(self->fd).waiting == 1));
 	sleep_ms(100);
 	EXPECT_FALSE(child_has_ended());
+	EXPECT_TRUE(outsider_has(&self->outsider, 'o'));
+	EXPECT_EQ(0, reap(pid));
+}
+
+#define LOOKS		TRACING "events/workqueue/workqueue_execute_start/enable"
+
+/* How often the worker looks in a while in which nothing changes. */
+static int looks_in_a_while(void)
+{
+	CHECK(trace_forget(TRACING "trace"));
+	sleep_ms(2000);
+	return trace_count(TRACING "trace", "function bufpool_quarantine_work");
+}
+
+/* The worker looks less and less often, but not as long as somebody waits for what it may find. */
+TEST_F(outside, is_looked_at_often_while_somebody_waits)
+{
+	int alone, awaited;
+	pid_t pid;
+
+	if (access(LOOKS, W_OK))
+		SKIP(return, "cannot trace: %s", strerror(errno));
+	ASSERT_EQ(0, write_text(LOOKS, "1"));
+	EXPECT_EQ(0, give_up(self->fd, self->rented.handle));
+	alone = looks_in_a_while();
+	pid = spawn(wait_for_block, &self->fd);
+	EXPECT_TRUE(BECOMES(stats_of(self->fd).waiting == 1));
+	awaited = looks_in_a_while();
+	ASSERT_EQ(0, write_text(LOOKS, "0"));
+	EXPECT_LT(0, alone);
+	EXPECT_LT(2 * alone, awaited);
 	EXPECT_TRUE(outsider_has(&self->outsider, 'o'));
 	EXPECT_EQ(0, reap(pid));
 }
