@@ -7,34 +7,24 @@
 
 #include <errno.h>
 #include <linux/membarrier.h>
-#include <stdarg.h>
 #include <sys/syscall.h>
 
 long __real_syscall(long nr, ...);
-long __wrap_syscall(long nr, ...);
+long __wrap_syscall(long nr, long a, long b, long c, long d, long e, long f);
 
 static unsigned int barriers;	/* that were passed */
 static int refused;		/* with this error the next one is not */
 
 /* Instead of the C library's, for the library */
-long __wrap_syscall(long nr, ...)
+long __wrap_syscall(long nr, long a, long b, long c, long d, long e, long f)
 {
-	long arguments[6];
-	va_list list;
-	int i;
-
-	va_start(list, nr);
-	for (i = 0; i < 6; i++)
-		arguments[i] = va_arg(list, long);
-	va_end(list);
-	if (nr == __NR_membarrier && arguments[0] == MEMBARRIER_CMD_PRIVATE_EXPEDITED) {
+	if (nr == __NR_membarrier && a == MEMBARRIER_CMD_PRIVATE_EXPEDITED) {
 		errno = __atomic_exchange_n(&refused, 0, __ATOMIC_RELAXED);
 		if (errno)
 			return -1;
 		__atomic_add_fetch(&barriers, 1, __ATOMIC_RELAXED);
 	}
-	return __real_syscall(nr, arguments[0], arguments[1], arguments[2], arguments[3],
-			      arguments[4], arguments[5]);
+	return __real_syscall(nr, a, b, c, d, e, f);
 }
 
 static inline unsigned int barriers_since(unsigned int before)

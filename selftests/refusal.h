@@ -7,7 +7,6 @@
 #define REFUSAL_H
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/syscall.h>
@@ -113,7 +112,7 @@ int __wrap_pipe2(int *fds, int flags);
 int __real_ioctl(int fd, unsigned long command, ...);
 int __wrap_ioctl(int fd, unsigned long command, void *argument);
 long __real_syscall(long number, ...);
-long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f);
 int __real_pthread_setspecific(unsigned int key, const void *value);
 int __wrap_pthread_setspecific(unsigned int key, const void *value);
 int __real_pthread_key_create(unsigned int *key, void (*destructor)(void *value));
@@ -200,18 +199,10 @@ int __wrap_ioctl(int fd, unsigned long command, void *argument)
 }
 
 /* Barriers; what else the library calls so cannot fail. */
-long __wrap_syscall(long number, ...)
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
-	long a[6];
-	va_list list;
-	int i;
-
-	va_start(list, number);
-	for (i = 0; i < 6; i++)
-		a[i] = va_arg(list, long);
-	va_end(list);
 	return number == SYS_membarrier && is_refused(OF_THREADS, ENOMEM) ? -1 :
-	       __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	       __real_syscall(number, a, b, c, d, e, f);
 }
 
 int __wrap_pthread_setspecific(unsigned int key, const void *value)
