@@ -1015,14 +1015,18 @@ resizes() {
 	soon has "$work/screen" pid && type_key Q
 }
 
+is_as_before_the_stop() {
+	mode | cmp -s - "$work/during"
+}
+
 # Stopped, it gives the terminal back, and takes it again.
 stops() {
-	send TSTP
+	mode >"$work/during" && send TSTP
 	soon has "/proc/$pid/status" "State:${tab}T" || return
 	same "the terminal when stopped" "$(mode)" "$(cat "$work/before")"
 	result=$?
 	send CONT
-	soon has "/proc/$pid/status" "State:${tab}S" && send TERM
+	soon is_as_before_the_stop && send TERM || return
 	return $result
 }
 

@@ -101,6 +101,7 @@ TEST_F(cgroup, a_box_holds_what_it_may)
 	EXPECT_LE(count * BLOCK, box_charged(A));
 	/* One that would wait is told as well. */
 	EXPECT_EQ(-ENOMEM, rent_with(fd, BLOCK, 0, 0, &self->rent));
+	EXPECT_EQ(2, stats_of(fd).client_refused_memory);
 	EXPECT_EQ(0, killed_in(A));
 	ASSERT_TRUE(box_leave());
 	EXPECT_EQ(MOST - count, rent_all(self->fd, BLOCK, self->blocks, MOST, &err));

@@ -201,6 +201,18 @@ TEST_F(owners, changed_handle_is_enoent)
 	EXPECT_EQ(0, give(self->one, self->rent.handle));
 }
 
+/* The upper bits are the class, and the smallest is 0: where there is none, none is taken instead. */
+TEST_F(owners, handle_of_another_class_is_enoent)
+{
+	struct bufpool_rent smallest;
+	__u64 class;
+
+	ASSERT_EQ(0, rent(self->one, 1, &smallest));
+	for (class = 1; class < 32; class++)
+		EXPECT_EQ(-ENOENT, give(self->one, smallest.handle ^ class << 59));
+	EXPECT_EQ(0, give(self->one, smallest.handle));
+}
+
 /* The offset and addresses in and beside the block are no handles. */
 TEST_F(owners, an_offset_is_not_a_handle)
 {
