@@ -338,7 +338,11 @@ says_info() {
 	shows abi_version 1 && shows page_size "$page" || return
 	are_block_sizes block_sizes && shows max_rent "$((size / 2))" || return
 	are_block_sizes io_block_sizes && shows max_rent_io "$((size / 2))" || return
-	shows stacks 131072
+	shows stacks 131072 || return
+	for name in max_clients max_waiters floor warm_blocks warm_bytes trim_ms; do
+		parameter $name
+		shows $name "$got" || return
+	done
 }
 
 # The module's version is what the kernel knows of it.
@@ -675,6 +679,16 @@ says_what_is_wrong() {
 	return $result
 }
 
+# Nobody gets more than its quota, and reads why.
+says_that_the_quota_is_reached() {
+	ctl 0 quota 1M && chmod 666 /dev/bufpool || return
+	su -s /bin/sh nobody -c "PATH=$PATH; exec bufpoolctl rent -n 17 -s 64K -t 0" >"$work/more" 2>&1 </dev/null
+	result=$?
+	chmod 660 /dev/bufpool
+	ctl 0 quota default && same "exit status" $result 1 || return
+	has "$work/more" "got 16 of 17 blocks: that is over your quota"
+}
+
 # Blocks that come back go to the waiter.
 waits() {
 	parameter limit
@@ -932,7 +946,9 @@ is_batch_without_terminal() {
 	ctl 0 top && grep -q '^ *pid ' "$work/out" || return
 	! has "$work/out" "$escape" || return
 	ctl 0 --json top -n 3 -d 0.1 && is_json "$work/out" || return
-	same "objects" "$(wc -l <"$work/out")" 3
+	same "objects" "$(wc -l <"$work/out")" 3 || return
+	# whatever it opens for a look it closes
+	(ulimit -n 12 && ctl 0 top -b -n 20 -d 0.1)
 }
 
 # on_terminal ACTION...: run top on a terminal, and do something to it once it is
@@ -1336,7 +1352,7 @@ write_json_parser
 write_metrics_checker
 
 echo "TAP version 13"
-echo "1..63"
+echo "1..64"
 test_case "the parser of this test" knows_json
 test_case "help" helps
 test_case "help with each command" helps_with_commands
@@ -1367,6 +1383,7 @@ test_case "rent for I/O" rents_for_io
 test_case "rent until a signal" ends_by_signal
 test_case "rent until the time is over" ends_by_time
 test_case "rent says what is wrong" says_what_is_wrong
+test_case "rent says that the quota is reached" says_that_the_quota_is_reached
 test_case "rent waits, and says so" waits "" "bufpoolctl rent: "
 test_case "rent waits, and says so in JSON" waits --json '{"notice":{"command":"rent","message":"'
 test_case "rent waits on when it was stopped" waits_though_stopped

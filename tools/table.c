@@ -99,8 +99,8 @@ void table_read(const struct table *table, void *row,
 {
 	FILE *file = open_table(table->path);
 	struct layout layout = { };
-	char *line = NULL;
-	size_t room = 0;
+	static char *line;
+	static size_t room;
 
 	if (getline(&line, &room, file) > 0)
 		read_layout(&layout, table, line);
@@ -111,6 +111,5 @@ void table_read(const struct table *table, void *row,
 	}
 	if (ferror(file))
 		access_fail(table->path);
-	free(line);
 	fclose(file);
 }
