@@ -143,4 +143,19 @@ TEST_F(caches, hold_nothing_of_what_gave_way)
 	EXPECT_TRUE(BECOMES(is_honest(self->fd)));
 }
 
+/* Who looks at the allocator reads of each cache what it is for. */
+TEST_F(caches, are_named)
+{
+	char names[3][64];
+	unsigned int i;
+
+	snprintf(names[0], sizeof(names[0]), "/sys/kernel/slab/bufpool-%lluk", PAGE / KIB);
+	snprintf(names[1], sizeof(names[1]), "%s-table", names[0]);
+	snprintf(names[2], sizeof(names[2]), "/sys/kernel/slab/bufpool-branch");
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		EXPECT_EQ(0, access(names[i], F_OK)) {
+			TH_LOG("%s", names[i]);
+		}
+}
+
 TEST_HARNESS_MAIN
