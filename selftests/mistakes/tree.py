@@ -141,12 +141,8 @@ class Tree:
 		"""Those of these tests that have the library in them."""
 		self._have_programs()
 		for test in tests:
-			if re.search(r"#include [<\"](library_test|bufpool)\.h", self._source_of(test)):
+			if test.startswith(("library", "soak")):
 				self.link(test, self.build / "selftests" / test, *([] if test == "library_unload" else ["-static"]))
-
-	def _source_of(self, test):
-		path = self.path / "selftests" / (test + ".c")
-		return path.read_text() if path.exists() else ""
 
 	def link(self, test, program, *flags):
 		"""Broken where the mistake is in what programs compile themselves."""
@@ -161,15 +157,18 @@ class Tree:
 		headers = [self.path / "userlib/bufpool.h", *object_file.parent.glob("*.h")]
 		if not object_file.exists() or object_file.stat().st_mtime < max(h.stat().st_mtime for h in headers):
 			object_file.unlink(missing_ok=True)
-			output_of("make", "-s", "-C", str(self.path / "selftests"), f"KSFT={self._kselftest()}",
-				  f"OUTPUT={self.log}", "USERCFLAGS=-I../userlib", test + ".o")
+			self._make(test + ".o")
 		output_of("gcc", *flags, *self._linker_flags(test), "-o", str(program), str(object_file),
 			  str(self.build / "userlib/libbufpool.a"), "-lpthread")
 
 	def _linker_flags(self, test):
 		"""What the Makefile has for that test alone"""
-		makefile = (self.path / "selftests/Makefile").read_text()
-		return re.findall(rf"^\$\(OUTPUT\)/{test}: override LDFLAGS \+= (-\S+)$", makefile, re.M)
+		return re.findall(r"-Wl,\S+", self._make("-n", f"USERLIB_A={self.build}/userlib/libbufpool.a", f"{self.log}/{test}"))
+
+	def _make(self, *words):
+		"""What make says in the directory of the tests"""
+		return output_of("make", "-s", "-C", str(self.path / "selftests"), f"KSFT={self._kselftest()}",
+				 f"OUTPUT={self.log}", "USERCFLAGS=-I../userlib", *words)
 
 	def _kselftest(self):
 		return output_of(str(self.harness / "kernel.sh"), "source").strip() + "/tools/testing/selftests"
