@@ -454,15 +454,15 @@ bool bufpool_caches_claim(struct bufpool_caches *caches, unsigned int self,
 	return change_shared(caches, rental, state, claimed);
 }
 
-bool bufpool_caches_disown(struct bufpool_caches *caches, unsigned int self,
+void bufpool_caches_disown(struct bufpool_caches *caches, unsigned int self,
 			   struct bufpool_rental *rental, __u32 state)
 {
-	unsigned int owner = bufpool_state_cache(state);
 	__u32 disowned = bufpool_state(BUFPOOL_HELD, 0);
 
-	if (!owner || owner == self)
-		return bufpool_rental_change(rental, state, disowned);
-	return change_shared(caches, rental, state, disowned);
+	if (bufpool_state_cache(state) == self)
+		bufpool_rental_change(rental, state, disowned);
+	else
+		change_shared(caches, rental, state, disowned);
 }
 
 void bufpool_cache_count_own(struct bufpool_caches *caches,

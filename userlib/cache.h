@@ -226,10 +226,10 @@ bool bufpool_caches_claim_entered(const struct bufpool_caches *caches,
 				  __u32 state);
 
 /*
- * Let a rental whose state was @state be one that no cache has: the block will not be
- * kept. @self as for claim(). Return: false where the state is another by now
+ * Let a rental, if its state is still @state, be one that no cache has: the block will not be
+ * kept. @self as for claim()
  */
-bool bufpool_caches_disown(struct bufpool_caches *caches, unsigned int self,
+void bufpool_caches_disown(struct bufpool_caches *caches, unsigned int self,
 			   struct bufpool_rental *rental, __u32 state);
 
 /* A thread has returned a block of its own cache, though that is shared. */

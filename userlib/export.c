@@ -14,12 +14,14 @@ static bool forbid_keeping(struct bufpool *pool, const struct bufpool_cache *cac
 {
 	__u32 state;
 
-	do {
+	for (;;) {
 		state = bufpool_rental_state(rental);
 		if (bufpool_state_kind(state) != BUFPOOL_HELD)
 			return false;
-	} while (!bufpool_caches_disown(&pool->caches, cache ? cache->nr : 0, rental, state));
-	return true;
+		if (!bufpool_state_cache(state))
+			return true;
+		bufpool_caches_disown(&pool->caches, cache ? cache->nr : 0, rental, state);
+	}
 }
 
 static void close_dmabuf(int fd)
