@@ -154,8 +154,8 @@ class Tree:
 	def _link(self, test, program, *flags):
 		program.parent.mkdir(parents=True, exist_ok=True)
 		object_file = self.path / "selftests" / (test + ".o")
-		headers = [self.path / "userlib/bufpool.h", *object_file.parent.glob("*.h")]
-		if not object_file.exists() or object_file.stat().st_mtime < max(h.stat().st_mtime for h in headers):
+		sources = [object_file.with_suffix(".c"), self.path / "userlib/bufpool.h", *object_file.parent.glob("*.h")]
+		if not object_file.exists() or object_file.stat().st_mtime < max(s.stat().st_mtime for s in sources):
 			object_file.unlink(missing_ok=True)
 			self._make(test + ".o")
 		output_of("gcc", *flags, *self._linker_flags(test), "-o", str(program), str(object_file),
