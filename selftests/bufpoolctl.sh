@@ -682,11 +682,11 @@ says_what_is_wrong() {
 # Nobody gets more than its quota, and reads why.
 says_that_the_quota_is_reached() {
 	ctl 0 quota 1M && chmod 666 /dev/bufpool || return
-	su -s /bin/sh nobody -c "PATH=$PATH; exec bufpoolctl rent -n 17 -s 64K -t 0" >"$work/more" 2>&1 </dev/null
+	su -s /bin/sh nobody -c "PATH=$PATH; exec bufpoolctl rent -n 17 -s 64K -t 0" >"$work/refused" 2>&1 </dev/null
 	result=$?
 	chmod 660 /dev/bufpool
 	ctl 0 quota default && same "exit status" $result 1 || return
-	has "$work/more" "got 16 of 17 blocks: that is over your quota"
+	has "$work/refused" "got 16 of 17 blocks: that is over your quota"
 }
 
 # Blocks that come back go to the waiter.
@@ -948,7 +948,7 @@ is_batch_without_terminal() {
 	ctl 0 --json top -n 3 -d 0.1 && is_json "$work/out" || return
 	same "objects" "$(wc -l <"$work/out")" 3 || return
 	# whatever it opens for a look it closes
-	(ulimit -n 12 && ctl 0 top -b -n 20 -d 0.1)
+	(ulimit -n 20 && ctl 0 top -b -n 30 -d 0.1)
 }
 
 # on_terminal ACTION...: run top on a terminal, and do something to it once it is
@@ -969,7 +969,7 @@ END
 	soon has "$work/screen" ceiling && read -r pid <"$work/pid" && "$@"
 	result=$?
 	exec 9>&-
-	[ $result -eq 0 ] || kill $pty 2>/dev/null
+	[ $result -eq 0 ] || kill -9 "$pid" $pty 2>/dev/null
 	wait $pty
 	[ $result -eq 0 ] || return
 	same "exit status" "$(cat "$work/status")" 0 || return
@@ -1024,11 +1024,26 @@ ends_while_it_asks() {
 	shows_after u "user: " && type_key 'abc\003'
 }
 
-# Resized, it goes on.
-resizes() {
-	stty rows 10 cols 20 <"/proc/$pid/fd/0" && send WINCH || return
+# draws LINES: the last frame that is complete has so many more than one
+draws() {
+	breaks=$(tr -d '\000' <"$work/screen" | awk -v RS='\001' '{
+		count = split($0, frames, /\033\[H/)
+		print gsub("\n", "", frames[count - 1])
+	}')
+	[ "$breaks" = "$1" ]
+}
+
+# resize_to ROWS COLUMNS: it goes on, and draws as many rows
+resize_to() {
+	stty rows "$1" cols "$2" <"/proc/$pid/fd/0" && send WINCH || return
 	: >"$work/screen"
-	soon has "$work/screen" pid && type_key Q
+	soon draws $(($1 - 1)) && return
+	say "of $1 rows and $2 columns it used $((breaks + 1))"
+	return 1
+}
+
+resizes() {
+	resize_to 4 20 && resize_to 4 300 && type_key Q
 }
 
 is_as_before_the_stop() {

@@ -396,22 +396,25 @@ TEST(a_thread_without_a_cache_leaves_nothing_behind)
 
 /* A return ----------------------------------------------------------------------------- */
 
-/* Where no hole may be made into the memory it is overwritten, all of it. */
+/* Where no hole may be made into the memory it is overwritten, all of it and nothing else. */
 TEST(a_revoked_block_comes_back_zero_without_holes)
 {
 	struct bufpool *pool = bufpool_open(NULL, BUFPOOL_OPEN_PRIVATE);
-	char *block;
+	char *block, *next;
 
 	ASSERT_NE(NULL, pool);
 	ASSERT_EQ(0, forbid_call(__NR_fallocate, EPERM));
 	block = bufpool_rent(pool, 4 * PAGE, 0);
+	next = bufpool_rent(pool, 4 * PAGE, 0);
 	ASSERT_NE(NULL, block);
-	memset(block, 0x5a, 4 * PAGE);
+	ASSERT_EQ(block + 4 * PAGE, next);
+	memset(block, 0x5a, 8 * PAGE);
 	ASSERT_EQ(0, bufpool_return(pool, block, BUFPOOL_RETURN_REVOKE));
 	/* or another one that is kept would come */
 	ASSERT_EQ(0, bufpool_trim(pool, 0, NULL));
 	ASSERT_EQ(block, bufpool_rent(pool, 4 * PAGE, 0));
 	EXPECT_TRUE(filled(block, 0, 4 * PAGE));
+	EXPECT_TRUE(filled(next, 0x5a, 4 * PAGE));
 	EXPECT_EQ(0, bufpool_close(pool));
 }
 

@@ -192,7 +192,9 @@ said_of() {
 names_refused_values() {
 	load || return
 	marks=0
-	for pair in 'rubbish=quota=rubbish is not accepted: give a whole number of bytes' \
+	zeroes=$(printf %064d 0)
+	for pair in "x$zeroes=quota=x${zeroes#0} is not accepted: give a whole number of bytes" \
+		'rubbish=quota=rubbish is not accepted: give a whole number of bytes' \
 		'rubbish\n=quota=rubbish is not accepted: give a whole number of bytes' \
 		'rub\nbish\n=quota=rub\nbish is not accepted: give a whole number of bytes' \
 		'99E\n=quota=99E is not accepted: give at most 18446744073709551615' \
