@@ -574,6 +574,7 @@ sets_user_quota() {
 	ctl 1 quota -u nobody 1 && says 'a page at least' || return
 	ctl 2 quota -u nobody-there 1M && says nobody-there || return
 	ctl 2 quota -u -1 1M && ctl 2 quota -u 4294967296 1M || return
+	ctl 1 quota -u 4294967295 && says "knows no user 4294967295" || return
 	ctl 0 quota -u nobody default && is quota 8388608 quota -u nobody || return
 	ctl 0 quota default
 }

@@ -108,9 +108,9 @@ static struct bufpool_rental *open_span(struct bufpool_rentals *rentals, unsigne
 }
 
 /* What is accessible already stays so. */
-static int make_accessible(struct bufpool_rental *from, size_t count)
+static int make_accessible(struct bufpool_rental *first, size_t count)
 {
-	return mprotect(from, count * sizeof(*from), PROT_READ | PROT_WRITE) ? -ENOMEM : 0;
+	return mprotect(first, count * sizeof(*first), PROT_READ | PROT_WRITE) ? -ENOMEM : 0;
 }
 
 int bufpool_rentals_provide(struct bufpool_rentals *rentals, unsigned int class,
@@ -121,7 +121,7 @@ int bufpool_rentals_provide(struct bufpool_rentals *rentals, unsigned int class,
 	return first ? make_accessible(first, round_up(length >> BUFPOOL_UNIT_SHIFT)) : -ENOMEM;
 }
 
-/* Threads may do this at once: each has seen to all that it adds. */
+/* Threads may do this at once: each has seen to all that it wants. */
 static int make_ready(struct bufpool_rentals *rentals,
 		      const struct bufpool_place *place)
 {
@@ -130,11 +130,7 @@ static int make_ready(struct bufpool_rentals *rentals,
 	size_t ready = bufpool_rentals_ready(rentals, place->class);
 	size_t want = round_up(bufpool_window_unit(rentals->window, place) + 1);
 
-	if (!first)
-		return -ENOMEM;
-	if (ready >= want)
-		return 0;
-	if (make_accessible(first + ready, want - ready))
+	if (!first || make_accessible(first, want))
 		return -ENOMEM;
 	while (ready < want &&
 	       !__atomic_compare_exchange_n(&span->ready, &ready, want, true,
