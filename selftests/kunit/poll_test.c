@@ -139,6 +139,7 @@ static void a_poller_may_be_released_meanwhile(struct kunit *test)
 {
 	struct sleeper first = {}, second = {};
 	struct bufpool_client *client = unit_open(test, 1000), *b;
+	const struct file_operations *released = &released_fops;
 	int fd;
 
 	bufpool_poll_init(client);
@@ -154,7 +155,7 @@ static void a_poller_may_be_released_meanwhile(struct kunit *test)
 	expect_woken(test, &first, 1);
 	expect_woken(test, &second, 1);
 	if (!first.in_the_way)
-		replace_fops(first.closes, fops_get(&released_fops));
+		replace_fops(first.closes, fops_get(released));
 	bufpool_poll_exit(client);
 	bufpool_poll_exit(b);
 	fput(first.closes);

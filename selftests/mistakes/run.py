@@ -17,10 +17,11 @@ sys.dont_write_bytecode = True
 
 from mistakes import mistakes_of
 from source import Source
-from tree import PLACE, TOP, Broken, Tree
-from trial import Tests, Verdict, run_at_once, run_here, run_in_vm
+from tree import PLACE, TOP, Broken, Tree, tests_of_kind
+from trial import Tests, Verdict, run_at_once, run_here, run_in_vm, run_kind_here
 
 PARTS = ("module", "userlib", "tools")
+RACING = ("weakened", "dropped-lock", "dropped-barrier")	# what a sanitizer of threads may see
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
@@ -134,7 +135,7 @@ class Run:
 		self.options = options
 		self.tests = Tests()
 		self.explained = Explained()
-		self.results = Results(f"{options.kernel} {options.here} {options.likely}")
+		self.results = Results(f"{options.kernels} {options.here} {options.likely}")
 		self.order = sample([m for source in sources(files_of(options.parts)) for m in mistakes_of(source)
 				     if re.search(options.only, m.name)], options.seed)
 		self.lock = threading.Lock()
@@ -163,19 +164,27 @@ class Run:
 		print(f"{word:5} {mistake.name:44} {' '.join(words.split())[:150]}", flush=True)
 
 	def work(self):
-		tree = None
+		trees = {}
 		while mistake := self.next():
 			verdict = self.known(mistake)
 			if not verdict:
-				tree = tree or Tree(self.options.kernel)
-				verdict = self.judge(tree, mistake)
+				verdict = self.judge(trees, mistake)
 				self.results.put(mistake, verdict)
 			self.finish(mistake, verdict)
 
 	def known(self, mistake):
 		return Verdict("explained") if self.explained.has(mistake) else self.results.get(mistake)
 
-	def judge(self, tree, mistake):
+	def judge(self, trees, mistake):
+		"""On each kernel, until a test on one notices: only the module is another there."""
+		for kernel in self.options.kernels:
+			tree = trees[kernel] = trees.get(kernel) or Tree(kernel)
+			verdict = self.judge_in(tree, mistake)
+			if verdict.word != "survived" or not mistake.source.path.startswith("module/"):
+				break
+		return verdict
+
+	def judge_in(self, tree, mistake):
 		try:
 			if not tree.apply(mistake):
 				return Verdict("same")
@@ -186,10 +195,14 @@ class Run:
 			tree.revert()
 
 	def run_tests(self, tree, mistake):
-		verdict = run_here(tree, self.tests.here(mistake))
-		for tests in (self.tests.in_vm(mistake), [] if self.options.likely else self.tests.others(mistake)):
+		here = self.tests.here(mistake)
+		verdict = run_here(tree, here)
+		is_brief = self.options.likely or tree.kernel != self.options.kernels[0]
+		for tests in (self.tests.in_vm(mistake), [] if is_brief else self.tests.others(mistake)):
 			if verdict.word == "survived" and not self.options.here:
 				verdict = run_in_vm(tree, tests, self.tests.seconds_of)
+		if verdict.word == "survived" and mistake.kind in RACING and here:
+			verdict = run_kind_here(tree, [test for test in here if test in tests_of_kind("tsan")], "tsan")
 		return verdict
 
 
@@ -242,7 +255,8 @@ def take_options():
 	parser.add_argument("--count", type=int, default=20, help="how many mistakes")
 	parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10000))
 	parser.add_argument("--at-once", type=int, default=2, help="how many VMs at a time")
-	parser.add_argument("--kernel", default="stock")
+	parser.add_argument("--kernels", nargs="*", default=["stock", "debug"],
+			    help="on the second, and so on, what none noticed in the module before, with the likely tests")
 	parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS)
 	parser.add_argument("--only", default="", metavar="PATTERN", help="mistakes whose names match it")
 	parser.add_argument("--likely", action="store_true", help="in the VM, only the tests that the table names")

@@ -38,6 +38,11 @@ def ask(*words):
 	return output_of("bash", "-c", '. "$0"; "$@"', str(TOP / "selftests/qemu/lib.sh"), *words).strip()
 
 
+def tests_of_kind(kind):
+	"""Those of the library's that are run in such a way"""
+	return ask("library_tests_of", kind).split()
+
+
 class Tree:
 	def __init__(self, kernel, warnings="-Werror"):
 		self.kernel = kernel
@@ -136,6 +141,10 @@ class Tree:
 		library = self.build / f"userlib-{kind}"
 		self.link(test, self.build / "library" / kind / test)
 		library.exists() or library.symlink_to("userlib")
+
+	def build_kind(self, kind):
+		"""All of these, with a compiler that looks for more."""
+		output_of(str(self.harness / "build.sh"), f"library-{kind}")
 
 	def link_for_vm(self, tests):
 		"""Those of these tests that have the library in them."""

@@ -155,8 +155,7 @@ def run_at_once(number, work):
 class Here:
 	"""One of the library's tests on this machine, which is stopped as soon as a case fails."""
 
-	def __init__(self, tree, test, limit):
-		kind = kind_of(test)
+	def __init__(self, tree, test, kind, limit):
 		self.limit = limit
 		self.log = tree.log / "library" / f"{kind}-{test}"
 		self.log.unlink(missing_ok=True)
@@ -186,20 +185,35 @@ class Here:
 		RUNNING.discard(self)
 
 
-def kind_of(test):
-	return KINDS.get(test, "plain")
-
-
 def run_here(tree, tests):
+	"""As they are, but for those that do nothing then"""
 	for test in tests:
-		tree.link_here(test, kind_of(test))
-		failure = Here(tree, test, LIMIT).wait()
-		late = failure and LATE.search(failure)
-		if late:
-			failure = Here(tree, test, 2 * LIMIT).wait()
-		if failure:
-			return Verdict("hang" if late else "noticed", test, failure)
+		kind = KINDS.get(test, "plain")
+		tree.link_here(test, kind)
+		verdict = try_here(tree, test, kind)
+		if verdict.word != "survived":
+			return verdict
 	return Verdict("survived")
+
+
+def run_kind_here(tree, tests, kind):
+	"""With a compiler that looks for more"""
+	tree.build_kind(kind)
+	for test in tests:
+		verdict = try_here(tree, test, kind)
+		if verdict.word != "survived":
+			return verdict
+	return Verdict("survived")
+
+
+def try_here(tree, test, kind):
+	failure = Here(tree, test, kind, LIMIT).wait()
+	late = failure and LATE.search(failure)
+	if late:
+		failure = Here(tree, test, kind, 2 * LIMIT).wait()
+	if not failure:
+		return Verdict("survived")
+	return Verdict("hang" if late else "noticed", test, failure)
 
 
 def not_ok(log):
