@@ -348,6 +348,36 @@ TEST_F(device, pools_of_one_client_pass_blocks)
 	EXPECT_EQ(0, bufpool_close(shared));
 }
 
+#define STACKS		128
+
+/* How many of the client's first stacks a thread of this process has. */
+static int owned_stacks(int fd, __u64 stacks_offset)
+{
+	char *stacks = map_at(fd, stacks_offset, STACKS * PAGE);
+	int nr, owned = 0;
+
+	if (stacks == MAP_FAILED)
+		return -errno;
+	for (nr = 0; nr < STACKS; nr++)
+		owned += ((struct bufpool_stack *)(stacks + nr * PAGE))->owner == (__u32)getpid();
+	munmap(stacks, STACKS * PAGE);
+	return owned;
+}
+
+/* The stacks of a pool that is closed are for others of its client. */
+TEST_F(device, a_closed_pool_leaves_its_stacks)
+{
+	int before = owned_stacks(self->fd, self->info.stacks_offset);
+	struct bufpool *shared = bufpool_fdopen(dup(self->fd), 0);
+
+	ASSERT_LE(0, before);
+	ASSERT_NE(NULL, shared);
+	EXPECT_EQ(0, bufpool_return(shared, bufpool_rent(shared, 1, 0), 0));
+	EXPECT_LT(before, owned_stacks(self->fd, self->info.stacks_offset));
+	EXPECT_EQ(0, bufpool_close(shared));
+	EXPECT_EQ(before, owned_stacks(self->fd, self->info.stacks_offset));
+}
+
 /* Little address space --------------------------------------------------------- */
 
 /* Leave this process @bytes more than it has. */
