@@ -2,6 +2,7 @@
 /*
  * Descriptors that poll for blocks of one size
  */
+#include "channel.h"
 #include "line.h"
 #include "tenant.h"
 
@@ -455,6 +456,43 @@ TEST_F(pollers, see_their_quota_raised)
 	EXPECT_EQ(POLLIN, polling->woken);
 	quota.quota = 0;
 	EXPECT_EQ(0, pool_ioctl(self->fd, BUFPOOL_IOC_QUOTA, &quota));
+}
+
+/* That another is charged for a block now is news for whose quota has room by that. */
+struct sending {
+	struct polling polling;
+	struct channel channel;
+};
+
+static int send_at_the_quota(void *arg)
+{
+	struct sending *sending = arg;
+	struct bufpool_rent rented;
+
+	CHECK(become(1000, ONLY_OPEN));
+	sending->polling.poller = open_or_fail();
+	CHECK(!rent(sending->polling.poller, BLOCK, &rented));
+	CHECK(!send_one(sending->polling.poller, sending->channel.sends, &rented, 0));
+	CHECK(rent(sending->polling.poller, BLOCK, &rented) == -EDQUOT);
+	return poll_for_ever(&sending->polling);
+}
+
+TEST_F(pollers, are_told_of_a_charge_that_moves)
+{
+	struct sending *sending = shared_alloc(sizeof(*sending));
+	struct bufpool_message message;
+	pid_t pid;
+
+	ASSERT_NE(NULL, sending);
+	ASSERT_EQ(0, parameter_write("trim_ms", 3600000));
+	ASSERT_EQ(0, parameter_write("quota", BLOCK));
+	ASSERT_EQ(0, channel_make(self->fd, 1, &sending->channel));
+	pid = spawn(send_at_the_quota, sending);
+	ASSERT_TRUE(word_reaches(&sending->polling.ready, 1) && task_sleeps(pid, pid));
+	EXPECT_EQ(0, receive_one(self->fd, sending->channel.receives, &message));
+	EXPECT_EQ(0, reap(pid));
+	EXPECT_EQ(POLLIN, sending->polling.woken);
+	channel_end(&sending->channel);
 }
 
 /* Of one that is returned alone, and stays warm, */
