@@ -392,6 +392,22 @@ TEST_F(kept, trim_takes_what_is_kept)
 	EXPECT_EQ(ALL / 2, stats_of(self->fd).client_blocks);
 }
 
+/* One block makes room below the ceiling, and the other stack keeps its own. */
+TEST_F(kept, ceiling_takes_what_it_needs)
+{
+	struct bufpool_stack *second = map_stack(self->fd, self->class + self->info.nr_classes);
+	struct bufpool_rent rented;
+
+	ASSERT_NE(MAP_FAILED, second);
+	ASSERT_EQ(0, limit_write(4 * LIMIT));
+	ASSERT_TRUE(keep(self->stack, self->blocks, 0, 1));
+	ASSERT_TRUE(keep(second, self->blocks, 1, 1));
+	ASSERT_EQ(0, set_ceiling(self->fd, ALL * BLOCK));
+	EXPECT_EQ(0, rent(self->fd, PAGE, &rented));
+	EXPECT_EQ(1, in_stack(self->stack) + in_stack(second));
+	munmap(second, PAGE);
+}
+
 TEST_F(kept, trim_by_root_takes_all)
 {
 	ASSERT_TRUE(keep(self->stack, self->blocks, 0, ALL));
