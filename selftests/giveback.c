@@ -7,6 +7,7 @@
 
 #include "pressure.h"
 #include "probe.h"
+#include "tracing.h"
 
 #define BLOCK		(64 * KIB)
 #define PERIOD_MS	50
@@ -480,6 +481,25 @@ TEST_F(giveback, drop_caches_empties_the_pool)
 	EXPECT_EQ(self->info.slab_size, now.pinned);
 	EXPECT_EQ(BLOCK, now.in_use);
 	EXPECT_EQ(0, now.warm);
+}
+
+#define SHRUNK		TRACING "events/vmscan/mm_shrink_slab_end/"
+
+/* And it is told by how much. */
+TEST_F(giveback, the_kernel_is_told_how_much_it_gets)
+{
+	if (access(SHRUNK "enable", W_OK))
+		SKIP(return, "cannot trace: %s", strerror(errno));
+	ASSERT_EQ(0, parameter_write("trim_ms", 3600000));
+	ASSERT_EQ(0, write_text(SHRUNK "filter", "retval > 0"));
+	ASSERT_EQ(0, write_text(SHRUNK "enable", "1"));
+	ASSERT_TRUE(trace_forget(TRACING "trace"));
+	EXPECT_TRUE(burst(self->fd, self->blocks, 64, BUFPOOL_RETURN_REVOKE));
+	EXPECT_TRUE(BECOMES(!write_text("/proc/sys/vm/drop_caches", "2") &&
+			    !stats_of(self->fd).pinned));
+	ASSERT_EQ(0, write_text(SHRUNK "enable", "0"));
+	ASSERT_EQ(0, write_text(SHRUNK "filter", "0"));
+	EXPECT_LT(0, trace_count(TRACING "trace", ": shrink_scan+"));
 }
 
 /* Programs see that, also where the pool itself has nothing to give. */
