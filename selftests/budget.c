@@ -422,7 +422,7 @@ static void sample(struct storm *storm, int fd, bool is_tenant)
 		CHECK(now.user_quota == 1 * MIB);
 		CHECK(now.user_held <= now.user_quota);
 	}
-	storm->samples++;
+	word_set(&storm->samples, storm->samples + 1);
 	if (storm->most_in_use < now.in_use)
 		storm->most_in_use = now.in_use;
 	if (is_tenant && storm->most_held < now.user_held)
@@ -486,7 +486,7 @@ TEST_F_TIMEOUT(budget, counters_never_drift, A_DAY)
 	ASSERT_EQ(0, parameter_write("quota", 1 * MIB));
 	start_storm(storm, pids, &seed);
 	sampler = spawn(keep_sampling, storm);
-	while (effort_goes_on(&effort, actions_of(storm)) &&
+	while ((effort_goes_on(&effort, actions_of(storm)) || !word_get(&storm->samples)) &&
 	       !child_has_ended())
 		sleep_ms(1);
 	word_set(&storm->stop, 1);

@@ -439,7 +439,7 @@ static void *unmap_on(void *arg)
 			sched_yield();
 		munmap(unmapper->at, BLOCK);
 		unmapper->left += touch(unmapper->at) != SIGSEGV;
-		unmapper->rounds++;
+		word_set(&unmapper->rounds, unmapper->rounds + 1);
 	}
 	return NULL;
 }
@@ -458,7 +458,7 @@ TEST_F(channel, mapped_while_it_is_unmapped)
 	unmapper.at = around + PAGE;
 	ASSERT_EQ(0, munmap(self->at, BLOCK));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, unmap_on, &unmapper));
-	for (i = 0; i < often(20000); i++) {
+	for (i = 0; i < often(20000) || !word_get(&unmapper.rounds); i++) {
 		ASSERT_EQ(0, send_with(self->fd, self->channel.sends, self->rented.handle, 0, 0,
 				       0));
 		ASSERT_EQ(1, receive_timed(self->fd, self->channel.receives, &self->message, 1,

@@ -203,7 +203,7 @@ static int watch(void *arg)
 		CHECK(now.user_held <= QUOTA);
 		CHECK(now.in_use <= now.pinned);
 		CHECK(now.pinned <= LIMIT);
-		town->samples[user]++;
+		word_set(&town->samples[user], town->samples[user] + 1);
 		if (town->most[user] < now.user_held)
 			town->most[user] = now.user_held;
 		sleep_ms(1);
@@ -464,11 +464,15 @@ static void report(struct __test_metadata *_metadata, const struct town *town)
 	EXPECT_LT(0, town->queues);
 }
 
-/* All have rented, and lines have been served in between. */
+/* All have rented, were watched, and lines have been served in between. */
 static bool has_lived(const struct town *town)
 {
 	unsigned int i;
 
+	for (i = 0; i < USERS; i++) {
+		if (!word_get(&town->samples[i]))
+			return false;
+	}
 	for (i = 0; i < CITIZENS; i++) {
 		if (!word_get(&town->rentals[i]))
 			return false;
