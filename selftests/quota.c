@@ -129,6 +129,38 @@ TEST_F(quota, quota_may_be_less_than_a_slab)
 	EXPECT_EQ(0, as_user(ALICE, rent_some_pages));
 }
 
+/* Such slabs serve it, too, when they are nobody's, and whole ones before them. */
+static int rent_them_again(void)
+{
+	int fd = open_or_fail();
+	__u64 created = stats_of(fd).slabs_created;
+
+	CHECK(!rent_some_pages());
+	CHECK(stats_of(fd).slabs_created == created);
+	return 0;
+}
+
+TEST_F(quota, quota_of_less_than_a_slab_has_idle_ones)
+{
+	struct bufpool_block blocks[2 * MOST];
+	struct bufpool_info info;
+	int count;
+
+	ASSERT_EQ(0, pool_info(self->fd, &info));
+	count = info.slab_size / PAGE + QUOTA;
+	ASSERT_GE((int)ARRAY_SIZE(blocks), count);
+	ASSERT_EQ(0, parameter_write("trim_ms", 3600000));
+	ASSERT_EQ(0, write_text("/sys/class/misc/bufpool/trim", "1"));
+	ASSERT_EQ(0, parameter_write("quota", QUOTA * PAGE));
+	EXPECT_EQ(0, as_user(ALICE, rent_some_pages));
+	EXPECT_TRUE(in_use_becomes(self->fd, 0));
+	ASSERT_EQ(count, rent_many(self->fd, 1, count, blocks));
+	EXPECT_EQ(info.slab_size + QUOTA * PAGE, stats_of(self->fd).pinned);
+	ASSERT_TRUE(give_all(self->fd, blocks, count));
+	ASSERT_LE(0, trim(self->fd, 0));
+	EXPECT_EQ(0, as_user(ALICE, rent_them_again));
+}
+
 /* Each user has a quota of its own. */
 static int rent_all_of_it(void)
 {
