@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -53,6 +54,14 @@ static inline int poller_of(int fd, __u64 min_size)
 	struct bufpool_poller poller = { .size = sizeof(poller), .min_size = min_size };
 
 	return pool_ioctl(fd, BUFPOOL_IOC_POLLER, &poller);
+}
+
+/* Which of these events there are just now, or -errno */
+static inline int poll_now(int fd, int events)
+{
+	struct pollfd pollfd = { .fd = fd, .events = events };
+
+	return poll(&pollfd, 1, 0) < 0 ? -errno : pollfd.revents;
 }
 
 static inline int cancel(int fd, __u32 flags)

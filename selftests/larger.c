@@ -3,7 +3,7 @@
  * The larger bucket: where a size has no free block and the pool may not grow, a
  * free block of twice the size does, or of four times.
  */
-#include "bufpool_test.h"
+#include "stranger.h"
 
 #include <pthread.h>
 
@@ -233,6 +233,46 @@ TEST_F(larger, not_while_the_pool_may_grow)
 	ASSERT_EQ(0, limit_write((ALL + 2) * self->block));
 	ASSERT_EQ(0, rent(self->fd, self->block / 2, &self->rent));
 	EXPECT_EQ(self->block / 2, self->rent.length);
+}
+
+/* Nobody is told of what is for a waiter, though that gets no processor to take it. */
+static int wait_for_one(void *arg)
+{
+	const __u64 *min_size = arg;
+	struct bufpool_rent rented;
+
+	CHECK(!rent_with(pool_open(), *min_size, 0, 0, &rented));
+	return 0;
+}
+
+TEST_F(larger, is_for_a_waiter_without_a_processor)
+{
+	struct crowd *crowd = shared_alloc(sizeof(*crowd));
+	int poller = poller_of(self->fd, self->min_size);
+	pid_t pid;
+
+	if (!variant->is_given)
+		return;
+	if (get_nprocs() < 2)
+		SKIP(return, "there is no second processor");
+	ASSERT_NE(NULL, crowd);
+	ASSERT_LE(0, poller);
+	EXPECT_EQ(POLLIN, poll_now(poller, POLLIN));
+	ASSERT_EQ(0, rent(self->owner, self->block, &self->rent));
+	ASSERT_TRUE(pin(0, 0));
+	pid = spawn(wait_for_one, &self->min_size);
+	ASSERT_TRUE(pin(pid, 1) && task_sleeps(pid, pid));
+	crowd->hindrance = PREEMPTED;
+	ASSERT_TRUE(crowd_add_spinner(crowd));
+	crowd_hinder(crowd);
+	ASSERT_EQ(0, give_up(self->owner, self->rent.handle));
+	EXPECT_EQ(0, poll_now(poller, POLLIN));
+	EXPECT_EQ(-EAGAIN, rent(self->fd, self->min_size, &self->rent));
+	EXPECT_EQ(0, word_get(&crowd->outlasted));
+	crowd_remove_spinner(crowd);
+	EXPECT_EQ(0, reap(pid));
+	EXPECT_TRUE(BECOMES(poll_now(poller, POLLIN) == POLLIN));
+	close(poller);
 }
 
 /*

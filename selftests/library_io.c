@@ -480,13 +480,6 @@ TEST(a_strict_pool_sees_a_use_after_return)
 
 /* Polling ------------------------------------------------------------------------ */
 
-static int poll_now(int fd)
-{
-	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
-
-	return poll(&pollfd, 1, 0) < 0 ? -errno : pollfd.revents;
-}
-
 TEST_F(io, poller_refusals)
 {
 	size_t more = self->info.max_rent_io + 1;
@@ -509,11 +502,11 @@ TEST_F(exhausted, a_poller_tells_of_blocks_for_io)
 		SKIP(return, "there are no blocks for I/O");
 	poller = bufpool_poller_for(self->pool, self->size, BUFPOOL_POLLER_IO);
 	ASSERT_LE(0, poller);
-	EXPECT_EQ(0, poll_now(poller));
+	EXPECT_EQ(0, poll_now(poller, POLLIN));
 	ASSERT_EQ(0, bufpool_return(self->pool, self->block, BUFPOOL_RETURN_REVOKE));
-	EXPECT_EQ(POLLIN, poll_now(poller));
+	EXPECT_EQ(POLLIN, poll_now(poller, POLLIN));
 	EXPECT_EQ(0, rent_error(self->pool, self->size, IO));
-	EXPECT_EQ(0, poll_now(poller));
+	EXPECT_EQ(0, poll_now(poller, POLLIN));
 	close(poller);
 }
 

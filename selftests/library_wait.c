@@ -262,13 +262,6 @@ TEST_F(library, cancel_refusals)
 
 /* Polling ----------------------------------------------------------------------- */
 
-static int poll_now(int fd)
-{
-	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
-
-	return poll(&pollfd, 1, 0) < 0 ? -errno : pollfd.revents;
-}
-
 TEST_F_TIMEOUT(exhausted, a_poller_tells_of_its_size, SECONDS)
 {
 	int large = bufpool_poller(self->pool, self->size);
@@ -277,19 +270,19 @@ TEST_F_TIMEOUT(exhausted, a_poller_tells_of_its_size, SECONDS)
 
 	ASSERT_LE(0, large);
 	ASSERT_LE(0, small);
-	EXPECT_EQ(0, poll_now(large));
-	EXPECT_EQ(0, poll_now(small));
+	EXPECT_EQ(0, poll_now(large, POLLIN));
+	EXPECT_EQ(0, poll_now(small, POLLIN));
 	ASSERT_EQ(0, bufpool_return(self->pool, self->block, BUFPOOL_RETURN_REVOKE));
-	EXPECT_EQ(POLLIN, poll_now(large));
-	EXPECT_EQ(POLLIN, poll_now(small));
+	EXPECT_EQ(POLLIN, poll_now(large, POLLIN));
+	EXPECT_EQ(POLLIN, poll_now(small, POLLIN));
 	quarter = bufpool_rent(self->pool, self->size / 4, 0);
 	ASSERT_NE(NULL, quarter);
-	EXPECT_EQ(0, poll_now(large));
-	EXPECT_EQ(POLLIN, poll_now(small));
+	EXPECT_EQ(0, poll_now(large, POLLIN));
+	EXPECT_EQ(POLLIN, poll_now(small, POLLIN));
 	ASSERT_EQ(0, bufpool_return(self->pool, quarter, BUFPOOL_RETURN_REVOKE));
-	EXPECT_EQ(POLLIN, poll_now(large));
+	EXPECT_EQ(POLLIN, poll_now(large, POLLIN));
 	EXPECT_EQ(0, rent_error(self->pool, self->size, BUFPOOL_RENT_NONBLOCK));
-	EXPECT_EQ(0, poll_now(large));
+	EXPECT_EQ(0, poll_now(large, POLLIN));
 	close(large);
 	close(small);
 }
@@ -326,13 +319,13 @@ TEST_F_TIMEOUT(exhausted, a_cancelled_thread_tells_a_poller, SECONDS)
 	void *result;
 
 	ASSERT_LE(0, poller);
-	EXPECT_EQ(0, poll_now(poller));
+	EXPECT_EQ(0, poll_now(poller, POLLIN));
 	renter.block = self->block;
 	ASSERT_EQ(0, pthread_create(&renter.thread, NULL, return_when_cancelled, &renter));
 	ASSERT_EQ(0, pthread_join(renter.thread, &result));
 	EXPECT_EQ(PTHREAD_CANCELED, result);
 	EXPECT_EQ(0, renter.error);
-	EXPECT_EQ(POLLIN, poll_now(poller));
+	EXPECT_EQ(POLLIN, poll_now(poller, POLLIN));
 	EXPECT_EQ(0, rent_error(self->pool, self->size, BUFPOOL_RENT_NONBLOCK));
 	close(poller);
 }
@@ -367,9 +360,9 @@ TEST_F_TIMEOUT(library, a_poller_tells_of_what_is_kept, SECONDS)
 	ASSERT_EQ(EAGAIN, errno);
 	poller = bufpool_poller(pool, MIB);
 	ASSERT_LE(0, poller);
-	EXPECT_EQ(0, poll_now(poller));
+	EXPECT_EQ(0, poll_now(poller, POLLIN));
 	ASSERT_EQ(0, bufpool_return(pool, blocks[0], 0));
-	EXPECT_TRUE(BECOMES(poll_now(poller) == POLLIN));
+	EXPECT_TRUE(BECOMES(poll_now(poller, POLLIN) == POLLIN));
 	EXPECT_EQ(0, rent_error(pool, MIB, BUFPOOL_RENT_NONBLOCK));
 	close(poller);
 	if (!private_chosen())
@@ -387,9 +380,9 @@ TEST_F_TIMEOUT(exhausted, a_poller_sees_what_was_kept_go, SECONDS)
 	ASSERT_EQ(0, bufpool_return(self->pool, blocks[0], 0));
 	poller = bufpool_poller(self->pool, self->size / 4);
 	ASSERT_LE(0, poller);
-	EXPECT_EQ(POLLIN, poll_now(poller));
+	EXPECT_EQ(POLLIN, poll_now(poller, POLLIN));
 	EXPECT_EQ(0, rent_error(self->pool, self->size / 4, BUFPOOL_RENT_NONBLOCK));
-	EXPECT_EQ(0, poll_now(poller));
+	EXPECT_EQ(0, poll_now(poller, POLLIN));
 	close(poller);
 }
 
@@ -404,13 +397,13 @@ TEST_F_TIMEOUT(exhausted, a_poller_is_not_told_of_waiters_room, SECONDS)
 		SKIP(return, "the kernel has rules of its own for this");
 	ASSERT_EQ(0, bufpool_return(self->pool, self->block, BUFPOOL_RETURN_REVOKE));
 	ASSERT_EQ(0, rent_error(self->pool, self->size / 2, 0));
-	EXPECT_EQ(POLLIN, poll_now(poller));
+	EXPECT_EQ(POLLIN, poll_now(poller, POLLIN));
 	ASSERT_TRUE(let_wait(&renter, 1));
-	EXPECT_EQ(0, poll_now(poller));
+	EXPECT_EQ(0, poll_now(poller, POLLIN));
 	EXPECT_EQ(-EAGAIN, rent_error(self->pool, self->size / 4, BUFPOOL_RENT_NONBLOCK));
 	EXPECT_EQ(0, bufpool_cancel(self->pool, 1));
 	ASSERT_EQ(0, pthread_join(renter.thread, NULL));
-	EXPECT_EQ(POLLIN, poll_now(poller));
+	EXPECT_EQ(POLLIN, poll_now(poller, POLLIN));
 	close(poller);
 }
 
@@ -422,7 +415,7 @@ TEST_F_TIMEOUT(exhausted, a_poller_may_be_read, SECONDS)
 
 	ASSERT_LE(0, poller);
 	ASSERT_EQ(0, bufpool_return(self->pool, self->block, BUFPOOL_RETURN_REVOKE));
-	EXPECT_EQ(POLLIN, poll_now(poller));
+	EXPECT_EQ(POLLIN, poll_now(poller, POLLIN));
 	EXPECT_EQ(private_chosen() ? 1 : -1, read(poller, &byte, 1));
 	EXPECT_EQ(0, rent_error(self->pool, self->size, BUFPOOL_RENT_NONBLOCK));
 	EXPECT_EQ(-1, private_chosen() ? read(poller, &byte, 1) : -1);

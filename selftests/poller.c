@@ -10,13 +10,6 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 
-static int poll_now(int fd)
-{
-	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
-
-	return poll(&pollfd, 1, 0) < 0 ? -errno : pollfd.revents;
-}
-
 FIXTURE(pollers)
 {
 	int fd;
@@ -49,19 +42,19 @@ FIXTURE_TEARDOWN(pollers)
 
 TEST_F(pollers, tell_of_their_size)
 {
-	EXPECT_EQ(POLLIN, poll_now(self->large));
-	EXPECT_EQ(POLLIN, poll_now(self->small));
+	EXPECT_EQ(POLLIN, poll_now(self->large, POLLIN));
+	EXPECT_EQ(POLLIN, poll_now(self->small, POLLIN));
 	ASSERT_EQ(ALL, drain(self->other, BLOCK, self->blocks, MOST));
-	EXPECT_EQ(0, poll_now(self->large));
-	EXPECT_EQ(0, poll_now(self->small));
+	EXPECT_EQ(0, poll_now(self->large, POLLIN));
+	EXPECT_EQ(0, poll_now(self->small, POLLIN));
 	/* a slab of small blocks has no place for a large one */
 	ASSERT_EQ(0, give_up(self->other, self->blocks[0].handle));
-	EXPECT_EQ(POLLIN, poll_now(self->large));
+	EXPECT_EQ(POLLIN, poll_now(self->large, POLLIN));
 	ASSERT_EQ(0, rent(self->other, SMALL, &self->rent));
-	EXPECT_EQ(0, poll_now(self->large));
-	EXPECT_EQ(POLLIN, poll_now(self->small));
+	EXPECT_EQ(0, poll_now(self->large, POLLIN));
+	EXPECT_EQ(POLLIN, poll_now(self->small, POLLIN));
 	ASSERT_EQ(0, give_up(self->other, self->rent.handle));
-	EXPECT_EQ(POLLIN, poll_now(self->large));
+	EXPECT_EQ(POLLIN, poll_now(self->large, POLLIN));
 }
 
 struct polling {
@@ -112,7 +105,7 @@ TEST_F(pollers, wake_up_for_their_size_only)
 	ASSERT_LT(0, pid);
 	/* one small block is no large one */
 	ASSERT_EQ(0, give_up(self->other, self->blocks[0].handle));
-	EXPECT_EQ(POLLIN, poll_now(self->small));
+	EXPECT_EQ(POLLIN, poll_now(self->small, POLLIN));
 	EXPECT_TRUE(task_sleeps(pid, pid));
 	for (i = 1; i < count; i++)
 		ASSERT_EQ(0, give_up(self->other, self->blocks[i].handle));
@@ -129,14 +122,14 @@ TEST_F(pollers, know_the_ceiling)
 	ASSERT_NE(NULL, polling);
 	ASSERT_EQ(0, set_ceiling(self->fd, BLOCK));
 	ASSERT_EQ(0, rent(self->fd, BLOCK, &self->rent));
-	EXPECT_EQ(0, poll_now(self->fd));
-	EXPECT_EQ(0, poll_now(self->small));
+	EXPECT_EQ(0, poll_now(self->fd, POLLIN));
+	EXPECT_EQ(0, poll_now(self->small, POLLIN));
 	pid = let_poll(polling, self->fd);
 	ASSERT_LT(0, pid);
 	ASSERT_EQ(0, give(self->fd, self->rent.handle));
 	EXPECT_EQ(0, reap(pid));
 	EXPECT_EQ(POLLIN, polling->woken);
-	EXPECT_EQ(POLLIN, poll_now(self->large));
+	EXPECT_EQ(POLLIN, poll_now(self->large, POLLIN));
 }
 
 /* A loop that polls, and rents when it is told to, does not go round in vain. */
@@ -159,13 +152,13 @@ static int quota_is_known(void)
 	struct bufpool_rent rented;
 
 	CHECK(poller >= 0);
-	CHECK(poll_now(poller) == POLLIN);
+	CHECK(poll_now(poller, POLLIN) == POLLIN);
 	CHECK(!rent(fd, BLOCK, &rented));
-	CHECK(poll_now(poller) == POLLIN);
+	CHECK(poll_now(poller, POLLIN) == POLLIN);
 	CHECK(!rent(fd, BLOCK, &rented));
-	CHECK(poll_now(poller) == 0);
+	CHECK(poll_now(poller, POLLIN) == 0);
 	CHECK(!give(fd, rented.handle));
-	CHECK(poll_now(poller) == POLLIN);
+	CHECK(poll_now(poller, POLLIN) == POLLIN);
 	return 0;
 }
 
@@ -189,7 +182,7 @@ static int quota_is_known_beside_idle_slabs(void)
 	CHECK(!rent(others, BLOCK, &rented));
 	CHECK(!give_up(others, rented.handle));
 	CHECK(stats_of(others).idle >= BLOCK);
-	CHECK(poll_now(poller) == 0);
+	CHECK(poll_now(poller, POLLIN) == 0);
 	CHECK(rent(fd, BLOCK, &rented) == -EDQUOT);
 	return 0;
 }
@@ -214,7 +207,7 @@ static int quota_is_known_beside_warm_blocks(void)
 	CHECK(!give(fd, warm.handle));
 	CHECK(stats_of(fd).warm == SMALL);
 	CHECK(rent(fd, BLOCK, &rented) == -EDQUOT);
-	CHECK(poll_now(poller) == 0);
+	CHECK(poll_now(poller, POLLIN) == 0);
 	return 0;
 }
 
@@ -326,9 +319,9 @@ TEST_F(pollers, see_that_their_client_is_gone)
 	ASSERT_EQ(ALL, drain(fd, BLOCK, blocks, ALL));
 	poller = poller_of(fd, BLOCK);
 	ASSERT_LE(0, poller);
-	EXPECT_EQ(0, poll_now(poller));
+	EXPECT_EQ(0, poll_now(poller, POLLIN));
 	close(fd);
-	EXPECT_EQ(POLLHUP | POLLERR, poll_now(poller));
+	EXPECT_EQ(POLLHUP | POLLERR, poll_now(poller, POLLIN));
 	pid = spawn(poll_for_ever, (polling->poller = poller, polling));
 	EXPECT_EQ(0, reap(pid));
 	EXPECT_EQ(POLLHUP | POLLERR, polling->woken);
@@ -599,7 +592,7 @@ static int be_many(void *arg)
 	fd = open_or_fail();
 	crowd(fd);
 	while (!word_get(&coming->stop)) {
-		poll_now(fd);
+		poll_now(fd, POLLIN);
 		sched_yield();
 		__atomic_add_fetch(&coming->rounds, 1, __ATOMIC_RELAXED);
 	}

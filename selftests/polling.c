@@ -28,12 +28,7 @@ FIXTURE_TEARDOWN(polling)
 	line_end(self->fd);
 }
 
-static int poll_now(int fd)
-{
-	struct pollfd pollfd = { .fd = fd, .events = POLLIN | POLLPRI };
-
-	return poll(&pollfd, 1, 0) < 0 ? -errno : pollfd.revents;
-}
+#define EVENTS	(POLLIN | POLLPRI)
 
 static int poll_soon(int fd, int events)
 {
@@ -47,21 +42,21 @@ TEST_F(polling, pollin_is_room)
 	int poller = pool_open();
 
 	ASSERT_LE(0, poller);
-	EXPECT_EQ(POLLIN, poll_now(poller));
-	EXPECT_EQ(POLLIN, poll_now(self->fd));
+	EXPECT_EQ(POLLIN, poll_now(poller, EVENTS));
+	EXPECT_EQ(POLLIN, poll_now(self->fd, EVENTS));
 	ASSERT_EQ(ALL, drain(self->fd, BLOCK, self->blocks, MOST));
-	EXPECT_EQ(0, poll_now(poller));
-	EXPECT_EQ(0, poll_now(self->fd));
+	EXPECT_EQ(0, poll_now(poller, EVENTS));
+	EXPECT_EQ(0, poll_now(self->fd, EVENTS));
 	ASSERT_EQ(0, give(self->fd, self->blocks[0].handle));
-	EXPECT_EQ(POLLIN, poll_now(poller));
+	EXPECT_EQ(POLLIN, poll_now(poller, EVENTS));
 	ASSERT_EQ(0, rent(poller, BLOCK, &self->rent));
-	EXPECT_EQ(0, poll_now(poller));
+	EXPECT_EQ(0, poll_now(poller, EVENTS));
 	ASSERT_EQ(0, give_up(poller, self->rent.handle));
-	EXPECT_EQ(POLLIN, poll_now(poller));
+	EXPECT_EQ(POLLIN, poll_now(poller, EVENTS));
 	ASSERT_EQ(0, limit_write(BLOCK));
-	EXPECT_EQ(0, poll_now(poller));
+	EXPECT_EQ(0, poll_now(poller, EVENTS));
 	ASSERT_EQ(0, limit_write(LIMIT));
-	EXPECT_EQ(POLLIN, poll_now(poller));
+	EXPECT_EQ(POLLIN, poll_now(poller, EVENTS));
 	close(poller);
 }
 
@@ -121,15 +116,15 @@ TEST_F(polling, pollpri_is_a_waiter)
 {
 	pid_t pid;
 
-	EXPECT_EQ(POLLIN, poll_now(self->fd));
+	EXPECT_EQ(POLLIN, poll_now(self->fd, EVENTS));
 	ASSERT_EQ(ALL, drain(self->fd, BLOCK, self->blocks, MOST));
-	EXPECT_EQ(0, poll_now(self->fd));
+	EXPECT_EQ(0, poll_now(self->fd, EVENTS));
 	pid = enqueue(self->line, 0, BLOCK);
 	ASSERT_LT(0, pid);
-	EXPECT_EQ(POLLPRI, poll_now(self->fd));
+	EXPECT_EQ(POLLPRI, poll_now(self->fd, EVENTS));
 	ASSERT_EQ(0, give(self->fd, self->blocks[0].handle));
 	ASSERT_TRUE(word_reaches(&self->line->served, 1));
-	EXPECT_EQ(0, poll_now(self->fd));
+	EXPECT_EQ(0, poll_now(self->fd, EVENTS));
 	EXPECT_EQ(0, dismiss(self->line, 0, pid));
 	EXPECT_EQ(POLLIN, poll_soon(self->fd, POLLIN | POLLPRI));
 }
@@ -414,12 +409,12 @@ TEST_F(polling, pollin_tells_the_truth)
 			held[i].length = 0;
 		}
 		warm = stats_of(self->fd).warm;
-		ready = poll_now(self->fd);
+		ready = poll_now(self->fd, EVENTS);
 		ret = rent(self->fd, 1, &self->rent);
 		if (ret && warm) {
 			if (ready)
 				EXPECT_EQ(0, stats_of(self->fd).warm);
-			ready = poll_now(self->fd);
+			ready = poll_now(self->fd, EVENTS);
 		}
 		ASSERT_EQ(ret ? 0 : POLLIN, ready) {
 			TH_LOG("round %d: a rental says %d", round, ret);
@@ -446,7 +441,7 @@ TEST_F(polling, pollin_tells_the_truth_beside_a_waiter)
 	ASSERT_LT(0, pid);
 	for (i = 0; i < count - 1; i++) {
 		ASSERT_EQ(0, give(self->fd, self->blocks[i].handle));
-		ready = poll_now(self->fd);
+		ready = poll_now(self->fd, EVENTS);
 		ret = rent(self->fd, 1, &self->rent);
 		ASSERT_EQ(POLLPRI | (ret ? 0 : POLLIN), ready) {
 			TH_LOG("block %d: a rental says %d", i, ret);

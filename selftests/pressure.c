@@ -61,9 +61,7 @@ static bool ask_shrinkers(void)
 
 static bool is_urgent(int fd)
 {
-	struct pollfd pollfd = { .fd = fd, .events = POLLPRI };
-
-	return poll(&pollfd, 1, 0) == 1 && pollfd.revents == POLLPRI;
+	return poll_now(fd, POLLPRI) == POLLPRI;
 }
 
 static void say_seen(struct pollers *pollers, bool seen)

@@ -176,6 +176,22 @@ static inline void crowd_hinder(struct crowd *crowd)
 	sleep_ms(20);
 }
 
+/* What takes processor 1 when the crowd is hindered */
+static inline bool crowd_add_spinner(struct crowd *crowd)
+{
+	/* Where real-time programs have to rest, strangers run meanwhile. */
+	write_text("/proc/sys/kernel/sched_rt_runtime_us", "-1");
+	crowd->spinner = spawn(spin_for_long, crowd);
+	return pin(crowd->spinner, 1);
+}
+
+static inline void crowd_remove_spinner(struct crowd *crowd)
+{
+	kill(crowd->spinner, SIGKILL);
+	reap(crowd->spinner);
+	write_text("/proc/sys/kernel/sched_rt_runtime_us", "950000");
+}
+
 /* Start strangers; NULL if they do not come. */
 static inline struct crowd *crowd_gather(enum hindrance hindrance,
 					 void (*act)(void))
@@ -187,8 +203,6 @@ static inline struct crowd *crowd_gather(enum hindrance hindrance,
 		return NULL;
 	crowd->act = act;
 	crowd->hindrance = hindrance;
-	/* Where real-time programs have to rest, strangers run meanwhile. */
-	write_text("/proc/sys/kernel/sched_rt_runtime_us", "-1");
 	if (hindrance == THROTTLED && !cgroup_create())
 		return NULL;
 	for (i = 0; i < STRANGERS; i++) {
@@ -202,8 +216,7 @@ static inline struct crowd *crowd_gather(enum hindrance hindrance,
 		if (hindrance == THROTTLED && !cgroup_enter(pid))
 			return NULL;
 	}
-	crowd->spinner = spawn(spin_for_long, crowd);
-	return pin(crowd->spinner, 1) &&
+	return crowd_add_spinner(crowd) &&
 	       word_reaches(&crowd->ready, STRANGERS) && crowd_release(crowd) ?
 	       crowd : NULL;
 }
@@ -215,15 +228,13 @@ static inline void crowd_disperse(struct crowd *crowd)
 	word_set(&crowd->spins, 0);
 	if (crowd->hindrance == THROTTLED)
 		cgroup_write("cpu.max", "max 1000000");
-	kill(crowd->spinner, SIGKILL);
-	reap(crowd->spinner);
+	crowd_remove_spinner(crowd);
 	for (i = 0; i < STRANGERS; i++)
 		kill(crowd->pids[i], SIGKILL);
 	for (i = 0; i < STRANGERS; i++)
 		reap(crowd->pids[i]);
 	if (crowd->hindrance == THROTTLED)
 		cgroup_remove();
-	write_text("/proc/sys/kernel/sched_rt_runtime_us", "950000");
 }
 
 /* Pages that hang ------------------------------------------------------------ */
