@@ -341,6 +341,74 @@ TEST_F(library, a_channel_is_made_or_it_is_not)
 	} while (given);
 }
 
+/* Two threads that are the first of all with a block of a size: one maps memory for it. */
+static struct {
+	struct bufpool *pool;
+	pthread_t thread;
+	unsigned int tid;
+	unsigned int go;
+	unsigned int maps;	/* the other does, too */
+	bool mapped_meanwhile;
+} beside;
+
+/* What a thread needs for itself it has from its first call on. */
+static bool begin_with_the_pool(void)
+{
+	void *block = bufpool_rent(beside.pool, PAGE, 0);
+
+	return block && !bufpool_return(beside.pool, block, 0);
+}
+
+static void say_that_it_maps(void)
+{
+	word_set(&beside.maps, 1);
+}
+
+static void *rent_beside(void *arg)
+{
+	void *block;
+
+	CHECK(begin_with_the_pool());
+	word_set(&beside.tid, syscall(SYS_gettid));
+	/* without a sleep, which is to be another's doing */
+	while (!word_get(&beside.go))
+		sched_yield();
+	before_mapping = say_that_it_maps;
+	block = bufpool_rent(beside.pool, MIB, BUFPOOL_RENT_IO);
+	before_mapping = NULL;
+	memset(block, 2, MIB);
+	(void)arg;
+	return block;
+}
+
+/* It comes to the same place, or sleeps as long as this one maps. */
+static void have_one_beside(void)
+{
+	word_set(&beside.go, 1);
+	CHECK(BECOMES(word_get(&beside.maps) || task_state(getpid(), beside.tid) == 'S'));
+	beside.mapped_meanwhile = word_get(&beside.maps);
+}
+
+TEST_F(library, one_thread_maps_a_size)
+{
+	void *block, *other;
+
+	beside.pool = self->pool;
+	ASSERT_TRUE(begin_with_the_pool());
+	ASSERT_EQ(0, pthread_create(&beside.thread, NULL, rent_beside, NULL));
+	ASSERT_TRUE(word_reaches(&beside.tid, 1));
+	before_mapping = have_one_beside;
+	block = bufpool_rent(self->pool, MIB, BUFPOOL_RENT_IO);
+	ASSERT_NE(NULL, block);
+	ASSERT_EQ(NULL, before_mapping);
+	ASSERT_EQ(0, pthread_join(beside.thread, &other));
+	EXPECT_FALSE(beside.mapped_meanwhile);
+	memset(block, 1, MIB);
+	EXPECT_TRUE(filled(other, 2, MIB));
+	EXPECT_EQ(0, bufpool_return(self->pool, other, 0));
+	EXPECT_EQ(0, bufpool_return(self->pool, block, 0));
+}
+
 /* A channel with one message, of a new pool; or a negative errno */
 static int send_one(struct bufpool *pool, int *ends)
 {

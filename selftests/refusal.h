@@ -32,6 +32,9 @@ struct refusal {
 
 static __thread struct refusal refusal;
 
+/* What this thread does before it maps memory the next time */
+static __thread void (*before_mapping)(void);
+
 /* What has been allocated and not freed, by anybody */
 static long allocations;
 
@@ -144,6 +147,11 @@ void __wrap_free(void *memory)
 
 void *__wrap_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
 {
+	void (*meanwhile)(void) = before_mapping;
+
+	before_mapping = NULL;
+	if (meanwhile)
+		meanwhile();
 	return is_refused(OF_MEMORY, ENOMEM) ? (void *)-1 :
 	       __real_mmap(address, length, protection, flags, fd, offset);
 }

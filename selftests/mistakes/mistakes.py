@@ -65,6 +65,11 @@ class Mistake:
 		return [line[0] + " " + " ".join(line[1:].split()) for line in lines
 			if line[0] in "-+" and line[1:].strip()]
 
+	def before(self):
+		"""The line in front of what is changed"""
+		first = re.search(r"^@@ -(\d+)", self.patch(0), re.M)
+		return " ".join(self.source.text.splitlines()[int(first.group(1)) - 2].split())
+
 
 class Maker:
 	"""The mistakes that can be made in one function."""

@@ -67,20 +67,22 @@ class Explained:
 	@staticmethod
 	def _entry(paragraph):
 		lines = paragraph.strip().splitlines()
-		return (*lines[0].split(), *(line for line in lines[1:] if line[0] in "-+"))
+		return (*lines[0].split(), *(line for line in lines[1:] if line[0] in "=-+"))
 
 	@staticmethod
-	def _key(mistake):
-		return (mistake.source.path, mistake.function, *mistake.changed())
+	def _keys(mistake):
+		"""One of many that are alike is told by the line in front of it."""
+		place = mistake.source.path, mistake.function
+		return {(*place, *mistake.changed()), (*place, "= " + mistake.before(), *mistake.changed())}
 
 	def has(self, mistake):
-		return self._key(mistake) in self.entries
+		return not self._keys(mistake).isdisjoint(self.entries)
 
 	def gone(self):
 		"""Those that nobody can make any more"""
 		paths = {TOP / entry[0] for entry in self.entries}
-		possible = {self._key(mistake) for source in sources(p for p in paths if p.exists())
-			    for mistake in mistakes_of(source)}
+		possible = {key for source in sources(p for p in paths if p.exists())
+			    for mistake in mistakes_of(source) for key in self._keys(mistake)}
 		return [entry for entry in self.entries if entry not in possible]
 
 
