@@ -178,6 +178,36 @@ TEST_F(holding, room_is_for_who_holds_less)
 	}
 }
 
+/* Also where somebody who holds more waits for just that. */
+TEST_F(holding, room_is_for_who_holds_less_and_waits)
+{
+	struct turns *turns = shared_alloc(sizeof(*turns));
+	struct turn alice = { .fd = self->alice, .size = self->info.slab_size, .turns = turns };
+	struct turn bob = { .fd = self->bob, .user = 1, .size = 2 * self->info.slab_size,
+			    .turns = turns };
+	int holder = pool_open();
+	pid_t pids[2];
+
+	ASSERT_NE(NULL, turns);
+	ASSERT_EQ(0, rent(self->alice, alice.size, &self->rent));
+	ASSERT_EQ(self->slabs - 1, drain(holder, alice.size, self->blocks, MOST));
+	pids[0] = spawn(wait_for_a_block, &alice);
+	ASSERT_TRUE(BECOMES(stats_of(holder).waiting == 1));
+	pids[1] = spawn(wait_for_a_block, &bob);
+	ASSERT_TRUE(BECOMES(stats_of(holder).waiting == 2));
+	ASSERT_EQ(0, give_up(holder, self->blocks[0].handle));
+	EXPECT_EQ(0, word_get(&turns->served[0]));
+	ASSERT_EQ(0, give_up(holder, self->blocks[1].handle));
+	EXPECT_TRUE(BECOMES(word_get(&turns->served[1]) == 1));
+	EXPECT_EQ(0, word_get(&turns->served[0]));
+	ASSERT_EQ(0, give_up(holder, self->blocks[2].handle));
+	EXPECT_TRUE(BECOMES(word_get(&turns->served[0]) == 1));
+	word_set(&turns->stop, 1);
+	EXPECT_EQ(0, reap(pids[0]));
+	EXPECT_EQ(0, reap(pids[1]));
+	close(holder);
+}
+
 static bool run_on_cpu(int cpu, int policy)
 {
 	struct sched_param param = { .sched_priority = policy == SCHED_FIFO };
