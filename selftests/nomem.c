@@ -5,8 +5,6 @@
  */
 #include "line.h"
 
-#include <poll.h>
-
 #define FAULTS		"/sys/kernel/debug/fail_page_alloc/"
 #define ROOM		(3 * BLOCK / 2)		/* more of it, later */
 #define MOST_FAULTS	1000000
@@ -255,13 +253,6 @@ TEST_F(nomem, drains_nothing)
 	reap(self->pids[0]);
 }
 
-static bool polls_nothing_soon(int fd)
-{
-	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
-
-	return BECOMES(!poll(&pollfd, 1, 0));
-}
-
 /* Rent blocks as soon as that is possible; how many could be. */
 static unsigned int rent_soon(int fd, struct bufpool_rent *rents,
 			      unsigned int count)
@@ -285,7 +276,7 @@ TEST_F(nomem, waits_for_room_again)
 	self->pids[0] = enqueue_nomem(self->line, 0);
 	ASSERT_LT(0, self->pids[0]);
 	ASSERT_EQ(count, rent_soon(self->fd, rents, count));
-	EXPECT_TRUE(polls_nothing_soon(self->fd));
+	EXPECT_TRUE(BECOMES(!poll_now(self->fd, POLLIN)));
 	EXPECT_EQ(-EAGAIN, rent(self->fd, 1, &another));
 	ASSERT_TRUE(end_faults());
 	for (i = 0; i < count; i++)
