@@ -24,6 +24,9 @@ LATE = re.compile(r"no end after|timed out after|terminated by timeout|nothing f
 # so many times the limit.
 PATIENCE = 2
 
+# Tests that load the module themselves: coverage has only what they did with the last
+RELOADING = {"module.sh", "unloading", "fail_nth_module", "oversize", "kunit.sh"}
+
 # A test of the library that does nothing where it runs as it is
 KINDS = {"library_watch": "valgrind"}
 
@@ -65,8 +68,7 @@ class Coverage:
 		for line in path.read_text().splitlines() if self.time else []:
 			test, place = line.split()
 			self.tests.setdefault(place, set()).add(test)
-		# of one that loads the module itself there is only what it did with the last
-		self.known = set().union(*self.tests.values()) - {"module.sh"}
+		self.known = set().union(*self.tests.values()) - RELOADING
 
 	def of(self, mistake):
 		"""None where that is not known of the file as it is. A line that continues another is not counted."""
