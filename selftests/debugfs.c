@@ -4,6 +4,7 @@
  */
 #include "channel.h"
 #include "effort.h"
+#include "channel.h"
 #include "inside.h"
 #include "keeper.h"
 #include "outside.h"
@@ -61,6 +62,23 @@ TEST_F(pool, fdinfo_agrees_with_stats)
 }
 
 /* It is the user's: each client says the same. */
+/* Both ends of a channel have its number, and no other has. */
+TEST_F(pool, fdinfo_tells_channels_apart)
+{
+	struct channel channel, other;
+	__u64 number;
+
+	ASSERT_EQ(0, channel_make(self->fd, 1, &channel));
+	ASSERT_EQ(0, channel_make(self->fd, 1, &other));
+	number = client_number(channel.sends, "channel");
+	EXPECT_NE(NOT_A_NUMBER, number);
+	EXPECT_EQ(number, client_number(channel.receives, "channel"));
+	EXPECT_EQ(number + 1, client_number(other.sends, "channel"));
+	EXPECT_EQ(number + 1, client_number(other.receives, "channel"));
+	channel_end(&channel);
+	channel_end(&other);
+}
+
 TEST_F(pool, fdinfo_has_what_is_quarantined)
 {
 	int other = pool_open();
