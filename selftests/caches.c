@@ -150,7 +150,7 @@ TEST_F(caches, are_named)
 	unsigned int i;
 
 	snprintf(names[0], sizeof(names[0]), "/sys/kernel/slab/bufpool-%lluk", PAGE / KIB);
-	snprintf(names[1], sizeof(names[1]), "%s-table", names[0]);
+	snprintf(names[1], sizeof(names[1]), "/sys/kernel/slab/bufpool-%lluk-table", PAGE / KIB);
 	snprintf(names[2], sizeof(names[2]), "/sys/kernel/slab/bufpool-branch");
 	for (i = 0; i < ARRAY_SIZE(names); i++)
 		EXPECT_EQ(0, access(names[i], F_OK)) {

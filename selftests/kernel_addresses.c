@@ -18,7 +18,7 @@ static __u64 kernel_memory(void)
 	__u64 address, found = 0;
 
 	while (symbols && !found && fgets(line, sizeof(line), symbols))
-		if (sscanf(line, "%" SCNx64 " %*c %127s", (uint64_t *)&address, name) == 2 &&
+		if (sscanf(line, "%llx %*c %127s", &address, name) == 2 &&
 		    !strcmp(name, "__log_buf"))
 			found = address;
 	if (symbols)
@@ -26,18 +26,16 @@ static __u64 kernel_memory(void)
 	return found;
 }
 
-#define KERNEL_MEMORY ({								\
-	__u64 __memory = kernel_memory();						\
-											\
-	if (!__memory)									\
-		SKIP(return, "this kernel does not say where its memory is");		\
-	__memory;									\
-})
+static void __attribute__((constructor)) need_symbols(void)
+{
+	if (!kernel_memory())
+		skip_all("this kernel does not say where its memory is");
+}
 
 /* Every call, for what it is told by, */
 TEST_F(channel, no_call_takes_arguments_there)
 {
-	__u64 memory = KERNEL_MEMORY;
+	__u64 memory = kernel_memory();
 	unsigned int nr;
 
 	for (nr = _IOC_NR(BUFPOOL_IOC_INFO); nr <= _IOC_NR(BUFPOOL_IOC_RECEIVE); nr++)
@@ -55,7 +53,7 @@ TEST_F(channel, no_blocks_are_told_of_there)
 		.flags = BUFPOOL_RENT_NONBLOCK,
 		.min_size = PAGE,
 		.count = 2,
-		.blocks = KERNEL_MEMORY,
+		.blocks = kernel_memory(),
 	};
 	struct bufpool_block blocks[2];
 	int i;
@@ -76,7 +74,7 @@ TEST_F(channel, no_handles_are_read_there)
 	struct bufpool_return_many many = {
 		.size = sizeof(many),
 		.count = 2,
-		.handles = KERNEL_MEMORY,
+		.handles = kernel_memory(),
 	};
 
 	EXPECT_EQ(-EFAULT, pool_ioctl(self->fd, BUFPOOL_IOC_RETURN_MANY, &many));
@@ -90,7 +88,7 @@ TEST_F(channel, no_messages_are_told_of_there)
 		.flags = BUFPOOL_RECEIVE_NONBLOCK,
 		.fd = self->channel.receives,
 		.count = 1,
-		.messages = KERNEL_MEMORY,
+		.messages = kernel_memory(),
 	};
 
 	EXPECT_EQ(0, SEND(self, 1, 0));
@@ -106,7 +104,7 @@ TEST_F(channel, no_messages_are_read_there)
 		.flags = BUFPOOL_SEND_NONBLOCK,
 		.fd = self->channel.sends,
 		.count = 1,
-		.messages = KERNEL_MEMORY,
+		.messages = kernel_memory(),
 	};
 
 	EXPECT_EQ(-EFAULT, pool_ioctl(self->fd, BUFPOOL_IOC_SEND, &send));

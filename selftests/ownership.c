@@ -201,7 +201,7 @@ TEST_F(owners, changed_handle_is_enoent)
 	EXPECT_EQ(0, give(self->one, self->rent.handle));
 }
 
-/* The upper bits are the class, and the smallest is 0: where there is none, none is taken instead. */
+/* The upper bits are the class, and the smallest is 0: no other is taken for one that is not. */
 TEST_F(owners, handle_of_another_class_is_enoent)
 {
 	struct bufpool_rent smallest;

@@ -59,6 +59,9 @@ FIXTURE_TEARDOWN(traced)
 }
 
 /* How many lines of the trace have this in them. */
+/* As events say it of a block */
+#define PLACE	"offset=0x%llx length=%llu"
+
 static int traced(const char *format, ...)
 {
 	char wanted[256];
@@ -79,17 +82,17 @@ TEST_F(traced, rent_and_return)
 	if (!size)
 		SKIP(return, "every class has slabs already");
 	ASSERT_EQ(0, rent(self->fd, size, &rented));
-	EXPECT_EQ(1, traced("bufpool_rent: client=%d handle=0x%llx offset=0x%llx length=%llu flags=\n",
+	EXPECT_EQ(1, traced("bufpool_rent: client=%d handle=0x%llx " PLACE " flags=\n",
 			    pid, rented.handle, rented.offset, rented.length));
 	ASSERT_EQ(0, give(self->fd, rented.handle));
-	EXPECT_EQ(1, traced("bufpool_return: client=%d handle=0x%llx offset=0x%llx length=%llu flags=warm\n",
+	EXPECT_EQ(1, traced("bufpool_return: client=%d handle=0x%llx " PLACE " flags=warm\n",
 			    pid, rented.handle, rented.offset, rented.length));
 	ASSERT_EQ(0, rent(self->fd, size, &rented));
-	EXPECT_EQ(1, traced("bufpool_rent: client=%d handle=0x%llx offset=0x%llx length=%llu flags=warm|reused\n",
+	EXPECT_EQ(1, traced("bufpool_rent: client=%d handle=0x%llx " PLACE " flags=warm|reused\n",
 			    pid, rented.handle, rented.offset, rented.length));
 	ASSERT_EQ(0, give_with(self->fd, rented.handle,
 			       BUFPOOL_RETURN_REVOKE));
-	EXPECT_EQ(1, traced("bufpool_return: client=%d handle=0x%llx offset=0x%llx length=%llu flags=\n",
+	EXPECT_EQ(1, traced("bufpool_return: client=%d handle=0x%llx " PLACE " flags=\n",
 			    pid, rented.handle, rented.offset, rented.length));
 
 	/* what a client leaves behind is returned too */
@@ -149,12 +152,12 @@ TEST_F(traced, send_and_receive)
 	ASSERT_EQ(0, channel_make(self->fd, 1, &channel));
 	nr = client_number(channel.sends, "channel");
 	ASSERT_EQ(0, rent(self->fd, 4 * PAGE, &rented));
-	ASSERT_EQ(0, send_with(self->fd, channel.sends, rented.handle, 100, 0xabc, 0));
-	EXPECT_EQ(1, traced("bufpool_send: client=%d channel=%llu offset=0x%llx length=%llu used=100 tag=0xabc\n",
+	ASSERT_EQ(0, send_with(self->fd, channel.sends, rented.handle, 100, 0xab, 0));
+	EXPECT_EQ(1, traced("bufpool_send: client=%d channel=%llu " PLACE " used=100 tag=0xab\n",
 			    getpid(), nr, rented.offset, rented.length));
 	EXPECT_EQ(0, traced(" bufpool_receive: "));
 	ASSERT_EQ(0, receive_one(self->fd, channel.receives, &message));
-	EXPECT_EQ(1, traced("bufpool_receive: client=%d channel=%llu offset=0x%llx length=%llu used=100 tag=0xabc\n",
+	EXPECT_EQ(1, traced("bufpool_receive: client=%d channel=%llu " PLACE " used=100 tag=0xab\n",
 			    getpid(), nr, rented.offset, rented.length));
 	/* neither is a rent, nor a return */
 	EXPECT_EQ(1, traced(" bufpool_rent: "));
