@@ -136,6 +136,7 @@ is_silent() {
 
 # What is wrong with the VM's end, if anything
 trouble_at_end() {
+	local why
 	if is_silent; then
 		echo "no sign of life for $silence s"
 	elif out_of_time; then
@@ -143,8 +144,9 @@ trouble_at_end() {
 	elif [ "$vm_status" -ne 0 ]; then
 		echo "QEMU failed with status $vm_status: $(tail -n 1 "$log/qemu")"
 	elif [ -z "$ended" ]; then
-		echo "the VM ended early: $(tr -d '\r' <"$log/console" |
-			grep -aoE -m 1 '(WARNING:|BUG:|Kernel panic|Oops).*' || echo 'no panic, no verdict')"
+		# whoever writes to one that has read enough fails
+		why=$(grep -aoE -m 1 '(WARNING:|BUG:|Kernel panic|Oops).*' "$log/console" | tr -d '\r') || true
+		echo "the VM ended early: ${why:-no panic, no verdict}"
 	fi
 }
 
