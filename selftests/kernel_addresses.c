@@ -5,8 +5,6 @@
  */
 #include "channel_fixture.h"
 
-#include <inttypes.h>
-
 /*
  * Memory of the kernel that is there, can be written, and is none the worse for it: where its
  * messages are. Or 0.
@@ -26,16 +24,18 @@ static __u64 kernel_memory(void)
 	return found;
 }
 
+static __u64 memory;	/* which all tests hand over */
+
 static void __attribute__((constructor)) need_symbols(void)
 {
-	if (!kernel_memory())
+	memory = kernel_memory();
+	if (!memory)
 		skip_all("this kernel does not say where its memory is");
 }
 
 /* Every call, for what it is told by, */
 TEST_F(channel, no_call_takes_arguments_there)
 {
-	__u64 memory = kernel_memory();
 	unsigned int nr;
 
 	for (nr = _IOC_NR(BUFPOOL_IOC_INFO); nr <= _IOC_NR(BUFPOOL_IOC_RECEIVE); nr++)
@@ -53,7 +53,7 @@ TEST_F(channel, no_blocks_are_told_of_there)
 		.flags = BUFPOOL_RENT_NONBLOCK,
 		.min_size = PAGE,
 		.count = 2,
-		.blocks = kernel_memory(),
+		.blocks = memory,
 	};
 	struct bufpool_block blocks[2];
 	int i;
@@ -74,7 +74,7 @@ TEST_F(channel, no_handles_are_read_there)
 	struct bufpool_return_many many = {
 		.size = sizeof(many),
 		.count = 2,
-		.handles = kernel_memory(),
+		.handles = memory,
 	};
 
 	EXPECT_EQ(-EFAULT, pool_ioctl(self->fd, BUFPOOL_IOC_RETURN_MANY, &many));
@@ -88,7 +88,7 @@ TEST_F(channel, no_messages_are_told_of_there)
 		.flags = BUFPOOL_RECEIVE_NONBLOCK,
 		.fd = self->channel.receives,
 		.count = 1,
-		.messages = kernel_memory(),
+		.messages = memory,
 	};
 
 	EXPECT_EQ(0, SEND(self, 1, 0));
@@ -104,7 +104,7 @@ TEST_F(channel, no_messages_are_read_there)
 		.flags = BUFPOOL_SEND_NONBLOCK,
 		.fd = self->channel.sends,
 		.count = 1,
-		.messages = kernel_memory(),
+		.messages = memory,
 	};
 
 	EXPECT_EQ(-EFAULT, pool_ioctl(self->fd, BUFPOOL_IOC_SEND, &send));
