@@ -331,7 +331,11 @@ def run_in_vm(tree, tests, seconds_of):
 	if not tests:
 		return Verdict("survived")
 	tree.link_for_vm(tests)
-	verdict = try_in_vm(tree, tests, sum(map(seconds_of, tests)), LIMIT)
+	seconds = sum(map(seconds_of, tests))
+	verdict = try_in_vm(tree, tests, seconds, LIMIT)
+	if verdict.word == "hang" and verdict.test not in tests:
+		# what comes after them all, as a look for leaks, or before
+		verdict = try_in_vm(tree, tests, PATIENCE * seconds, PATIENCE * LIMIT)
 	while verdict.word == "hang" and verdict.test in tests:
 		late = try_in_vm(tree, [verdict.test], seconds_of(verdict.test), PATIENCE * LIMIT)
 		if late.word != "survived":
