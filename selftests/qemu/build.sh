@@ -32,6 +32,11 @@ mirror() {
 		--exclude='*.a' --exclude=modules.order --exclude=Module.symvers "$@"
 }
 
+# copy_changed FILE... DIRECTORY: by what is in them, as clocks may go back
+copy_changed() {
+	rsync -p --checksum "$@"
+}
+
 # kbuild KERNEL DIRECTORY [VARIABLE=VALUE...]: compile the modules in a directory
 kbuild() {
 	local kernel_dir cross=()
@@ -49,7 +54,7 @@ build_module() {
 	mkdir -p "$dir/src" "$dir/modules"
 	mirror "$top/Kbuild" "$top/VERSION" "$top/module" "$top/uapi" "$dir/src"
 	kbuild "$kernel" "$dir/src" "${@:3}"
-	cp -u "$dir/src/module/bufpool.ko" "$dir/modules"
+	copy_changed "$dir/src/module/bufpool.ko" "$dir/modules"
 	build_probe "$kernel" "$dir"
 	! is_debug "$kernel" || build_units "$kernel" "$dir"
 }
@@ -59,7 +64,7 @@ build_probe() {
 	[ -d "$top/selftests/probe" ] || return 0
 	mirror "$top/selftests/probe" "$2"
 	kbuild "$1" "$2/probe"
-	cp -u "$2"/probe/*.ko "$2/modules"
+	copy_changed "$2"/probe/*.ko "$2/modules"
 }
 
 # build_units KERNEL DIRECTORY: the module's files once more, with what tests them one by one
@@ -68,7 +73,7 @@ build_units() {
 	mirror "$top/VERSION" "$2"
 	mirror "$top/module" "$top/uapi" "$top"/selftests/kunit/* "$2/kunit"
 	kbuild "$1" "$2/kunit"
-	cp -u "$2/kunit/bufpool_kunit.ko" "$2/modules"
+	copy_changed "$2/kunit/bufpool_kunit.ko" "$2/modules"
 }
 
 # With one copy of each function, whose lines and branches are so counted once, and without
