@@ -356,6 +356,9 @@ TEST_F(deadline, ends_with_a_call_that_need_not_wait)
 	sleep_ms(2 * ms);
 	word_set(&self->caller->again, 2);
 	ASSERT_TRUE(word_reaches(&self->caller->calls, 3));
+	/* the old one would be over by now, though it sleeps for a moment */
+	sleep_ms(50);
+	ASSERT_EQ(2, word_get(&self->caller->returned));
 	EXPECT_TRUE(task_sleeps(self->pid, self->pid));
 	ASSERT_EQ(0, give(self->fd, self->blocks[1].handle));
 	EXPECT_TRUE(word_reaches(&self->caller->returned, 3));
