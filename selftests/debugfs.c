@@ -4,7 +4,6 @@
  */
 #include "channel.h"
 #include "effort.h"
-#include "channel.h"
 #include "inside.h"
 #include "keeper.h"
 #include "outside.h"
@@ -61,7 +60,6 @@ TEST_F(pool, fdinfo_agrees_with_stats)
 	EXPECT_EQ(0, client_number(other, "blocks"));
 }
 
-/* It is the user's: each client says the same. */
 /* Both ends of a channel have its number, and no other has. */
 TEST_F(pool, fdinfo_tells_channels_apart)
 {
@@ -79,6 +77,7 @@ TEST_F(pool, fdinfo_tells_channels_apart)
 	channel_end(&other);
 }
 
+/* It is the user's: each client says the same. */
 TEST_F(pool, fdinfo_has_what_is_quarantined)
 {
 	int other = pool_open();

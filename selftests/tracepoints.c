@@ -58,10 +58,10 @@ FIXTURE_TEARDOWN(traced)
 	limit_restore();
 }
 
-/* How many lines of the trace have this in them. */
 /* As events say it of a block */
 #define PLACE	"offset=0x%llx length=%llu"
 
+/* How many lines of the trace have this in them. */
 static int traced(const char *format, ...)
 {
 	char wanted[256];

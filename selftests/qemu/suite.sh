@@ -144,7 +144,7 @@ trouble_at_end() {
 	elif [ "$vm_status" -ne 0 ]; then
 		echo "QEMU failed with status $vm_status: $(tail -n 1 "$log/qemu")"
 	elif [ -z "$ended" ]; then
-		# whoever writes to one that has read enough fails
+		# grep reads the file itself: a tr in front of it would fail, once grep has read enough
 		why=$(grep -aoE -m 1 '(WARNING:|BUG:|Kernel panic|Oops).*' "$log/console" | tr -d '\r') || true
 		echo "the VM ended early: ${why:-no panic, no verdict}"
 	fi
