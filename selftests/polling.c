@@ -222,8 +222,9 @@ static int poll_in_child(void *arg)
 	word_set(&polling->ready, 1);
 	CHECK(epoll_wait(epoll, &event, 1, -1) == 1);
 	polling->woken = event.events;
-	/* At an edge it is said once, else as long as it is so. */
-	CHECK(epoll_wait(epoll, &event, 1, 0) == !polling->edge);
+	/* Each edge is told once, and one who closes gives several; else as long as it is so. */
+	CHECK(polling->edge ? BECOMES(!epoll_wait(epoll, &event, 1, 0)) :
+			      epoll_wait(epoll, &event, 1, 0) == 1);
 	return 0;
 }
 
