@@ -109,6 +109,8 @@ plant dies_twice stock bad '^stock +FAIL +the VM +QEMU failed with status 1: pla
 	PATH="$qemu_dir/plant/bin:$PATH" PLANTED_DEATHS="$(deaths 2)"
 plant patched stock bad '^stock +note +patched.sh +the emulator.s fault: .*int3.*; trying once more' BUFPOOL_ACCEL=tcg
 plant mute stock bad '^stock +FAIL +mute.sh .*no sign of life for 30 s' BUFPOOL_SILENCE=30 BUFPOOL_ACCEL=tcg
+plant unseen stock bad '^stock +note +unseen.sh +the emulator.s fault: a processor never saw .*; trying once more' \
+	BUFPOOL_ACCEL=tcg
 plant unbootable stock bad '^stock +FAIL +the VM +the VM ended early: Kernel panic' TESTS=good.sh \
 	BUFPOOL_APPEND=rdinit=/none
 plant preempt preempt ok '^preempt +ok +preemption +1 passed' TESTS=good.sh

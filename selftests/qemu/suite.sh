@@ -69,14 +69,23 @@ take_result() {
 	line $word "$name" "$(words_for "$p" "$f" "$s" "$seconds")${reason:+: $reason}"
 }
 
-# End a VM that does not even say that it is alive, nor its kernel anything.
-end_when_silent() {
+# Why a VM will never come to its end, if that is known: it does not even say that it is alive,
+# nor its kernel anything, or that kernel waits for a processor to see what it has patched.
+stuck() {
 	local last
+	last=$(stat -c %Y "$log/verdict" "$log/console" | sort -n | tail -n 1)
+	if [ $(($(date +%s) - last)) -ge "$silence" ]; then
+		echo "no sign of life for $silence s"
+	elif grep -aqE 'text_poke_(bp_)?batch' "$log/console" &&
+		grep -aqE 'soft lockup .* stuck for [0-9]{3,}s' "$log/console"; then
+		echo "a processor never saw what the kernel had patched"
+	fi
+}
+
+end_when_stuck() {
 	while sleep 5 && kill -0 "$1"; do
-		last=$(stat -c %Y "$log/verdict" "$log/console" | sort -n | tail -n 1)
-		[ $(($(date +%s) - last)) -ge "$silence" ] || continue
-		: >"$log/silent"
-		kill "$1"
+		[ -s "$log/stuck" ] || stuck >"$log/stuck"
+		[ ! -s "$log/stuck" ] || kill "$1"
 	done
 }
 
@@ -84,7 +93,7 @@ end_when_silent() {
 follow() {
 	local kind name rest text watcher
 	# shellcheck disable=SC2154 # run_vm's
-	end_when_silent "$vm" >/dev/null 2>&1 </dev/null &
+	end_when_stuck "$vm" >/dev/null 2>&1 </dev/null &
 	watcher=$!
 	while IFS= read -r text; do
 		case $text in
@@ -121,7 +130,7 @@ boot() {
 	"$qemu_dir/initramfs.sh" "$kernel" "$log/initramfs" check "$tests_dir" "${settings[@]}"
 	make_disks "$log" "${tests[@]}"
 	[ -z "${BUFPOOL_COVERAGE:-}" ] || add_coverage_disk
-	rm -f "$log/silent"
+	rm -f "$log/stuck"
 	running='' ended='' results=()
 	run_vm "$kernel" "$log" follow
 }
@@ -130,15 +139,15 @@ out_of_time() {
 	[ "$vm_status" -eq 124 ] || [ "$vm_status" -eq 137 ]
 }
 
-is_silent() {
-	[ -e "$log/silent" ]
+is_stuck() {
+	[ -s "$log/stuck" ]
 }
 
 # What is wrong with the VM's end, if anything
 trouble_at_end() {
 	local why
-	if is_silent; then
-		echo "no sign of life for $silence s"
+	if is_stuck; then
+		cat "$log/stuck"
 	elif out_of_time; then
 		echo "no end after $BUFPOOL_DEADLINE s, which is the deadline for the whole VM"
 	elif [ "$vm_status" -ne 0 ]; then
@@ -152,7 +161,7 @@ trouble_at_end() {
 
 # Such a VM has run nothing of the project, so its end says nothing about it.
 ended_before_tests() {
-	[ -z "$running$ended" ] && [ ${#results[@]} -eq 0 ] && ! out_of_time && ! is_silent
+	[ -z "$running$ended" ] && [ ${#results[@]} -eq 0 ] && ! out_of_time && ! is_stuck
 }
 
 # Kernels patch their own code behind a breakpoint, and an emulated processor may meet the
@@ -160,7 +169,7 @@ ended_before_tests() {
 # interrupts off, where it has kept its translation of what stood there for the while.
 was_badly_emulated() {
 	[ -z "$ended" ] && [ "${BUFPOOL_ACCEL:-$("$qemu_dir/accel.sh")}" = tcg ] &&
-		{ is_silent || grep -aq 'Oops: int3' "$log/console"; }
+		{ is_stuck || grep -aq 'Oops: int3' "$log/console"; }
 }
 
 # once_more WHY TROUBLE: forget what there was, and boot again
