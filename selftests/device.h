@@ -245,6 +245,14 @@ static inline int set_ceiling(int fd, __u64 ceiling)
 	return pool_ioctl(fd, BUFPOOL_IOC_LIMIT, &limit);
 }
 
+/* Make a dma-buf of a block. Return: its descriptor, or -errno. */
+static inline int export_block(int fd, __u64 handle)
+{
+	struct bufpool_export args = { .size = sizeof(args), .handle = handle };
+
+	return pool_ioctl(fd, BUFPOOL_IOC_EXPORT, &args);
+}
+
 /* Map @length bytes at @offset; MAP_FAILED and errno as mmap() has them. */
 static inline void *map_at(int fd, __u64 offset, size_t length)
 {

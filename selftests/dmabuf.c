@@ -39,13 +39,6 @@ FIXTURE_VARIANT_ADD(dmabuf, pages)
 	.flags = BUFPOOL_RENT_IO,
 };
 
-static int export_block(int fd, __u64 handle)
-{
-	struct bufpool_export args = { .size = sizeof(args), .handle = handle };
-
-	return pool_ioctl(fd, BUFPOOL_IOC_EXPORT, &args);
-}
-
 static int rent_as(int fd, __u64 size, __u32 flags, struct bufpool_rent *rented)
 {
 	return rent_with(fd, size, flags | BUFPOOL_RENT_NONBLOCK, 0, rented);

@@ -77,13 +77,6 @@ static int card_open(const char *driver)
 	return -1;
 }
 
-static int export_block(int fd, __u64 handle)
-{
-	struct bufpool_export export = { .size = sizeof(export), .handle = handle };
-
-	return pool_ioctl(fd, BUFPOOL_IOC_EXPORT, &export);
-}
-
 FIXTURE_SETUP(vgem)
 {
 	struct drm_prime_handle prime = { .flags = 0 };

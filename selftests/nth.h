@@ -137,11 +137,4 @@ static inline unsigned int sweep(struct __test_metadata *_metadata, int nth, int
 	return 0;
 }
 
-static inline int export_block(int fd, __u64 handle)
-{
-	struct bufpool_export args = { .size = sizeof(args), .handle = handle };
-
-	return pool_ioctl(fd, BUFPOOL_IOC_EXPORT, &args);
-}
-
 #endif /* NTH_H */

@@ -200,14 +200,12 @@ static void export_blocks(struct soak *soak, __u64 *random)
 	struct piece piece;
 
 	for (;; soak_count(soak)) {
-		struct bufpool_export args = { .size = sizeof(args) };
 		int dmabuf;
 		void *at;
 
 		if (!piece_begin(fd, &piece, either(random, BUFPOOL_RENT_IO), random))
 			continue;
-		args.handle = piece.rent.handle;
-		dmabuf = pool_ioctl(fd, BUFPOOL_IOC_EXPORT, &args);
+		dmabuf = export_block(fd, piece.rent.handle);
 		CHECK(dmabuf >= 0 || dmabuf == -ENOMEM || dmabuf == -EOPNOTSUPP);
 		piece_end(fd, &piece, 0);
 		if (dmabuf < 0)
