@@ -33,6 +33,9 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
 }
 #endif
 
+typedef unsigned long bufpool_shrink_fn(struct shrinker *shrinker,
+					struct shrink_control *sc);
+
 /*
  * Since 6.7 shrinkers are allocated and have private data. Before, the pool's
  * is found around the structure that is registered. One with a list_lru is called for
@@ -41,16 +44,28 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
 struct bufpool_shrinker {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
 	struct shrinker shrinker;
+	bufpool_shrink_fn *count;	/* once all that this needs is there */
 	void *data;
 #else
 	struct shrinker *shrinker;
 #endif
 };
 
-typedef unsigned long bufpool_shrink_fn(struct shrinker *shrinker,
-					struct shrink_control *sc);
-
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+/*
+ * A shrinker is called as soon as it is registered: its list_lru is made after that, and memory
+ * cgroups may remember its number from one that had it before.
+ */
+static inline unsigned long bufpool_shrinker_count(struct shrinker *shrinker,
+						   struct shrink_control *sc)
+{
+	bufpool_shrink_fn *count =
+		/* pairs with bufpool_shrinker_register(): and all that it needs */
+		smp_load_acquire(&container_of(shrinker, struct bufpool_shrinker, shrinker)->count);
+
+	return count ? count(shrinker, sc) : 0;
+}
+
 static inline int bufpool_shrinker_register(struct bufpool_shrinker *s,
 					    const char *name,
 					    bufpool_shrink_fn *count,
@@ -60,17 +75,20 @@ static inline int bufpool_shrinker_register(struct bufpool_shrinker *s,
 	int err;
 
 	s->data = data;
-	s->shrinker.count_objects = count;
+	s->shrinker.count_objects = bufpool_shrinker_count;
 	s->shrinker.scan_objects = scan;
 	s->shrinker.seeks = DEFAULT_SEEKS;
 	s->shrinker.flags = lru ? SHRINKER_MEMCG_AWARE | SHRINKER_NUMA_AWARE : 0;
 	err = register_shrinker(&s->shrinker, "%s", name);
-	if (err || !lru)
+	if (err)
 		return err;
 	/* it needs the number that the shrinker has by now */
-	err = list_lru_init_memcg(lru, &s->shrinker);
+	err = lru ? list_lru_init_memcg(lru, &s->shrinker) : 0;
 	if (err)
 		unregister_shrinker(&s->shrinker);
+	else
+		/* pairs with bufpool_shrinker_count() */
+		smp_store_release(&s->count, count);
 	return err;
 }
 
