@@ -25,7 +25,10 @@ static void rental_put_blk(struct bufpool_client *client,
 	bufpool_blk_update_dirty(blk);
 	bufpool_budget_uncharge(&client->held, bufpool_blk_size(blk));
 	/* Zeroing what is still reached would be in vain, and seen by what is written from it. */
-	if (!bufpool_quarantine_admit(blk)) {
+	if (bufpool_quarantine_admit(blk)) {
+		/* a client that was at its ceiling may hold another */
+		bufpool_pool_wake_waiters(client->pool);
+	} else {
 		if (clear)
 			bufpool_blk_scrub(blk);
 		bufpool_supply_put(blk);

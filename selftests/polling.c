@@ -305,6 +305,34 @@ TEST_F(polling, pollrdnorm_alone_wakes_up)
 	EXPECT_TRUE(is_woken(polling, pid));
 }
 
+/* Nobody can rent a block that something reaches still, but its client may have another. */
+TEST_F(polling, what_is_quarantined_makes_room_under_the_ceiling)
+{
+	struct polling *polling = shared_alloc(sizeof(*polling));
+	int dmabuf;
+	pid_t pid;
+
+	ASSERT_NE(NULL, polling);
+	polling->fd = self->fd;
+	polling->events = POLLIN;
+	/* whatever is trimmed tells pollers as well */
+	ASSERT_EQ(0, parameter_write("trim_ms", 3600000));
+	ASSERT_EQ(0, rent(self->fd, BLOCK, &self->rent));
+	dmabuf = export_block(self->fd, self->rent.handle);
+	if (dmabuf == -EOPNOTSUPP)
+		SKIP(return, "this kernel has no dma-bufs");
+	ASSERT_LE(0, dmabuf);
+	ASSERT_EQ(0, set_ceiling(self->fd, BLOCK));
+	ASSERT_EQ(0, poll_now(self->fd, POLLIN));
+	pid = spawn(poll_for_ever, polling);
+	ASSERT_TRUE(word_reaches(&polling->ready, 1));
+	ASSERT_TRUE(task_sleeps(pid, pid));
+	ASSERT_EQ(0, give_up(self->fd, self->rent.handle));
+	EXPECT_EQ(BLOCK, stats_of(self->fd).quarantined);
+	EXPECT_TRUE(is_woken(polling, pid));
+	close(dmabuf);
+}
+
 /* Be awake for a while, so that no other task gets this processor. */
 static void stay_awake(void)
 {
