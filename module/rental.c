@@ -291,7 +291,8 @@ static void rental_publish_new(struct bufpool_client *client,
 	trace_bufpool_rent(client, blk, rental_flags(blk, false));
 	blk->used = true;
 	blk->waited = false;
-	blk->foreign = false;
+	/* for a task of another memory cgroup than the client's */
+	blk->foreign = bufpool_blk_slab(blk)->holding->branch != client->branch;
 	bufpool_client_own(client, blk);
 }
 

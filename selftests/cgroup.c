@@ -345,6 +345,25 @@ TEST_F(cgroup, pressure_in_a_box_takes_what_is_unused)
 	close(fd);
 }
 
+/* Nor does it stay warm with a client that is outside, and that the box cannot take it from. */
+TEST_F(cgroup, pressure_in_a_box_takes_what_was_rented_by_another_client)
+{
+	size_t bytes = MAX * 3 / 4;
+	int fd, count, err, i;
+
+	ASSERT_EQ(0, parameter_write("warm_bytes", LIMIT));
+	fd = open_for(ALICE);
+	ASSERT_TRUE(box_enter(A));
+	count = rent_all(fd, BLOCK, self->blocks, MOST, &err);
+	ASSERT_EQ(-ENOMEM, err);
+	for (i = 0; i < count; i++)
+		ASSERT_EQ(0, give(fd, self->blocks[i].handle));
+	EXPECT_EQ(0, in_child(use_memory, &bytes));
+	EXPECT_EQ(0, killed_in(A));
+	EXPECT_GE(MAX - bytes + SLACK, stats_of(fd).pinned);
+	close(fd);
+}
+
 /* What an account has in a cgroup is seen in debugfs. */
 TEST_F(cgroup, each_box_is_seen)
 {
