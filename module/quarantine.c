@@ -137,10 +137,13 @@ bool bufpool_quarantine_admit_slow(struct bufpool_blk *blk)
 	return admitted;
 }
 
-/* A block that is being looked at goes back to its class, unless something still reaches it. */
-static bool quarantine_release(struct bufpool_blk *blk)
+/*
+ * A block that is being looked at goes back to its class, unless something still reaches it; or
+ * it is to be zeroed first, and that is not for the caller to do.
+ */
+static bool quarantine_release(struct bufpool_blk *blk, bool may_zero)
 {
-	bool referenced = quarantine_is_referenced(blk);
+	bool referenced = quarantine_is_referenced(blk) || (blk->clear && !may_zero);
 	struct bufpool_quarantine *quarantine = quarantine_of(blk);
 
 	spin_lock(&quarantine->lock);
@@ -151,6 +154,8 @@ static bool quarantine_release(struct bufpool_blk *blk)
 	spin_unlock(&quarantine->lock);
 	if (referenced)
 		return false;
+	if (blk->clear)
+		bufpool_blk_scrub(blk);
 	quarantine_count(blk, -(long)bufpool_blk_size(blk));
 	trace_bufpool_release(blk);
 	bufpool_supply_put(blk);
@@ -176,17 +181,18 @@ static struct bufpool_blk *quarantine_take_next(struct bufpool_pool *pool,
 
 /*
  * See whether blocks, @most of them, are reached by nothing any more; each once, if nobody
- * else looks. Return: whether any has gone back to its class.
+ * else looks. Only with @may_zero those that are to be zeroed by that.
+ * Return: whether any has gone back to its class.
  */
 static bool quarantine_look(struct bufpool_pool *pool, struct bufpool_account *account,
-			    unsigned int most)
+			    unsigned int most, bool may_zero)
 {
 	unsigned int looks = min(READ_ONCE(pool->quarantine.nr_referenced), most);
 	struct bufpool_blk *blk;
 	bool any = false;
 
 	while (looks-- && (blk = quarantine_take_next(pool, account))) {
-		any |= quarantine_release(blk);
+		any |= quarantine_release(blk, may_zero);
 		cond_resched();
 	}
 	return any;
@@ -196,15 +202,15 @@ static bool quarantine_look(struct bufpool_pool *pool, struct bufpool_account *a
  * bufpool_quarantine_look - see whether something has left the quarantine, for a renter
  * @account: that is charged for the rent; its blocks are looked at first
  *
- * Looks at a bounded number. May sleep.
+ * Looks at a bounded number. What of others is to be zeroed is left to the worker. May sleep.
  *
  * Return: whether any block has gone back to its class.
  */
 bool bufpool_quarantine_look(struct bufpool_account *account)
 {
-	bool any = quarantine_look(account->pool, account, RENTER_LOOKS);
+	bool any = quarantine_look(account->pool, account, RENTER_LOOKS, true);
 
-	return quarantine_look(account->pool, NULL, RENTER_LOOKS) || any;
+	return quarantine_look(account->pool, NULL, RENTER_LOOKS, false) || any;
 }
 
 /* A renter begins to wait: have the worker look soon, and often. */
@@ -226,7 +232,7 @@ void bufpool_quarantine_work(struct work_struct *work)
 	struct bufpool_pool *pool =
 		container_of(to_delayed_work(work), struct bufpool_pool, quarantine.work);
 	struct bufpool_quarantine *quarantine = &pool->quarantine;
-	bool any = quarantine_look(pool, NULL, WORK_LOOKS);
+	bool any = quarantine_look(pool, NULL, WORK_LOOKS, true);
 
 	spin_lock(&quarantine->lock);
 	if (!any && !bufpool_pool_waiting(pool))
@@ -278,7 +284,7 @@ void bufpool_quarantine_end_export(struct bufpool_blk *blk)
 	 */
 	smp_store_release(&blk->exports, blk->exports - 1);
 	spin_unlock(&quarantine->lock);
-	if (is_last && !quarantine_release(blk))
+	if (is_last && !quarantine_release(blk, false))
 		bufpool_quarantine_wait(pool);
 }
 

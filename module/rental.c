@@ -23,6 +23,7 @@ static void rental_put_blk(struct bufpool_client *client,
 			   struct bufpool_blk *blk, bool clear)
 {
 	bufpool_blk_update_dirty(blk);
+	blk->clear = clear;
 	bufpool_budget_uncharge(&client->held, bufpool_blk_size(blk));
 	/* Zeroing what is still reached would be in vain, and seen by what is written from it. */
 	if (bufpool_quarantine_admit(blk)) {

@@ -237,6 +237,7 @@ void bufpool_blk_update_dirty(struct bufpool_blk *blk)
 {
 	blk->dirty |= blk->touched;
 	blk->touched = false;
+	blk->clear = false;
 }
 
 /* Whether the system has found one of pages that are contiguous to be broken. */

@@ -58,6 +58,7 @@ enum bufpool_blk_state {
  * @used: it has been rented before
  * @waited: its last renter waited for it
  * @foreign: its slab is not for its client's branch: only by that is found what it keeps
+ * @clear: it is zeroed when it leaves the quarantine, as who returned it wants it
  */
 struct bufpool_blk {
 	struct list_head node;
@@ -78,6 +79,7 @@ struct bufpool_blk {
 	bool used : 1;
 	bool waited : 1;
 	bool foreign : 1;
+	bool clear : 1;
 };
 
 /**

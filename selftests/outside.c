@@ -5,6 +5,7 @@
  */
 #include "outside.h"
 #include "parameters.h"
+#include "probe.h"
 #include "random.h"
 #include "tenant.h"
 #include "tracing.h"
@@ -379,6 +380,30 @@ TEST_F(outside, cleared)
 {
 	EXPECT_EQ(0, give_with(self->fd, self->rented.handle, BUFPOOL_RETURN_CLEAR));
 	EXPECT_QUARANTINED_UNTIL_READ(self);
+}
+
+/* Zeroes, too, where there is no next owner, and the memory is the system's. */
+TEST_F(outside, cleared_before_the_system_has_it)
+{
+	int probe = open(PROBE_DEVICE, O_RDWR | O_CLOEXEC);
+	struct bufpool_rent others[2];
+	__u64 pfn;
+
+	if (probe < 0)
+		SKIP(return, "there is no " PROBE_DEVICE);
+	pfn = pfn_of(probe, self->at);
+	ASSERT_NE(0, pfn);
+	EXPECT_FALSE(pfn_is_zero(probe, pfn));
+	ASSERT_EQ(0, rent_io(self->fd, BLOCK, &others[0]));
+	ASSERT_EQ(0, rent_io(self->fd, BLOCK, &others[1]));
+	/* more is pinned than may be, so none of it stays when it comes back */
+	ASSERT_EQ(0, limit_write(2 * BLOCK));
+	EXPECT_EQ(0, give_with(self->fd, self->rented.handle, BUFPOOL_RETURN_CLEAR));
+	EXPECT_EQ(3 * BLOCK, stats_of(self->fd).pinned);
+	EXPECT_TRUE(outsider_has(&self->outsider, 'o'));
+	EXPECT_TRUE(BECOMES(stats_of(self->fd).pinned == 2 * BLOCK));
+	EXPECT_TRUE(pfn_is_zero(probe, pfn));
+	close(probe);
 }
 
 TEST_HARNESS_MAIN
