@@ -36,7 +36,7 @@ static unsigned long scrub_begin(struct bufpool_pool *pool)
 	return pages;
 }
 
-/* Zero one page, unless the block has been taken away. */
+/* Zero one page, unless it is broken, or the block has been taken away. */
 static bool scrub_page(struct bufpool_pool *pool, unsigned long page)
 {
 	bool is_mine;
@@ -44,7 +44,7 @@ static bool scrub_page(struct bufpool_pool *pool, unsigned long page)
 	spin_lock(&pool->scrub_lock);
 	is_mine = pool->scrubbed;
 	if (is_mine)
-		clear_page(bufpool_blk_page(pool->scrubbed, page));
+		bufpool_blk_zero_page(pool->scrubbed, page, 0);
 	spin_unlock(&pool->scrub_lock);
 	cond_resched();
 	return is_mine;

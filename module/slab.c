@@ -264,21 +264,45 @@ bool bufpool_blk_is_poisoned(struct bufpool_blk *blk)
 	return false;
 }
 
-/* Zero what follows the first bytes of a block that the caller owns. May sleep. */
+/**
+ * bufpool_blk_zero_page - zero one page of a block
+ * @blk: the caller owns it
+ * @nr: which page
+ * @from: what follows so many bytes of it
+ *
+ * Return: false where the page is broken: to write to that may stop the kernel.
+ */
+bool bufpool_blk_zero_page(struct bufpool_blk *blk, unsigned long nr, size_t from)
+{
+	void *page = bufpool_blk_page(blk, nr);
+
+	if (pages_are_poisoned(virt_to_page(page), 1))
+		return false;
+	if (from)
+		memset(page + from, 0, PAGE_SIZE - from);
+	else
+		clear_page(page);
+	return true;
+}
+
+/*
+ * Zero what follows the first bytes of a block that the caller owns. One with a page that is
+ * broken stays dirty, and is laid aside by that when it leaves its client. May sleep.
+ */
 void bufpool_blk_scrub_from(struct bufpool_blk *blk, size_t used)
 {
 	unsigned long nr = bufpool_blk_size(blk) >> PAGE_SHIFT, i = used >> PAGE_SHIFT;
 	size_t in_page = offset_in_page(used);
+	bool dirty = used;
 
 	if (!blk->dirty)
 		return;
-	if (in_page)
-		memset(bufpool_blk_page(blk, i++) + in_page, 0, PAGE_SIZE - in_page);
 	for (; i < nr; i++) {
-		clear_page(bufpool_blk_page(blk, i));
+		dirty |= !bufpool_blk_zero_page(blk, i, in_page);
+		in_page = 0;
 		cond_resched();
 	}
-	blk->dirty = used;
+	blk->dirty = dirty;
 }
 
 /* Make a block that the caller owns zero, if it is not known to be. May sleep. */

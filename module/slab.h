@@ -186,6 +186,7 @@ struct bufpool_blk *bufpool_slab_pop_dirty(struct bufpool_slab *slab);
 struct bufpool_blk *bufpool_slab_find(struct bufpool_class *class, u32 index);
 bool bufpool_blk_is_poisoned(struct bufpool_blk *blk);
 void bufpool_blk_update_dirty(struct bufpool_blk *blk);
+bool bufpool_blk_zero_page(struct bufpool_blk *blk, unsigned long nr, size_t from);
 void bufpool_blk_scrub_from(struct bufpool_blk *blk, size_t used);
 void bufpool_blk_scrub(struct bufpool_blk *blk);
 void bufpool_slab_set_reclaimable(struct bufpool_slab *slab, bool reclaimable);

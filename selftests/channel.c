@@ -553,8 +553,7 @@ TEST_F(channel, pages_in_a_pipe_among_others)
 
 TEST_F(channel, exported)
 {
-	struct bufpool_export export = { .size = sizeof(export), .handle = self->rented.handle };
-	int buf = pool_ioctl(self->fd, BUFPOOL_IOC_EXPORT, &export);
+	int buf = export_block(self->fd, self->rented.handle);
 
 	if (buf == -EOPNOTSUPP)
 		SKIP(return, "this kernel has no dma-bufs");

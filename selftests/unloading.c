@@ -4,6 +4,7 @@
  */
 #include <linux/kernel-page-flags.h>
 
+#include "channel.h"
 #include "inside.h"
 #include "kmod.h"
 #include "outside.h"
@@ -306,17 +307,44 @@ TEST_F(broken, is_rented_to_nobody_when_its_owner_ends)
 /* The quarantine looks at all that has references again and again. */
 TEST_F(broken, stays_aside_when_what_reached_it_has_ended)
 {
-	struct bufpool_export export = { .size = sizeof(export) };
 	struct bufpool_rent rented;
-	int dmabuf;
-	__u64 offset;
+	__u64 offset = rent_broken(self->fd, self->probe, variant->flags, &rented);
+	int dmabuf = export_block(self->fd, rented.handle);
 
-	offset = rent_broken(self->fd, self->probe, variant->flags, &rented);
-	export.handle = rented.handle;
-	dmabuf = pool_ioctl(self->fd, BUFPOOL_IOC_EXPORT, &export);
 	ASSERT_LE(0, dmabuf);
 	EXPECT_EQ(0, give_up(self->fd, rented.handle));
 	close(dmabuf);
+	EXPECT_EQ(BROKEN, stats_of(self->fd).quarantined);
+	EXPECT_TRUE(is_laid_aside(self->fd, variant->flags, offset));
+}
+
+/* Neither as it is, nor zeroed; its sender has it still. */
+TEST_F(broken, is_sent_to_nobody)
+{
+	struct bufpool_rent rented;
+	struct channel channel;
+	__u64 offset;
+
+	ASSERT_EQ(0, channel_make(self->fd, 1, &channel));
+	offset = rent_broken(self->fd, self->probe, variant->flags, &rented);
+	EXPECT_EQ(-EBUSY, send_one(self->fd, channel.sends, &rented, 0));
+	EXPECT_EQ(-EBUSY, send_one(self->fd, channel.sends, &rented, BROKEN));
+	channel_end(&channel);
+	EXPECT_EQ(0, give_up(self->fd, rented.handle));
+	EXPECT_EQ(BROKEN, stats_of(self->fd).quarantined);
+	EXPECT_TRUE(is_laid_aside(self->fd, variant->flags, offset));
+}
+
+/* What is broken of it is not written to; so it is not zero, but dirty as before. */
+TEST_F(broken, is_laid_aside_when_it_was_to_be_zero)
+{
+	struct bufpool_rent rented;
+	__u64 offset = rent_broken(self->fd, self->probe, variant->flags, &rented);
+
+	EXPECT_EQ(0, give(self->fd, rented.handle));
+	ASSERT_EQ(0, rent_with(self->fd, BROKEN, variant->flags | BUFPOOL_RENT_ZERO, 0, &rented));
+	EXPECT_EQ(offset, rented.offset);
+	EXPECT_EQ(0, give_up(self->fd, rented.handle));
 	EXPECT_EQ(BROKEN, stats_of(self->fd).quarantined);
 	EXPECT_TRUE(is_laid_aside(self->fd, variant->flags, offset));
 }
