@@ -86,9 +86,13 @@ TEST(a_pool_is_opened_or_it_is_not)
 		do {
 			at = next_call(at);
 			refuse(way_at(way, at));
+			errno = 77;
 			pool = bufpool_open(NULL, 0);
 			error = pool ? 0 : errno;
 			given = refuse_no_more();
+			EXPECT_TRUE(!pool || errno == 77) {
+				TH_LOG("way %zu, call %u: errno %d for %d", way, at, errno, given);
+			}
 			EXPECT_TRUE(is_due(error, given)) {
 				TH_LOG("way %zu, call %u: %d for %d", way, at, error, given);
 			}

@@ -5,6 +5,7 @@
 #include "library_test.h"
 
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 
 /* Whatever hangs here hangs for ever. */
@@ -442,6 +443,24 @@ TEST_F(library, errno_survives_what_succeeds)
 	EXPECT_EQ(0, bufpool_close(self->pool));
 	self->pool = NULL;
 	EXPECT_EQ(77, errno);
+}
+
+/* Where there is less of it than a pool would have, it takes what there is. */
+TEST(errno_survives_an_open_with_little_address_space)
+{
+	struct rlimit space;
+	struct bufpool *pool;
+
+	if (SANITIZED || in_valgrind())
+		SKIP(return, "what this runs in takes address space itself");
+	ASSERT_EQ(0, getrlimit(RLIMIT_AS, &space));
+	space.rlim_cur = (rlim_t)status_kib("VmSize:") * 1024 + 1024 * MIB;
+	ASSERT_EQ(0, setrlimit(RLIMIT_AS, &space));
+	errno = 77;
+	pool = bufpool_open(NULL, 0);
+	EXPECT_NE(NULL, pool);
+	EXPECT_EQ(77, errno);
+	EXPECT_EQ(0, bufpool_close(pool));
 }
 
 TEST_HARNESS_MAIN

@@ -169,15 +169,23 @@ static struct bufpool *pool_make(const struct bufpool_provider *provider)
 	return pool;
 }
 
+/* What has been refused on the way to a pool is no error of the call. */
+static struct bufpool *end_open(struct bufpool *pool, int saved)
+{
+	if (pool)
+		errno = saved;
+	return pool;
+}
+
 struct bufpool *bufpool_fdopen(int fd, unsigned int flags)
 {
 	struct bufpool_provider provider;
-	int ret;
+	int saved = errno, ret;
 
 	if (flags)
 		return bufpool_call_fail(-EINVAL);
 	ret = bufpool_provider_kernel_init(&provider, fd);
-	return ret ? bufpool_call_fail(ret) : pool_make(&provider);
+	return ret ? bufpool_call_fail(ret) : end_open(pool_make(&provider), saved);
 }
 
 /* Make a pool, or close the provider. */
@@ -235,15 +243,15 @@ static int wants_private(const char *device, unsigned int flags)
 struct bufpool *bufpool_open(const char *device, unsigned int flags)
 {
 	int ret = wants_private(device, flags);
+	int saved = errno, state;
 	struct bufpool *pool;
-	int state;
 
 	if (ret < 0)
 		return bufpool_call_fail(ret);
 	state = bufpool_cancel_disable();
 	pool = ret ? open_private() : open_device(device);
 	bufpool_cancel_restore(state);
-	return pool;
+	return end_open(pool, saved);
 }
 
 static void return_all(struct bufpool *pool)
