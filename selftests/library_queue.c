@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Waiting for blocks of a private pool: who is next, for which size, and what a waiter
- * leaves that times out or is cancelled.
+ * Waiting for blocks of a private pool: who is next, for which size, what a waiter leaves
+ * that times out or is cancelled, and what a poller tells.
  */
 #include "library_private.h"
+
+#include <kept.h>
 
 #define WAITERS	4
 
@@ -285,6 +287,139 @@ TEST_F(private, a_large_waiter_takes_nothing_in_vain)
 	EXPECT_EQ(2, bufpool_return_many(self->pool, blocks, 2, 0));
 	ASSERT_EQ(0, pthread_join(large.thread, NULL));
 	EXPECT_NE(NULL, large.block);
+}
+
+/* The first poller, made while a thread moves blocks ------------------------------ */
+
+#define BLOCKS	((int)(SMALL_LIMIT / MIB))	/* all that there are */
+#define MOVED	4				/* what goes to the depot at once */
+
+static struct first_poller {
+	struct bufpool *pool;
+	pthread_t thread;
+	unsigned int tid, is_made;
+	int fd;
+} first_poller;
+
+static void *make_first_poller(void *unused)
+{
+	word_set(&first_poller.tid, syscall(SYS_gettid));
+	first_poller.fd = bufpool_poller(first_poller.pool, MIB);
+	word_set(&first_poller.is_made, 1);
+	return unused;
+}
+
+static void make_it_elsewhere(void)
+{
+	in_thread(make_first_poller, NULL);
+}
+
+/* It tells of a block. */
+static bool first_poller_tells(void)
+{
+	bool ret = first_poller.fd >= 0 && poll_now(first_poller.fd, POLLIN) == POLLIN;
+
+	close(first_poller.fd);
+	return ret;
+}
+
+/* What is done while blocks are in no stack, on their way out of the depot, or into it */
+static void (*while_moving)(void);
+
+unsigned int __real_bufpool_depot_get(struct bufpool_depot *depot, unsigned int class,
+				      __u32 *units, unsigned int count);
+unsigned int __wrap_bufpool_depot_get(struct bufpool_depot *depot, unsigned int class,
+				      __u32 *units, unsigned int count);
+unsigned int __real_bufpool_depot_put(struct bufpool_depot *depot, unsigned int class,
+				      const __u32 *units, unsigned int count);
+unsigned int __wrap_bufpool_depot_put(struct bufpool_depot *depot, unsigned int class,
+				      const __u32 *units, unsigned int count);
+
+static void be_moving(void)
+{
+	void (*what)(void) = while_moving;
+
+	while_moving = NULL;
+	if (what)
+		what();
+}
+
+unsigned int __wrap_bufpool_depot_get(struct bufpool_depot *depot, unsigned int class,
+				      __u32 *units, unsigned int count)
+{
+	unsigned int ret = __real_bufpool_depot_get(depot, class, units, count);
+
+	be_moving();
+	return ret;
+}
+
+unsigned int __wrap_bufpool_depot_put(struct bufpool_depot *depot, unsigned int class,
+				      const __u32 *units, unsigned int count)
+{
+	be_moving();
+	return __real_bufpool_depot_put(depot, class, units, count);
+}
+
+/* As bufpool_return() does it, which has seen that nobody waits. */
+TEST_F(private, a_poller_tells_of_what_is_just_being_returned)
+{
+	struct bufpool_magazine *magazine;
+	void *blocks[BLOCKS];
+
+	first_poller.pool = self->pool;
+	ASSERT_EQ(BLOCKS, bufpool_rent_many(self->pool, MIB, 0, blocks, BLOCKS));
+	/* a magazine with room */
+	ASSERT_EQ(0, bufpool_return(self->pool, blocks[0], 0));
+	ASSERT_EQ(blocks[0], bufpool_rent(self->pool, MIB, 0));
+	magazine = bufpool_mine;
+	ASSERT_TRUE(bufpool_cache_enter(magazine, self->pool));
+	ASSERT_FALSE(bufpool_cache_is_bound(magazine));
+	ASSERT_EQ(0, pthread_create(&first_poller.thread, NULL, make_first_poller, NULL));
+	ASSERT_TRUE(BECOMES(word_get(&first_poller.is_made) ||
+			    (bufpool_cache_is_bound(magazine) &&
+			     task_state(getpid(), word_get(&first_poller.tid)) == 'S')));
+	EXPECT_TRUE(bufpool_kept_push(magazine, blocks[0]));
+	bufpool_cache_leave(magazine, self->pool);
+	ASSERT_EQ(0, pthread_join(first_poller.thread, NULL));
+	EXPECT_TRUE(first_poller_tells());
+	EXPECT_EQ(BLOCKS - 1, held(self->pool));
+}
+
+static void *rent_and_return(void *argument)
+{
+	void *blocks[MOVED];
+
+	if (bufpool_rent_many(first_poller.pool, MIB, 0, blocks, MOVED) == MOVED)
+		bufpool_return_many(first_poller.pool, blocks, MOVED, 0);
+	/* and when the thread ends they go to the depot */
+	while_moving = argument;
+	return NULL;
+}
+
+TEST_F(private, a_poller_tells_of_what_an_ended_thread_has_kept)
+{
+	void *blocks[BLOCKS - MOVED];
+
+	first_poller.pool = self->pool;
+	ASSERT_EQ(BLOCKS - MOVED,
+		  bufpool_rent_many(self->pool, MIB, 0, blocks, BLOCKS - MOVED));
+	in_thread(rent_and_return, make_it_elsewhere);
+	ASSERT_TRUE(first_poller.is_made);
+	EXPECT_TRUE(first_poller_tells());
+}
+
+TEST_F(private, a_poller_tells_of_what_comes_from_the_depot)
+{
+	void *blocks[BLOCKS - MOVED];
+
+	first_poller.pool = self->pool;
+	ASSERT_EQ(BLOCKS - MOVED,
+		  bufpool_rent_many(self->pool, MIB, 0, blocks, BLOCKS - MOVED));
+	in_thread(rent_and_return, NULL);
+	while_moving = make_it_elsewhere;
+	ASSERT_EQ(0, rent_error(self->pool, MIB, BUFPOOL_RENT_NONBLOCK));
+	ASSERT_TRUE(first_poller.is_made);
+	EXPECT_TRUE(first_poller_tells());
 }
 
 TEST_HARNESS_MAIN

@@ -478,7 +478,8 @@ int bufpool_cancel(struct bufpool *pool, int on);
  * For poll(2), epoll(7) and the like: it is readable (POLLIN) while a rent of so many bytes
  * would not have to wait, nor be refused for the client's ceiling or the user's quota.
  * It is closed by exec, must not be read from, and tells nothing any more once the pool is
- * closed. From the first one on a private pool keeps nothing for the next rent.
+ * closed. From the first one on a private pool keeps nothing for the next rent; each waits
+ * for threads that are in the middle of a rent or return that makes no system call.
  *
  * Return: the descriptor, which is the caller's, to be closed by close(2); or -EINVAL
  * (@min_size is 0), -EMSGSIZE, -EDQUOT (as many clients and pollers as the user may have),

@@ -356,16 +356,22 @@ static bool begin_sharing(const struct bufpool_caches *caches,
 	return true;
 }
 
-/* After a barrier: its thread may be in the middle of a return. */
-static void end_sharing(const struct bufpool_caches *caches, struct bufpool_cache *cache)
+/* Whatever its thread had entered it leaves; what it enters next does not count. */
+static void await_thread(const struct bufpool_caches *caches, struct bufpool_cache *cache)
 {
 	unsigned int class;
 
-	if (is_shared(cache))
-		return;
 	for (class = 0; class < caches->rentals->window->classes->count; class++)
 		while (bufpool_cache_is_entered(&cache->magazines[class]))
 			bufpool_doze(MOMENT_NS);
+}
+
+/* After a barrier: its thread may be in the middle of a return. */
+static void end_sharing(const struct bufpool_caches *caches, struct bufpool_cache *cache)
+{
+	if (is_shared(cache))
+		return;
+	await_thread(caches, cache);
 	add_sharing(cache);
 }
 
@@ -390,6 +396,16 @@ void bufpool_caches_share(struct bufpool_caches *caches,
 {
 	pthread_mutex_lock(&caches->lock);
 	share_locked(caches, numbers, count);
+	pthread_mutex_unlock(&caches->lock);
+}
+
+void bufpool_caches_await(struct bufpool_caches *caches)
+{
+	unsigned int nr;
+
+	pthread_mutex_lock(&caches->lock);
+	for (nr = 1; nr <= caches->nr; nr++)
+		await_thread(caches, caches->all[nr]);
 	pthread_mutex_unlock(&caches->lock);
 }
 

@@ -210,6 +210,12 @@ void bufpool_caches_share(struct bufpool_caches *caches,
 			  const unsigned int *numbers, unsigned int count);
 
 /*
+ * Each thread leaves the magazine that it has entered; not the caller's, which has entered
+ * none. After a barrier, those that enter one from now on see what was before it.
+ */
+void bufpool_caches_await(struct bufpool_caches *caches);
+
+/*
  * End a rental whose state was @state: by the thread that has the cache with number
  * @self, or by one without a cache, which has 0. Return: whether it was this caller
  * who did; the state is CLAIMED then.

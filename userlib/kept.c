@@ -101,6 +101,13 @@ static void push(struct bufpool *pool, struct bufpool_magazine *magazine,
 		spill_half(pool, magazine, class);
 }
 
+/* After a push. The other side of the barrier is in stop_keeping(), on every processor. */
+static bool is_wanted(const struct bufpool *pool, unsigned int class)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return bufpool_provider_is_short(&pool->provider, pool->classes.of[class].nr);
+}
+
 /*
  * Where nobody looks into the stacks again, and somebody is told when there is a block: give
  * what has been pushed while that began.
@@ -111,14 +118,33 @@ static void give_wanted(struct bufpool *pool, struct bufpool_magazine *magazine,
 	__u32 units[BUFPOOL_HALF_MAX];
 	unsigned int count;
 
-	if (!pool->provider.private)
-		return;
-	/* The other side of the barrier is in stop_keeping(), on every processor. */
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (!bufpool_provider_is_short(&pool->provider, pool->classes.of[class].nr))
+	if (!pool->provider.private || !is_wanted(pool, class))
 		return;
 	while ((count = pop_half(magazine, units)))
 		give(pool, class, units, count);
+}
+
+/* Pollers of a private pool look again, at what is in stacks, too: every call has them do so. */
+static void update_pollers(struct bufpool *pool)
+{
+	struct bufpool_stats stats;
+
+	pool->provider.ops->stats(&pool->provider, &stats);
+}
+
+/* Blocks of a class were in no stack for a while, in which the first poller may have been made. */
+static void tell_of_moved(struct bufpool *pool, unsigned int class)
+{
+	if (pool->provider.private && is_wanted(pool, class))
+		update_pollers(pool);
+}
+
+void bufpool_kept_settle(struct bufpool *pool)
+{
+	if (!pool->provider.private)
+		return;
+	bufpool_caches_await(&pool->caches);
+	update_pollers(pool);
 }
 
 void bufpool_kept_refill(struct bufpool *pool, struct bufpool_magazine *magazine,
@@ -129,9 +155,12 @@ void bufpool_kept_refill(struct bufpool *pool, struct bufpool_magazine *magazine
 
 	count = bufpool_depot_get(&pool->depot, class, units, magazine->half);
 	magazine->known = bufpool_rentals_ready(&pool->rentals, class);
+	if (!count)
+		return;
 	/* The first that came out was used last. */
 	while (count)
 		push(pool, magazine, class, units[--count]);
+	tell_of_moved(pool, class);
 }
 
 void bufpool_kept_add(struct bufpool *pool, struct bufpool_cache *cache,
@@ -190,6 +219,7 @@ static void stow(struct bufpool *pool, struct bufpool_magazine *magazine,
 		count -= done;
 		while (count)
 			bufpool_magazine_push(magazine, units[--count]);
+		tell_of_moved(pool, class);
 		if (!done)
 			break;
 	}

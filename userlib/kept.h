@@ -83,6 +83,12 @@ void bufpool_kept_refill(struct bufpool *pool, struct bufpool_magazine *magazine
 void bufpool_kept_add(struct bufpool *pool, struct bufpool_cache *cache,
 		      const struct bufpool_place *place);
 
+/*
+ * A poller has been made, and of a private pool nothing is kept any more: it tells, too, of
+ * what threads were just about to keep. The caller has entered no magazine.
+ */
+void bufpool_kept_settle(struct bufpool *pool);
+
 /* Whether a block is in any stack of this pool. */
 bool bufpool_kept_has(struct bufpool *pool, const struct bufpool_place *place);
 

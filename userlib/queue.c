@@ -490,7 +490,10 @@ static void stop_keeping(struct bufpool_queue *queue)
 
 	for (class = 0; class < queue->stock->memory.nr_classes; class++)
 		add_to(&queue->status.waiting_of[class], 1);
-	/* Who opens a stack from now on has seen this; who has one looks when it has pushed. */
+	/*
+	 * Who opens a stack from now on has seen this. Who has one looks when it has pushed, or
+	 * has entered a magazine, and the maker of the poller waits for it.
+	 */
 	if (!queue->thief->nr_used)
 		return;
 	bufpool_barriers_pass();

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "call.h"
+#include "kept.h"
 
 int bufpool_cancel(struct bufpool *pool, int on)
 {
@@ -31,7 +32,10 @@ static int make_poller(struct bufpool *pool, size_t min_size, unsigned int flags
 				   min_size, &class);
 	if (ret)
 		return ret;
-	return pool->provider.ops->poller(&pool->provider, &pool->classes.of[class], flags);
+	ret = pool->provider.ops->poller(&pool->provider, &pool->classes.of[class], flags);
+	if (ret >= 0)
+		bufpool_kept_settle(pool);
+	return ret;
 }
 
 int bufpool_poller_for(struct bufpool *pool, size_t min_size, unsigned int flags)
