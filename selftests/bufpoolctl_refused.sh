@@ -11,6 +11,7 @@
 
 parameters=/sys/module/bufpool/parameters
 tab=$(printf '\t')
+escape=$(printf '\033')
 
 # answers STATUS SCRIPT WORDS...: run where what it mounts is its own, it ends so, and says
 # all of the words
@@ -183,6 +184,16 @@ terminal_without_descriptors() {
 	same "exit status" "$(cat "$work/status")" 1 && says "signalfd: Too many open files"
 }
 
+# What it says is behind the last that it draws: there it stays, on the screen that it came from.
+terminal_without_clients() {
+	clients=/sys/kernel/debug/bufpool/clients
+	on_terminal "unshare -m sh -c 'mount -t tmpfs tmpfs /sys/kernel/debug/bufpool && mkdir $clients && exec bufpoolctl top'; echo \$? >$work/status"
+	same "exit status" "$(cat "$work/status")" 1 || return
+	screen=$(cat "$work/screen")
+	echo "${screen##*"${escape}[?1049l"}" >"$work/err"
+	says "$clients: Is a directory"
+}
+
 [ -c /dev/bufpool ] || skip_all "there is no /dev/bufpool"
 [ "$(id -u)" = 0 ] || skip_all "this needs root"
 need_commands bufpoolctl ./older ./pty
@@ -202,4 +213,5 @@ test_case "other versions" other_versions
 test_case "an older module" older_module
 test_case "no memory is left" without_memory
 test_case "a terminal, and no descriptor for signals" terminal_without_descriptors
+test_case "a terminal, and no clients to read" terminal_without_clients
 test_end

@@ -16,6 +16,8 @@ static const char *const reasons[] = {
 	[STATUS_NO_PERMISSION] = "no_permission",
 };
 
+void (*fail_first)(void);
+
 static void print_text(const char *message)
 {
 	fprintf(stderr, "bufpoolctl%s%s: %s\n", command_running ? " " : "",
@@ -61,6 +63,8 @@ void fail(enum status status, const char *format, ...)
 {
 	va_list args;
 
+	if (fail_first)
+		fail_first();
 	va_start(args, format);
 	print_message("error", status, format, args);
 	va_end(args);

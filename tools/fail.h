@@ -19,6 +19,9 @@ enum status {
 
 #define __printf(text, first)	__attribute((format(printf, text, first)))
 
+/* Called before a failure is said, unless NULL: what would take the message away ends here. */
+extern void (*fail_first)(void);
+
 noreturn __printf(2, 3)
 void fail(enum status status, const char *format, ...);
 noreturn __printf(1, 2)

@@ -65,6 +65,8 @@ void terminal_open(void)
 	if (signals < 0) {
 		take_signals();
 		atexit(terminal_close);
+		/* what is on the other screen goes with it */
+		fail_first = terminal_close;
 	}
 	if (tcgetattr(STDIN_FILENO, &found))
 		fail(STATUS_FAILED, "terminal: %s", strerror(errno));
