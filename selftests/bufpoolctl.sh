@@ -572,6 +572,10 @@ sets_user_quota() {
 	ctl 0 quota -u nobody none || return
 	ctl 0 --json quota -u nobody && same JSON "$(cat "$work/out")" '{"quota":null}' || return
 	ctl 1 quota -u nobody 1 && says 'a page at least' || return
+	for zero in 0 0K; do
+		ctl 2 quota -u nobody $zero && says "give a page at least" "'default'" || return
+		ctl 2 limit -u nobody $zero && same "the quota" "$(bufpoolctl --json quota -u nobody)" '{"quota":null}' || return
+	done
 	ctl 2 quota -u nobody-there 1M && says nobody-there || return
 	ctl 2 quota -u -1 1M && ctl 2 quota -u 4294967296 1M || return
 	ctl 1 quota -u 4294967295 && says "knows no user 4294967295" || return

@@ -66,9 +66,19 @@ static __u64 parse_quota(const char *text, __u64 none)
 	return value_bytes("the quota", text);
 }
 
+/* Where 0 was meant as nothing at all, it would be as much as the others have. */
+static __u64 parse_user_quota(const char *text)
+{
+	__u64 bytes = parse_quota(text, NO_LIMIT);
+
+	if (bytes == DEFAULT_QUOTA && strcmp(text, "default"))
+		fail_usage("no user has a quota of 0 bytes: give a page at least, or 'default' for that of the others");
+	return bytes;
+}
+
 static void set_user_quota(const struct arguments *arguments)
 {
-	__u64 bytes = parse_quota(arguments->text, NO_LIMIT), wanted = bytes;
+	__u64 bytes = parse_user_quota(arguments->text), wanted = bytes;
 
 	if (device_quota(device_open(), BUFPOOL_QUOTA_SET, arguments->uid, &bytes))
 		fail(STATUS_FAILED,
