@@ -957,6 +957,35 @@ is_batch_without_terminal() {
 	(ulimit -n 20 && ctl 0 top -b -n 30 -d 0.1)
 }
 
+# get_now: sets now to hundredths of a second, of which only the order and the differences count
+get_now() {
+	IFS=' .' read -r whole part _ </proc/uptime
+	now=$((whole * 100 + 1$part - 100))
+}
+
+is_past() {
+	get_now
+	[ $now -ge "$1" ]
+}
+
+# However long it was stopped, it prints no more often than it was told to.
+keeps_its_pace() {
+	bufpoolctl --json top -n 10 -d 0.3 >"$work/out" 2>"$work/err" </dev/null &
+	pid=$!
+	soon test -s "$work/out" && send STOP && soon has "/proc/$pid/status" "State:${tab}T" || return
+	frames=$(wc -l <"$work/out")
+	get_now
+	soon is_past $((now + 240))
+	send CONT
+	began=$now
+	wait $pid || return
+	get_now
+	frames=$(($(wc -l <"$work/out") - frames))
+	[ $frames -le $(((now - began) / 30 + 2)) ] && return
+	say "$frames frames in $((now - began)) hundredths of a second"
+	return 1
+}
+
 # on_terminal ACTION...: run top on a terminal, and do something to it once it is
 # there. The terminal is as before, and was not meanwhile.
 on_terminal() {
@@ -1373,7 +1402,7 @@ write_json_parser
 write_metrics_checker
 
 echo "TAP version 13"
-echo "1..64"
+echo "1..65"
 test_case "the parser of this test" knows_json
 test_case "help" helps
 test_case "help with each command" helps_with_commands
@@ -1424,6 +1453,7 @@ test_case "top leaves the terminal as it was: SIGTERM" on_terminal send TERM
 test_case "top leaves the terminal as it was: SIGHUP" on_terminal send HUP
 test_case "top on a terminal that is resized" on_terminal resizes
 test_case "top stopped and continued" on_terminal stops
+test_case "top after a long stop" keeps_its_pace
 test_case "trim of a client" trims_client
 test_case "trim of the pool" trims_pool
 test_case "classes" shows_classes

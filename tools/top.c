@@ -137,6 +137,18 @@ static enum terminal_event obey(struct watch *watch, char key)
 	return TERMINAL_KEY;
 }
 
+/*
+ * When the next frame is due, after one that was due at @due. What was missed, by a program
+ * that was stopped for long, is not made up for.
+ */
+static __u64 next_due(const struct watch *watch, __u64 due)
+{
+	__u64 now = clock_now();
+
+	due += watch->period;
+	return due < now ? now + watch->period : due;
+}
+
 static void run_live(struct watch *watch)
 {
 	enum terminal_event event = TERMINAL_TIMEOUT;
@@ -147,7 +159,7 @@ static void run_live(struct watch *watch)
 	while (event != TERMINAL_QUIT) {
 		draw_frame(watch);
 		if (event == TERMINAL_TIMEOUT) {
-			next += watch->period;
+			next = next_due(watch, next);
 			frames++;
 		}
 		if (watch->count && frames > watch->count)
@@ -165,7 +177,7 @@ static void run_batch(struct watch *watch)
 
 	for (frame = 0; !watch->count || frame < watch->count; frame++) {
 		if (frame) {
-			next += watch->period;
+			next = next_due(watch, next);
 			clock_sleep_until(next);
 			if (out_format != FORMAT_JSON)
 				fputc('\n', out_file);
