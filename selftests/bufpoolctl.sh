@@ -516,6 +516,24 @@ exports_only_stat() {
 	done
 }
 
+# --- output
+
+is_over() {
+	[ ! -e "/proc/$pid" ] || has "/proc/$pid/status" "State:${tab}Z"
+}
+
+# What goes on without an end does not where nothing of it can be written.
+ends_where_disk_is_full() {
+	for arguments in "stat 0.1" "--json stat 0.1" "top -b -n 0 -d 0.1" "--json top -n 0 -d 0.1" "rent"; do
+		# shellcheck disable=SC2086 # several arguments
+		bufpoolctl $arguments >/dev/full 2>"$work/err" </dev/null &
+		pid=$!
+		soon is_over || send KILL
+		wait $pid
+		same "exit status of $arguments" $? 1 && says "could not write: No space left on device" || return
+	done
+}
+
 # --- budgets
 
 sets_limit() {
@@ -1402,7 +1420,7 @@ write_json_parser
 write_metrics_checker
 
 echo "TAP version 13"
-echo "1..65"
+echo "1..66"
 test_case "the parser of this test" knows_json
 test_case "help" helps
 test_case "help with each command" helps_with_commands
@@ -1422,6 +1440,7 @@ test_case "stat for Prometheus" exports_metrics
 test_case "stat for Prometheus with a quota" exports_quota
 test_case "stat for Prometheus has all numbers" exports_all
 test_case "nothing else is for Prometheus" exports_only_stat
+test_case "output that cannot be written" ends_where_disk_is_full
 test_case "limit" sets_limit
 test_case "quota" sets_quota
 test_case "quota of one user" sets_user_quota

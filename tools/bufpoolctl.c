@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* bufpoolctl: inspect and administer the pool of /dev/bufpool. */
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "cli.h"
 #include "command.h"
@@ -87,7 +85,6 @@ int main(int argc, char **argv)
 	command_set_all(commands);
 	first = cli_command(argc, argv);
 	command_running->run(argc - first, argv + first);
-	if (fflush(stdout) || ferror(stdout))
-		fail(STATUS_FAILED, "could not write: %s", strerror(errno));
+	fail_unless_written();
 	return STATUS_OK;
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "command.h"
 #include "fail.h"
@@ -88,6 +90,12 @@ void fail_usage(const char *format, ...)
 void fail_memory(void)
 {
 	fail(STATUS_FAILED, "out of memory");
+}
+
+void fail_unless_written(void)
+{
+	if (fflush(stdout) || ferror(stdout))
+		fail(STATUS_FAILED, "could not write: %s", strerror(errno));
 }
 
 void notice(const char *format, ...)

@@ -28,6 +28,9 @@ noreturn __printf(1, 2)
 void fail_usage(const char *format, ...);
 noreturn void fail_memory(void);
 
+/* What has been printed so far goes out now. */
+void fail_unless_written(void);
+
 /* Say what the user should know, and go on. */
 __printf(1, 2)
 void notice(const char *format, ...);

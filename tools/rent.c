@@ -112,7 +112,7 @@ static void print(const struct bufpool_block *blocks, __u64 count)
 	for (i = 0; i < count; i++)
 		out_list_row(&list, &blocks[i]);
 	out_list_end(&list);
-	fflush(out_file);
+	fail_unless_written();
 }
 
 /* Signals that end a rental as time does. */

@@ -155,7 +155,7 @@ static void print_sample(struct list *list, const struct sample *sample)
 	if (out_format == FORMAT_PEOPLE && list->rows == LINES_PER_HEADER)
 		print_header(list);
 	out_list_row(list, sample);
-	fflush(out_file);
+	fail_unless_written();
 }
 
 static void watch(int fd, __u64 period, __u64 count)
@@ -171,7 +171,7 @@ static void watch(int fd, __u64 period, __u64 count)
 
 	device_stats(fd, &before);
 	print_header(&list);
-	fflush(out_file);
+	fail_unless_written();
 	for (i = 0; !count || i < count; i++) {
 		clock_sleep_until(then + period);
 		now = clock_now();

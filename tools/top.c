@@ -183,7 +183,7 @@ static void run_batch(struct watch *watch)
 				fputc('\n', out_file);
 		}
 		print_frame(watch);
-		fflush(out_file);
+		fail_unless_written();
 	}
 }
 
