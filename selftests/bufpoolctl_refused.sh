@@ -67,6 +67,17 @@ without_descriptors() {
 	answers 1 "ulimit -S -n 3; exec bufpoolctl info" "/dev/bufpool: " "Too many open files"
 }
 
+# One client is the shell's.
+one_client_too_many() {
+	read -r most <$parameters/max_clients
+	echo 1 >$parameters/max_clients
+	before=$(device_in "" 666)
+	user_answers 1 "exec 3<>/dev/bufpool; exec bufpoolctl info" "as many clients" "raise max_clients" "end " !exceeded
+	result=$?
+	echo "$most" >$parameters/max_clients
+	return $result
+}
+
 # --- files
 
 read_only_files() {
@@ -205,6 +216,7 @@ test_case "a member of the group who is kept from devices" member_without_device
 test_case "a device of a group without a name" group_without_a_name
 test_case "a device that cannot be looked at" node_out_of_sight
 test_case "no descriptor is left" without_descriptors
+test_case "no client is left" one_client_too_many
 test_case "files that are read-only" read_only_files
 test_case "files without numbers" bad_parameters
 test_case "clients with other columns" other_columns

@@ -64,6 +64,14 @@ static noreturn void fail_device(int err)
 	fail(STATUS_FAILED, "%s: %s", DEVICE_PATH, strerror(err));
 }
 
+/* Only an open of the device fails so. */
+static noreturn void fail_clients(void)
+{
+	fail(STATUS_FAILED,
+	     "you may not open %s once more: your user has as many clients, pollers, channels and stacks as one may: end programs that have some or, as root, raise max_clients in " MODULE_PATH "/parameters",
+	     DEVICE_PATH);
+}
+
 static noreturn void fail_missing(const char *path, int err)
 {
 	if (!strcmp(path, DEVICE_PATH))
@@ -89,6 +97,8 @@ void access_fail(const char *path)
 	case EPERM:
 	case EROFS:
 		fail_permission(path, err);
+	case EDQUOT:
+		fail_clients();
 	default:
 		fail(STATUS_FAILED, "%s: %s", path, strerror(err));
 	}
