@@ -41,10 +41,11 @@
  *
  *   In a signal handler that interrupted another call of the thread, or its end, a call
  *   may fail with EDEADLK, and has changed nothing; otherwise it works. Private pools,
- *   and pools that a tool watches, call malloc(): not in a handler that may have
- *   interrupted that. A handler must not leave a call that it interrupted by
- *   siglongjmp(3): the thread gets EDEADLK from then on, others may wait for it for ever,
- *   and only bufpool_close() by another thread still ends.
+ *   and pools that a tool watches, call malloc(), and so may a thread's first call for any
+ *   pool where the program had made 32 keys (pthread_key_create(3)) before the library was
+ *   loaded: not in a handler that may have interrupted that. A handler must not leave a
+ *   call that it interrupted by siglongjmp(3): the thread gets EDEADLK from then on, others
+ *   may wait for it for ever, and only bufpool_close() by another thread still ends.
  *
  *   Handlers of pthread_atfork(3) may do anything: nothing is held while a process
  *   forks. A child that was forked in a handler which interrupted a call must not return
