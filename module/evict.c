@@ -217,29 +217,46 @@ static struct bufpool_blk *evict_steal_from_branch(struct bufpool_branch *branch
 /* How many branches of an account are looked at for what that does not use. */
 #define BRANCH_LOOKS	8
 
+/* Whether a branch has anything warm, or was seen to keep something. */
+static bool evict_has_unused(const struct bufpool_branch *branch)
+{
+	unsigned int nr;
+
+	for (nr = 0; nr < bufpool_pool_nr_used(branch->pool); nr++)
+		if (!bufpool_lru_is_empty(&branch->holdings[nr].warm) ||
+		    bufpool_kept_seen(&branch->holdings[nr].kept))
+			return true;
+	return false;
+}
+
 /*
- * Visit branches of an account, a bounded number and each once, until one gives a block.
+ * Visit branches of an account, each once, until one gives a block. Of those that may have any
+ * a bounded number; of the others as many as the user has made cgroups, since what is unused
+ * may be in the last one, and to pass one by is quick.
  * Return: that block, or NULL.
  */
 static __always_inline struct bufpool_blk *
 evict_visit(struct bufpool_account *account,
+	    bool (*wants)(const struct bufpool_branch *branch),
 	    struct bufpool_blk *(*visit)(struct bufpool_branch *branch))
 {
 	struct bufpool_branch *branch, *first = NULL;
 	struct bufpool_blk *blk = NULL;
-	unsigned int looks;
+	unsigned int looks = 0;
+	bool again = false;
 
-	for (looks = 0; !blk && looks < BRANCH_LOOKS; looks++) {
+	while (!blk && !again && looks < BRANCH_LOOKS) {
 		branch = bufpool_branch_next(account);
 		if (!branch)
 			break;
-		/* once round */
-		if (branch == first)
-			looks = BRANCH_LOOKS;
-		else
+		again = branch == first;
+		if (!again && wants(branch)) {
 			blk = visit(branch);
+			looks++;
+		}
 		first = first ?: branch;
 		bufpool_supply_put_branch(branch);
+		cond_resched();
 	}
 	return blk;
 }
@@ -254,14 +271,25 @@ static struct bufpool_blk *evict_steal_old(struct bufpool_branch *branch)
  * bufpool_evict_steal_from_account - take a warm or kept block of an account
  * @account: from one of its clients
  *
- * One that has not been used for long. Looks at a bounded number of branches and stacks,
- * and waits for no client. May sleep; the caller holds no client's lock.
+ * One that has not been used for long. Looks at a bounded number of branches that may have one,
+ * and of stacks, and waits for no client. May sleep; the caller holds no client's lock.
  *
  * Return: the block, which the caller owns, maybe dirty; or NULL if none was found.
  */
 struct bufpool_blk *bufpool_evict_steal_from_account(struct bufpool_account *account)
 {
-	return evict_visit(account, evict_steal_old);
+	return evict_visit(account, evict_has_unused, evict_steal_old);
+}
+
+/* Only a look says how much is kept now. */
+static bool evict_keeps(const struct bufpool_branch *branch)
+{
+	unsigned int nr;
+
+	for (nr = 0; nr < bufpool_pool_nr_used(branch->pool); nr++)
+		if (READ_ONCE(branch->holdings[nr].kept.nr))
+			return true;
+	return false;
 }
 
 static struct bufpool_blk *evict_look_at(struct bufpool_branch *branch)
@@ -273,7 +301,7 @@ static struct bufpool_blk *evict_look_at(struct bufpool_branch *branch)
 /* See how much is kept, in some of the stacks of some of its branches. May sleep. */
 void bufpool_evict_look_at_account(struct bufpool_account *account)
 {
-	evict_visit(account, evict_look_at);
+	evict_visit(account, evict_keeps, evict_look_at);
 }
 
 /* Take a warm or kept block of what a branch has of a class. As that of an account else. */
@@ -511,9 +539,16 @@ static struct bufpool_warm *evict_oldest_own(struct bufpool_client *client)
  */
 size_t bufpool_evict_own(struct bufpool_client *client)
 {
-	struct bufpool_warm *warm = evict_oldest_own(client);
+	struct bufpool_warm *warm;
+	size_t bytes;
 
-	return warm ? evict_give_up(client, warm) : bufpool_take_own(client, 0, 1);
+	/* where another task has taken what was found, something else may be left */
+	while ((warm = evict_oldest_own(client))) {
+		bytes = evict_give_up(client, warm);
+		if (bytes)
+			return bytes;
+	}
+	return bufpool_take_own(client, 0, 1);
 }
 
 /**

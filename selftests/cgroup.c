@@ -288,6 +288,41 @@ TEST_F(cgroup, boxes_of_a_user_share_a_quota)
 	close(fd);
 }
 
+#define BOXES_MANY	16
+
+/* Likewise of many boxes, whichever it is unused in; where programs keep blocks, too. */
+TEST_F(cgroup, what_is_unused_is_found_in_any_box)
+{
+	int fds[BOXES_MANY], err, i;
+	struct bufpool_rent rented;
+	char name[16];
+
+	ASSERT_NE(MAP_FAILED, map_stack(self->fd, 0));
+	ASSERT_EQ(0, parameter_write("quota", 2 * BLOCK));
+	for (i = 0; i < BOXES_MANY; i++) {
+		snprintf(name, sizeof(name), "many-%d", i);
+		ASSERT_TRUE(box_create(name, MAX));
+		ASSERT_TRUE(box_enter(name));
+		fds[i] = open_for(ALICE);
+		if (i)
+			continue;
+		ASSERT_EQ(2, rent_all(fds[0], BLOCK, self->blocks, MOST, &err));
+		ASSERT_EQ(-EDQUOT, err);
+		ASSERT_EQ(0, give(fds[0], self->blocks[0].handle));
+		ASSERT_EQ(0, give(fds[0], self->blocks[1].handle));
+	}
+	/* the last has made room twice */
+	EXPECT_EQ(0, rent(fds[BOXES_MANY - 1], BLOCK, &rented));
+	EXPECT_EQ(0, rent(fds[BOXES_MANY - 1], BLOCK, &rented));
+	EXPECT_EQ(-EDQUOT, rent(fds[BOXES_MANY - 1], BLOCK, &rented));
+	ASSERT_TRUE(box_leave());
+	for (i = 0; i < BOXES_MANY; i++) {
+		close(fds[i]);
+		snprintf(name, sizeof(name), "many-%d", i);
+		EXPECT_TRUE(box_remove(name));
+	}
+}
+
 /* One's own unused blocks make room where the box is full. */
 TEST_F(cgroup, warm_blocks_make_room_in_a_full_box)
 {
