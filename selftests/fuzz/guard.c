@@ -7,27 +7,30 @@
 
 static __thread sigjmp_buf guard_env;
 static __thread int guard_armed;
-static void (*guard_stray)(int sig);
+static void (*guard_stray)(int sig, bool by_kernel);
 
-static void guard_signalled(int sig)
+static void guard_signalled(int sig, siginfo_t *info, void *context)
 {
+	(void)context;
 	if (!__atomic_load_n(&guard_armed, __ATOMIC_RELAXED))
-		guard_stray(sig);
+		guard_stray(sig, info->si_code == SI_KERNEL);
 	else
 		siglongjmp(guard_env, sig);
 }
 
-static void guard_nothing(int sig)
-{
-	(void)sig;
-}
-
-/* @stray: hears of a signal that nobody has asked for, and does not return */
-void guard_prepare(void (*stray)(int sig))
+/*
+ * @stray: hears of a signal that nobody has asked for; one that comes from no access is
+ *	@by_kernel
+ * @interrupted: called by SIGUSR1
+ */
+void guard_prepare(void (*stray)(int sig, bool by_kernel), void (*interrupted)(int sig))
 {
 	/* the mask stays as it is, so that a jump has none to restore */
-	struct sigaction action = { .sa_handler = guard_signalled, .sa_flags = SA_NODEFER };
-	struct sigaction interrupt = { .sa_handler = guard_nothing };
+	struct sigaction action = {
+		.sa_sigaction = guard_signalled,
+		.sa_flags = SA_NODEFER | SA_SIGINFO,
+	};
+	struct sigaction interrupt = { .sa_handler = interrupted };
 
 	guard_stray = stray;
 	sigaction(SIGBUS, &action, NULL);

@@ -5,7 +5,9 @@
 #ifndef FUZZ_GUARD_H
 #define FUZZ_GUARD_H
 
-void guard_prepare(void (*stray)(int sig));
+#include <stdbool.h>
+
+void guard_prepare(void (*stray)(int sig, bool by_kernel), void (*interrupted)(int sig));
 int guard(void (*body)(void *arg), void *arg);
 int guard_peek(const void *at);
 

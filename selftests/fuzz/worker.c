@@ -24,9 +24,22 @@ struct thread {
 
 static __thread struct world *here;
 
-static void hear_of_signal(int sig)
+/*
+ * What is to fail in a call may be the kernel's way to a signal handler, and would be the way
+ * back, if the handler did not see to that.
+ */
+static void hear_of_signal(int sig, bool by_kernel)
 {
-	blame(here, "signal %d", sig);
+	if (!by_kernel || !here->faulted)
+		blame(here, "signal %d", sig);
+	world_fail_no_more(here);
+}
+
+static void be_interrupted(int sig)
+{
+	(void)sig;
+	if (here)
+		world_fail_no_more(here);
 }
 
 /* Random numbers for one life of a thread in this round. */
@@ -123,7 +136,7 @@ int work(void *arg)
 	struct thread threads[THREADS];
 	unsigned int i;
 
-	guard_prepare(hear_of_signal);
+	guard_prepare(hear_of_signal, be_interrupted);
 	for (i = 0; i < THREADS; i++)
 		coverage_open(&threads[i].coverage);
 	if (users[worker->nr])
