@@ -155,7 +155,7 @@ static bool quarantine_release(struct bufpool_blk *blk, bool may_zero)
 	if (referenced)
 		return false;
 	if (blk->clear)
-		bufpool_blk_scrub(blk);
+		bufpool_blk_clear(blk);
 	quarantine_count(blk, -(long)bufpool_blk_size(blk));
 	trace_bufpool_release(blk);
 	bufpool_supply_put(blk);

@@ -23,15 +23,16 @@ static void rental_put_blk(struct bufpool_client *client,
 			   struct bufpool_blk *blk, bool clear)
 {
 	bufpool_blk_update_dirty(blk);
-	blk->clear = clear;
+	if (clear)
+		blk->clear = true;
 	bufpool_budget_uncharge(&client->held, bufpool_blk_size(blk));
 	/* Zeroing what is still reached would be in vain, and seen by what is written from it. */
-	if (bufpool_quarantine_admit(blk)) {
+	if (unlikely(bufpool_quarantine_admit(blk))) {
 		/* a client that was at its ceiling may hold another */
 		bufpool_pool_wake_waiters(client->pool);
 	} else {
 		if (clear)
-			bufpool_blk_scrub(blk);
+			bufpool_blk_clear(blk);
 		bufpool_supply_put(blk);
 	}
 	cond_resched();

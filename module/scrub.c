@@ -40,11 +40,15 @@ static unsigned long scrub_begin(struct bufpool_pool *pool)
 static bool scrub_page(struct bufpool_pool *pool, unsigned long page)
 {
 	bool is_mine;
+	void *at;
 
 	spin_lock(&pool->scrub_lock);
 	is_mine = pool->scrubbed;
-	if (is_mine)
-		bufpool_blk_zero_page(pool->scrubbed, page, 0);
+	if (is_mine) {
+		at = bufpool_blk_page(pool->scrubbed, page);
+		if (!bufpool_page_is_poisoned(at))
+			clear_page(at);
+	}
 	spin_unlock(&pool->scrub_lock);
 	cond_resched();
 	return is_mine;

@@ -109,16 +109,12 @@ static noinline void send_undo(struct bufpool_client *client,
 	spin_unlock(&client->lock);
 }
 
-/*
- * Whether something outside the pool reaches a block, which no page-table entry does; or it is
- * nobody's to have, as its memory is broken.
- */
-static bool send_is_stuck(struct bufpool_blk *blk)
+/* Whether something outside the pool reaches a block, which no page-table entry does. */
+static bool send_is_shared(struct bufpool_blk *blk)
 {
 	const struct bufpool_backing *backing = bufpool_blk_class(blk)->backing;
 
-	return blk->dirty && ((backing->has_refs && backing->is_referenced(bufpool_blk_slab(blk))) ||
-			      bufpool_blk_is_poisoned(blk));
+	return blk->dirty && backing->has_refs && backing->is_referenced(bufpool_blk_slab(blk));
 }
 
 /*
@@ -128,7 +124,7 @@ static bool send_is_stuck(struct bufpool_blk *blk)
 static noinline bool send_prepare(struct bufpool_blk *blk, u64 used, bool whole)
 {
 	bufpool_blk_update_dirty(blk);
-	if (send_is_stuck(blk))
+	if (send_is_shared(blk))
 		return false;
 	if (!whole)
 		bufpool_blk_scrub_from(blk, used);

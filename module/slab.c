@@ -237,7 +237,6 @@ void bufpool_blk_update_dirty(struct bufpool_blk *blk)
 {
 	blk->dirty |= blk->touched;
 	blk->touched = false;
-	blk->clear = false;
 }
 
 /* Whether the system has found one of pages that are contiguous to be broken. */
@@ -264,30 +263,10 @@ bool bufpool_blk_is_poisoned(struct bufpool_blk *blk)
 	return false;
 }
 
-/**
- * bufpool_blk_zero_page - zero one page of a block
- * @blk: the caller owns it
- * @nr: which page
- * @from: what follows so many bytes of it
- *
- * Return: false where the page is broken: to write to that may stop the kernel.
- */
-bool bufpool_blk_zero_page(struct bufpool_blk *blk, unsigned long nr, size_t from)
-{
-	void *page = bufpool_blk_page(blk, nr);
-
-	if (pages_are_poisoned(virt_to_page(page), 1))
-		return false;
-	if (from)
-		memset(page + from, 0, PAGE_SIZE - from);
-	else
-		clear_page(page);
-	return true;
-}
-
 /*
- * Zero what follows the first bytes of a block that the caller owns. One with a page that is
- * broken stays dirty, and is laid aside by that when it leaves its client. May sleep.
+ * Zero what follows the first bytes of a block that the caller owns. A page that is broken is
+ * left alone, as to write to it may stop the kernel; by that the block stays dirty, and is laid
+ * aside when it leaves its client. May sleep.
  */
 void bufpool_blk_scrub_from(struct bufpool_blk *blk, size_t used)
 {
@@ -298,7 +277,14 @@ void bufpool_blk_scrub_from(struct bufpool_blk *blk, size_t used)
 	if (!blk->dirty)
 		return;
 	for (; i < nr; i++) {
-		dirty |= !bufpool_blk_zero_page(blk, i, in_page);
+		void *page = bufpool_blk_page(blk, i);
+
+		if (unlikely(bufpool_page_is_poisoned(page)))
+			dirty = true;
+		else if (unlikely(in_page))
+			memset(page + in_page, 0, PAGE_SIZE - in_page);
+		else
+			clear_page(page);
 		in_page = 0;
 		cond_resched();
 	}
@@ -309,6 +295,13 @@ void bufpool_blk_scrub_from(struct bufpool_blk *blk, size_t used)
 void bufpool_blk_scrub(struct bufpool_blk *blk)
 {
 	bufpool_blk_scrub_from(blk, 0);
+}
+
+/* Zero a block as who returned it wants it. The caller owns it. May sleep. */
+void bufpool_blk_clear(struct bufpool_blk *blk)
+{
+	bufpool_blk_scrub(blk);
+	blk->clear = false;
 }
 
 /*

@@ -4,6 +4,7 @@
 
 #include <linux/gfp.h>
 #include <linux/list.h>
+#include <linux/mm.h>
 #include <linux/types.h>
 #include "window.h"
 
@@ -152,6 +153,12 @@ static inline struct bufpool_slab *bufpool_blk_slab(struct bufpool_blk *blk)
 	return container_of(blk - blk->nr, struct bufpool_slab, blks[0]);
 }
 
+/* Whether the system has found the page at an address to be broken. */
+static inline bool bufpool_page_is_poisoned(const void *at)
+{
+	return PageHWPoison(virt_to_page(at));
+}
+
 /* Others may read it without the lock that this is said under. */
 static inline void bufpool_blk_set_state(struct bufpool_blk *blk, enum bufpool_blk_state state)
 {
@@ -186,9 +193,9 @@ struct bufpool_blk *bufpool_slab_pop_dirty(struct bufpool_slab *slab);
 struct bufpool_blk *bufpool_slab_find(struct bufpool_class *class, u32 index);
 bool bufpool_blk_is_poisoned(struct bufpool_blk *blk);
 void bufpool_blk_update_dirty(struct bufpool_blk *blk);
-bool bufpool_blk_zero_page(struct bufpool_blk *blk, unsigned long nr, size_t from);
 void bufpool_blk_scrub_from(struct bufpool_blk *blk, size_t used);
 void bufpool_blk_scrub(struct bufpool_blk *blk);
+void bufpool_blk_clear(struct bufpool_blk *blk);
 void bufpool_slab_set_reclaimable(struct bufpool_slab *slab, bool reclaimable);
 
 #endif /* _BUFPOOL_SLAB_H */

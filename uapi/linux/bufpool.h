@@ -153,8 +153,7 @@
  *   ECANCELED  this client is not to wait any more, see BUFPOOL_IOC_CANCEL
  *   EBADF      a descriptor that is not open, or that is the other end of a channel
  *   EPIPE      no receive end is left
- *   EBUSY      something outside the pool reaches the block's memory, or a page of that
- *              is broken
+ *   EBUSY      something outside the pool reaches the block's memory
  *   EDQUOT     over a bound: the client's ceiling or the user's quota, or a slab larger
  *              than the whole pool's limit, where waiting cannot help; or it would
  *              have to wait, and as many rents of this user do as may (max_waiters), or
@@ -658,8 +657,7 @@ struct bufpool_message {
  *
  * A block of pages that the kernel's I/O still has references to is refused (EBUSY), and
  * so is one that dma-bufs are made of: only its renter knows when that ends. In rare cases
- * the kernel itself has a reference for a moment, so that it is worth trying again. One with
- * a page that the system has marked as broken stays with its renter for ever (EBUSY, too).
+ * the kernel itself has a reference for a moment, so that it is worth trying again.
  *
  * Of blocks that were not sent, as others filled the channel meanwhile, bytes beyond those in
  * use may be zero already.
