@@ -3,6 +3,7 @@
  * Waiting for blocks of a private pool: who is next, for which size, what a waiter leaves
  * that times out or is cancelled, and what a poller tells.
  */
+#include "library_moving.h"
 #include "library_private.h"
 
 #include <kept.h>
@@ -321,43 +322,6 @@ static bool first_poller_tells(void)
 
 	close(first_poller.fd);
 	return ret;
-}
-
-/* What is done while blocks are in no stack, on their way out of the depot, or into it */
-static void (*while_moving)(void);
-
-unsigned int __real_bufpool_depot_get(struct bufpool_depot *depot, unsigned int class,
-				      __u32 *units, unsigned int count);
-unsigned int __wrap_bufpool_depot_get(struct bufpool_depot *depot, unsigned int class,
-				      __u32 *units, unsigned int count);
-unsigned int __real_bufpool_depot_put(struct bufpool_depot *depot, unsigned int class,
-				      const __u32 *units, unsigned int count);
-unsigned int __wrap_bufpool_depot_put(struct bufpool_depot *depot, unsigned int class,
-				      const __u32 *units, unsigned int count);
-
-static void be_moving(void)
-{
-	void (*what)(void) = while_moving;
-
-	while_moving = NULL;
-	if (what)
-		what();
-}
-
-unsigned int __wrap_bufpool_depot_get(struct bufpool_depot *depot, unsigned int class,
-				      __u32 *units, unsigned int count)
-{
-	unsigned int ret = __real_bufpool_depot_get(depot, class, units, count);
-
-	be_moving();
-	return ret;
-}
-
-unsigned int __wrap_bufpool_depot_put(struct bufpool_depot *depot, unsigned int class,
-				      const __u32 *units, unsigned int count)
-{
-	be_moving();
-	return __real_bufpool_depot_put(depot, class, units, count);
 }
 
 /* As bufpool_return() does it, which has seen that nobody waits. */

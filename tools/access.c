@@ -68,8 +68,8 @@ static noreturn void fail_device(int err)
 static noreturn void fail_clients(void)
 {
 	fail(STATUS_FAILED,
-	     "you may not open %s once more: your user has as many clients, pollers, channels and stacks as one may: end programs that have some or, as root, raise max_clients in " MODULE_PATH "/parameters",
-	     DEVICE_PATH);
+	     "you may not open %s once more: your user has as many clients, pollers, channels and stacks as one may: end programs that have some or, as root, raise max_clients in %s/parameters",
+	     DEVICE_PATH, MODULE_PATH);
 }
 
 static noreturn void fail_missing(const char *path, int err)

@@ -72,7 +72,7 @@ static __u64 parse_user_quota(const char *text)
 	__u64 bytes = parse_quota(text, NO_LIMIT);
 
 	if (bytes == DEFAULT_QUOTA && strcmp(text, "default"))
-		fail_usage("no user has a quota of 0 bytes: give a page at least, or 'default' for that of the others");
+		fail_usage("not a quota of 0: give a page at least, or 'default'");
 	return bytes;
 }
 
