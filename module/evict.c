@@ -217,6 +217,9 @@ static struct bufpool_blk *evict_steal_from_branch(struct bufpool_branch *branch
 /* How many branches of an account are looked at for what that does not use. */
 #define BRANCH_LOOKS	8
 
+/* And at how many it is seen whether they are worth that. */
+#define BRANCH_STEPS	1024
+
 /* Whether a branch has anything warm, or was seen to keep something. */
 static bool evict_has_unused(const struct bufpool_branch *branch)
 {
@@ -230,9 +233,9 @@ static bool evict_has_unused(const struct bufpool_branch *branch)
 }
 
 /*
- * Visit branches of an account, each once, until one gives a block. Of those that may have any
- * a bounded number; of the others as many as the user has made cgroups, since what is unused
- * may be in the last one, and to pass one by is quick.
+ * Visit branches of an account, each once, until one gives a block. Few of those that may have
+ * any, and many others, since what is unused may be in the last one, and to pass one by is quick.
+ * Bounded in any case: other tasks move branches meanwhile, and the first one may go.
  * Return: that block, or NULL.
  */
 static __always_inline struct bufpool_blk *
@@ -242,10 +245,10 @@ evict_visit(struct bufpool_account *account,
 {
 	struct bufpool_branch *branch, *first = NULL;
 	struct bufpool_blk *blk = NULL;
-	unsigned int looks = 0;
+	unsigned int looks = 0, steps = BRANCH_STEPS;
 	bool again = false;
 
-	while (!blk && !again && looks < BRANCH_LOOKS) {
+	while (!blk && !again && looks < BRANCH_LOOKS && steps--) {
 		branch = bufpool_branch_next(account);
 		if (!branch)
 			break;
