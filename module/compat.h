@@ -11,6 +11,7 @@
 #include <linux/huge_mm.h>
 #include <linux/list_lru.h>
 #include <linux/mm.h>
+#include <linux/page_table_check.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/module.h>
@@ -261,12 +262,40 @@ static inline bool bufpool_insert_pfns(struct bufpool_insert *insert, unsigned l
 #endif
 
 /*
+ * Whether the kernel checks each page table (page_table_check=on). It panics where an entry is
+ * of a slab's page, but for those which say that they are no mm's own; and it does not ask
+ * huge ones, or, until lately, any.
+ */
+static inline bool bufpool_checks_page_tables(void)
+{
+#ifdef CONFIG_PAGE_TABLE_CHECK
+	return !static_branch_likely(&page_table_check_disabled);
+#else
+	return false;
+#endif
+}
+
+static inline bool bufpool_check_spares_special(void)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+	return LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0);
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	return LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 114);
+#else
+	return LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0) &&
+	       LINUX_VERSION_CODE >= KERNEL_VERSION(6, 1, 191);
+#endif
+}
+
+/*
  * A huge entry without a reference, which get_user_pages_fast() takes none by. Since 6.12
  * the entry says that it is such a one. Before, one of a device's memory is left to
  * get_user_pages(), which refuses the area; and no device has these pages.
  */
 static inline vm_fault_t bufpool_insert_huge_pfn(struct vm_fault *vmf, struct page *page)
 {
+	if (bufpool_checks_page_tables())
+		return VM_FAULT_FALLBACK;
 #if !defined(CONFIG_TRANSPARENT_HUGEPAGE)
 	return VM_FAULT_FALLBACK;
 #elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0) && defined(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP)

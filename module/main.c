@@ -162,6 +162,10 @@ static unsigned long default_limit(void)
 
 static int start(void)
 {
+	if (bufpool_checks_page_tables() && !bufpool_check_spares_special()) {
+		pr_err("this kernel checks page tables in a way that no slab can be mapped: boot it with page_table_check=off, or take one from 7.3, 6.12.114 or 6.1.191 on\n");
+		return -EOPNOTSUPP;
+	}
 	if (!limit_is_given)
 		config.limit = default_limit();
 	pool = bufpool_pool_create(KBUILD_MODNAME, &config);

@@ -99,6 +99,20 @@ static bool is_huge_page(__u64 size)
 	return found == size;
 }
 
+/* It takes a huge entry of a slab for a mistake. */
+static bool kernel_checks_page_tables(void)
+{
+	FILE *file = fopen("/proc/kallsyms", "re");
+	bool found = false;
+	char line[256];
+
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = strstr(line, " __page_table_check_pmd_set");
+	if (file)
+		fclose(file);
+	return found;
+}
+
 /*
  * From 6.12 to 6.14 no entry that get_user_pages() takes is huge; and where the allocator
  * looks for mistakes, its objects are not aligned.
@@ -109,7 +123,7 @@ static bool kernel_can(__u32 flags)
 	struct utsname name;
 
 	if (!flags)
-		return often(8) == 8;
+		return often(8) == 8 && !kernel_checks_page_tables();
 	if (uname(&name) || sscanf(name.release, "%u.%u", &major, &minor) != 2)
 		return false;
 	return major != 6 || minor < 12 || minor > 14;

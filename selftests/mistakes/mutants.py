@@ -3,7 +3,7 @@
 """Prove the tests by what people have thought of: take out of the module, the library or the
 tools one thing at a time that a promise rests on, and see that a test fails.
 selftests/qemu/mutants/NAME.patch does it, and names the tests to run in a line "Tests:", for
-the VM, "Tests on debug:" or "Tests on kcsan:" where only that kernel's own checks can tell, or
+the VM, "Tests on debug:" or the like where only that kernel's own checks can tell, or
 "Tests here:". With "Promise:" and its number in docs/design.md it is of those that are made
 before every release."""
 
