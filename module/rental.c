@@ -226,11 +226,17 @@ static void rental_count_refused(struct bufpool_client *client, int err)
 	bufpool_client_count_refused(client, why);
 }
 
+/*
+ * A block that the client has had does not become one that nothing can reach by being zeroed: a
+ * channel may have refused it for that, and then there is no entry left to tell.
+ */
 static void rental_zero_warm(struct bufpool_blk **blks, unsigned int nr)
 {
 	while (nr--) {
 		/* a fault that began before the block became warm may be in it still */
 		blks[nr]->dirty |= READ_ONCE(blks[nr]->touched);
+		if (blks[nr]->dirty)
+			WRITE_ONCE(blks[nr]->touched, true);
 		bufpool_blk_scrub(blks[nr]);
 	}
 }

@@ -51,8 +51,8 @@ enum bufpool_blk_state {
  *	from and to BUFPOOL_BLK_QUARANTINED, owner's lock otherwise
  * @exports: dma-bufs of it; the quarantine's lock, and that of the client that rents it to
  *	make it more
- * @touched: the memory may have been reached during this rental; set with a pin,
- *	read and cleared by the task that moves the block
+ * @touched: the memory may have been reached during this rental, or be still since an
+ *	earlier one; set with a pin, read and cleared by the task that moves the block
  * @dirty: the memory is not known to be zero; written, as the rest, by the task
  *	that moves the block
  * @scrubbing: counted in class->nr_scrubbing

@@ -4,6 +4,7 @@
  * nobody's: whichever way it left, for as long as that lasts, and at the user's expense.
  */
 #include "outside.h"
+#include "channel.h"
 #include "parameters.h"
 #include "probe.h"
 #include "random.h"
@@ -56,7 +57,7 @@ static int rent_the_last(int fd, struct bufpool_rent *rented)
 }
 
 /* Nobody gets the block as long as it is quarantined, and then somebody does, zeroed. */
-#define EXPECT_QUARANTINED_UNTIL_READ(self) do {					\
+#define EXPECT_QUARANTINED_UNTIL_READ_AS(self, byte) do {				\
 	int __fd = pool_open();								\
 	struct bufpool_rent __rented;							\
 	unsigned int __nr;								\
@@ -69,13 +70,15 @@ static int rent_the_last(int fd, struct bufpool_rent *rented)
 	}										\
 	EXPECT_EQ(MIB / BLOCK - 1, __nr);						\
 	EXPECT_EQ(MIB, stats_of(__fd).pinned);						\
-	EXPECT_TRUE(outsider_has(&(self)->outsider, 'o'));				\
+	EXPECT_TRUE(outsider_has(&(self)->outsider, byte));				\
 	EXPECT_EQ(0, rent_the_last(__fd, &__rented));					\
 	EXPECT_EQ((self)->rented.offset, __rented.offset);				\
 	EXPECT_EQ(0, quarantined(__fd));						\
 	EXPECT_TRUE(block_is_zero(__fd, __rented.offset, BLOCK));			\
 	close(__fd);									\
 } while (0)
+
+#define EXPECT_QUARANTINED_UNTIL_READ(self) EXPECT_QUARANTINED_UNTIL_READ_AS(self, 'o')
 
 TEST_F(outside, returned)
 {
@@ -113,6 +116,24 @@ TEST_F(outside, taken_for_another)
 	EXPECT_EQ(BLOCK, quarantined(fd));
 	close(fd);
 	EXPECT_QUARANTINED_UNTIL_READ(self);
+}
+
+/* No entry of a page table is left where a channel has refused it, but what it was found by. */
+TEST_F(outside, zeroed_after_a_channel_has_refused_it)
+{
+	struct bufpool_rent again;
+	struct channel channel;
+
+	ASSERT_EQ(0, channel_make(self->fd, 1, &channel));
+	EXPECT_EQ(-EBUSY, send_one(self->fd, channel.sends, &self->rented, 0));
+	EXPECT_EQ(0, give(self->fd, self->rented.handle));
+	ASSERT_EQ(0, rent_with(self->fd, BLOCK,
+			       BUFPOOL_RENT_IO | BUFPOOL_RENT_ZERO | BUFPOOL_RENT_NONBLOCK, 0,
+			       &again));
+	EXPECT_EQ(self->rented.offset, again.offset);
+	EXPECT_EQ(0, give_up(self->fd, again.handle));
+	EXPECT_QUARANTINED_UNTIL_READ_AS(self, 0);
+	channel_end(&channel);
 }
 
 TEST_F(outside, closed)
