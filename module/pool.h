@@ -84,13 +84,16 @@ struct bufpool_config {
  * @waiting: bit n: there are waiters in class n; a hint
  * @tickets: see wait.c
  * @grants: how many slabs have been given to holdings, which others could have had
- * @drain_lock: guards what follows, up to @drain_fullest
+ * @drain_lock: guards what follows, up to @switch_wait
  * @drains_for: the waiter that slabs are being drained for, or NULL; whether it is itself that
  *	one a waiter sees without the lock
  * @drain_at: when to have more slabs drained, in jiffies
  * @drain_wait: how long to wait then, in jiffies
  * @drain_fullest: slabs with the most blocks out are drained, as those with the fewest did
  *	not come back
+ * @drain_seen: bytes in slabs that were drained at the last look
+ * @switch_at: when to have others drained, in jiffies, where none of these comes back
+ * @switch_wait: how long they have to, in jiffies
  * @poll_lock: guards @armed
  * @armed: pollers that were told of nothing, by kind, see poll.h
  * @armed_kinds: which of these lists are not empty; written under @poll_lock
@@ -150,6 +153,9 @@ struct bufpool_pool {
 	unsigned long drain_at;
 	unsigned long drain_wait;
 	bool drain_fullest;
+	size_t drain_seen;
+	unsigned long switch_at;
+	unsigned long switch_wait;
 	spinlock_t poll_lock;		/* arming pollers */
 	struct list_head armed[BUFPOOL_POLL_KINDS];
 	unsigned long armed_kinds;

@@ -47,8 +47,15 @@
 /* When it looks again where there are warm blocks: nothing tells when they are of use to it. */
 #define LOOK_MS			10
 
-/* How long it waits at most before more slabs are drained, or others. */
+/* How long it waits at most before more slabs are drained. */
 #define DRAIN_WAIT_MAX		(4UL * HZ)
+
+/*
+ * For how long those that are drained may not come back before others are in their place: at
+ * first, and at most. Each time it is twice as long, so that they do at last, if ever.
+ */
+#define SWITCH_WAIT_MIN		(HZ / 2)
+#define SWITCH_WAIT_MAX		(3600UL * HZ)
 
 /*
  * When it looks again at the latest: nothing tells when something is kept in a stack, when
@@ -73,6 +80,14 @@ static void wait_end_draining(struct bufpool_pool *pool, const struct bufpool_wa
 	} while (more);
 }
 
+/* What is drained comes back, or nothing has been drained yet. */
+static void wait_reset_switch(struct bufpool_pool *pool)
+{
+	pool->drain_fullest = false;
+	pool->switch_wait = SWITCH_WAIT_MIN;
+	pool->switch_at = jiffies + SWITCH_WAIT_MIN;
+}
+
 /*
  * A waiter needs no room any more, or cannot use it. If another waits, what is drained goes
  * on for that: it would begin with the same slabs.
@@ -83,8 +98,11 @@ static void wait_stop_draining(struct bufpool_pool *pool, struct bufpool_waiter 
 	bool ends;
 
 	spin_lock(&pool->drain_lock);
-	if (pool->drains_for == waiter)
+	if (pool->drains_for == waiter) {
 		WRITE_ONCE(pool->drains_for, NULL);
+		if (READ_ONCE(waiter->blk))
+			wait_reset_switch(pool);
+	}
 	/* maybe what another left that did not wait for so long */
 	ends = !others_wait && !pool->drains_for && bufpool_supply_draining(pool);
 	/* a waiter that comes meanwhile finds some, and needs more at once */
@@ -95,28 +113,40 @@ static void wait_stop_draining(struct bufpool_pool *pool, struct bufpool_waiter 
 		wait_end_draining(pool, NULL);
 }
 
+/* Whether what is drained has not come back for so long that others are to be in its place. */
+static bool wait_is_to_switch(struct bufpool_pool *pool, size_t draining)
+{
+	if (draining < pool->drain_seen)
+		pool->switch_at = jiffies + pool->switch_wait;
+	pool->drain_seen = draining;
+	if (!draining || time_before(jiffies, pool->switch_at))
+		return false;
+	pool->switch_wait = min(2 * pool->switch_wait, SWITCH_WAIT_MAX);
+	pool->switch_at = jiffies + pool->switch_wait;
+	pool->drain_seen = 0;
+	return true;
+}
+
 /*
- * Have more slabs drained, up to its share at a time, so that others can go on; or
- * others, where these do not come back. In steps, as long as that is for this waiter.
+ * Have more slabs drained, up to its share at a time, so that others can go on; or others
+ * instead, where these do not come back. In steps, as long as that is for this waiter.
  */
 static void wait_drain_more(struct bufpool_pool *pool, struct bufpool_waiter *waiter,
-			    size_t missing)
+			    size_t missing, bool others)
 {
 	size_t most = bufpool_pool_share(pool);
-	size_t draining = bufpool_supply_draining(pool);
-	bool others = draining >= most, more;
+	bool more;
 
 	if (others)
 		wait_end_draining(pool, waiter);
-	else
-		most -= draining;
+	most -= min(most, bufpool_supply_draining(pool));
 	do {
 		spin_lock(&pool->drain_lock);
 		more = pool->drains_for == waiter;
 		if (more && others)
 			pool->drain_fullest = !pool->drain_fullest;
 		others = false;
-		more = more && bufpool_supply_start_draining(waiter, &missing, &most);
+		more = more && most && bufpool_supply_start_draining(waiter, &missing, &most);
 		spin_unlock(&pool->drain_lock);
 		cond_resched();
 	} while (more && !READ_ONCE(waiter->blk) && !signal_pending(current));
@@ -127,28 +157,31 @@ static void wait_start_draining(struct bufpool_class *class,
 				struct bufpool_waiter *waiter)
 {
 	struct bufpool_pool *pool = class->pool;
-	size_t missing = bufpool_pool_missing(pool, class->slab_size);
-	bool is_due;
+	size_t missing = bufpool_pool_missing(pool, class->slab_size), draining;
+	bool is_due, others;
 
 	if (!bufpool_waitq_is_first(class, waiter) ||
 	    !bufpool_waitq_is_turn(class, waiter))
 		return;
 	spin_lock(&pool->drain_lock);
+	draining = bufpool_supply_draining(pool);
+	if (!draining && !pool->drains_for)
+		wait_reset_switch(pool);
 	WRITE_ONCE(pool->drains_for, waiter);
 	/* at once where all that was drained has come back */
-	if (!bufpool_supply_draining(pool)) {
+	if (!draining) {
 		pool->drain_at = jiffies;
 		pool->drain_wait = HZ / 10;
-		pool->drain_fullest = false;
 	}
-	is_due = time_after_eq(jiffies, pool->drain_at);
+	others = wait_is_to_switch(pool, draining);
+	is_due = others || time_after_eq(jiffies, pool->drain_at);
 	if (is_due) {
 		pool->drain_at = jiffies + pool->drain_wait;
 		pool->drain_wait = min(2 * pool->drain_wait, DRAIN_WAIT_MAX);
 	}
 	spin_unlock(&pool->drain_lock);
 	if (is_due)
-		wait_drain_more(pool, waiter, missing);
+		wait_drain_more(pool, waiter, missing, others);
 }
 
 /*

@@ -3,6 +3,7 @@
  * Large requests among small blocks that are reused all the time.
  */
 #include "line.h"
+#include "tenant.h"
 
 #define CHURNERS	3
 #define HELD		48
@@ -210,6 +211,9 @@ TEST_F(large, is_served_beside_a_keeper)
 	close(self->fd);
 }
 
+/* The user who waits for a block */
+#define WAITER	4711
+
 /* More slabs than begin, or end, to be drained at once */
 #define SLABS	200
 
@@ -259,7 +263,7 @@ TEST_F(many, are_used_again_when_nobody_waits)
 		.line = self->line,
 		.size = 2 * PAGE,
 		.timeout_ns = NSEC_PER_MSEC,
-		.uid = 4711,
+		.uid = WAITER,
 	};
 	pid_t pid;
 	int i;
@@ -292,27 +296,53 @@ static bool served_while_used(struct line *line, int fd, struct bufpool_block *b
 	return false;
 }
 
-/* A block of each slab of one half stays for ever; those of the full ones come and go. */
-TEST_F(many, others_are_drained_where_these_do_not_come_back)
+/*
+ * A block of each slab of one half stays for ever; those of the full ones come and go. Return:
+ * whether a waiter is served.
+ */
+static bool served_beside_sparse_slabs(struct _test_data_many *self)
 {
-	struct waiter waiter = { .line = self->line, .size = 2 * PAGE, .uid = 4711 };
-	int half = self->count / 2, i;
+	struct waiter waiter = { .line = self->line, .size = 2 * PAGE, .uid = WAITER };
+	int half = SLABS / 2 * self->per_slab, i;
 	struct bufpool_rent rented;
+	bool served = false;
 	pid_t pid;
 
 	for (i = 0; i < half; i++)
-		if (i % self->per_slab > 1)
-			ASSERT_EQ(0, give_up(self->fd, self->blocks[i].handle));
+		if (i % self->per_slab > 1 && give_up(self->fd, self->blocks[i].handle))
+			return false;
 	/* what comes next is of the fullest slabs */
 	for (i = half; i < self->count; i += self->per_slab) {
-		ASSERT_EQ(0, rent(self->fd, PAGE, &rented));
+		if (rent(self->fd, PAGE, &rented))
+			return false;
 		self->blocks[i].handle = rented.handle;
 	}
 	pid = spawn(wait_in_line, &waiter);
-	ASSERT_TRUE(BECOMES(stats_of(self->fd).waiting == 1));
-	EXPECT_TRUE(served_while_used(self->line, self->fd, self->blocks + half, half));
+	if (BECOMES(stats_of(self->fd).waiting == 1))
+		served = served_while_used(self->line, self->fd, self->blocks + half,
+					   self->count - half);
 	kill(pid, SIGKILL);
 	reap(pid);
+	return served;
+}
+
+TEST_F(many, others_are_drained_where_these_do_not_come_back)
+{
+	EXPECT_TRUE(served_beside_sparse_slabs(self));
+}
+
+/* Then what others have more than the waiter, and give up half of, is less than its share. */
+TEST_F(many, others_are_drained_for_one_who_has_a_slab)
+{
+	struct bufpool_rent rented;
+	int fd = open_for(WAITER), i;
+
+	for (i = self->count - self->per_slab + 1; i < self->count; i++)
+		ASSERT_EQ(0, give_up(self->fd, self->blocks[i].handle));
+	self->count -= self->per_slab;
+	ASSERT_EQ(0, rent(fd, PAGE, &rented));
+	EXPECT_TRUE(served_beside_sparse_slabs(self));
+	close(fd);
 }
 
 TEST_HARNESS_MAIN
