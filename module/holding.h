@@ -39,7 +39,8 @@ struct bufpool_class;
  * @waiters: see waitq.h
  * @nr_waiting: how many
  * @turn: it is this holding's turn before that of those with a larger one, see waitq.h
- * @grants: slabs that had been given to whom they could not have been, when its turn began
+ * @served: slabs that had been given to whom they could not have been, when it got one last
+ * @grants: the same, when its turn began
  * @node: in class->waiting, while there are waiters
  *
  * @charged_bytes, @idle_bytes, @nr_out, @turn and @grants are also read without the lock, and
@@ -61,6 +62,7 @@ struct bufpool_holding {
 	struct rb_root_cached waiters[2];
 	unsigned int nr_waiting;
 	u64 turn;
+	u64 served;
 	u64 grants;
 	struct rb_node node;
 };

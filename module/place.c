@@ -17,12 +17,14 @@
  * @node: in client->places; client->lock
  * @class: what was waited for; constant, as the rest
  * @ticket: since when
+ * @passed: how often others had been given what it could have had, while it waited
  * @deadline: until when; KTIME_MAX is for ever
  */
 struct bufpool_place {
 	struct list_head node;
 	const struct bufpool_class *class;
 	u64 ticket;
+	u64 passed;
 	ktime_t deadline;
 };
 
@@ -31,6 +33,7 @@ struct bufpool_place {
  * @client: whose
  * @class: what it waits for
  * @ticket: since when
+ * @passed: how often it was passed by
  * @deadline: until when
  *
  * May sleep.
@@ -38,7 +41,7 @@ struct bufpool_place {
  * Return: false where there is no memory.
  */
 bool bufpool_place_keep(struct bufpool_client *client,
-			const struct bufpool_class *class, u64 ticket,
+			const struct bufpool_class *class, u64 ticket, u64 passed,
 			ktime_t deadline)
 {
 	struct bufpool_place *place, *oldest = NULL;
@@ -48,6 +51,7 @@ bool bufpool_place_keep(struct bufpool_client *client,
 		return false;
 	place->class = class;
 	place->ticket = ticket;
+	place->passed = passed;
 	place->deadline = deadline;
 	spin_lock(&client->lock);
 	if (client->nr_places == PLACES_MAX) {
@@ -88,18 +92,20 @@ static struct bufpool_place *place_remove(struct bufpool_client *client,
  * @client: whose
  * @class: what is waited for
  * @ticket: which
- * @deadline: (out) until when, if there is such a place
+ * @passed: (out) how often it was passed by, if there is such a place
+ * @deadline: (out) until when
  *
  * Return: whether there is.
  */
 bool bufpool_place_take(struct bufpool_client *client,
-			const struct bufpool_class *class, u64 ticket,
+			const struct bufpool_class *class, u64 ticket, u64 *passed,
 			ktime_t *deadline)
 {
 	struct bufpool_place *place = place_remove(client, class, ticket);
 
 	if (!place)
 		return false;
+	*passed = place->passed;
 	*deadline = place->deadline;
 	kfree(place);
 	return true;

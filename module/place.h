@@ -13,10 +13,10 @@ static inline bool bufpool_place_is_any(const struct bufpool_client *client)
 }
 
 bool bufpool_place_keep(struct bufpool_client *client,
-			const struct bufpool_class *class, u64 ticket,
+			const struct bufpool_class *class, u64 ticket, u64 passed,
 			ktime_t deadline);
 bool bufpool_place_take(struct bufpool_client *client,
-			const struct bufpool_class *class, u64 ticket,
+			const struct bufpool_class *class, u64 ticket, u64 *passed,
 			ktime_t *deadline);
 void bufpool_place_drop(struct bufpool_client *client,
 			const struct bufpool_class *class, u64 ticket);

@@ -405,7 +405,7 @@ static ktime_t wait_begin(struct bufpool_request *request,
 	request->waited = true;
 	if (request->wait_id &&
 	    bufpool_place_take(request->client, class, request->wait_id,
-			       &deadline)) {
+			       &waiter->passed, &deadline)) {
 		waiter->ticket = request->wait_id;
 	} else {
 		bufpool_count(class->pool->counters, BUFPOOL_WAITS);
@@ -465,7 +465,7 @@ struct bufpool_blk *bufpool_wait(struct bufpool_request *request)
 	if (blk)
 		return blk;
 	if (err == -ERESTARTSYS && request->keeps_place &&
-	    bufpool_place_keep(request->client, class, waiter.ticket, deadline))
+	    bufpool_place_keep(request->client, class, waiter.ticket, waiter.passed, deadline))
 		request->wait_id = waiter.ticket;
 	return ERR_PTR(err);
 }

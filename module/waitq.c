@@ -149,18 +149,21 @@ void bufpool_waitq_set_nomem_backoff(struct bufpool_class *class,
 
 /*
  * The account comes into line with its first waiter. That one may have been here before,
- * and been interrupted: it keeps its place, but not if the account has been served since.
+ * and been interrupted: it keeps its place, but not if the account has been served since, and
+ * how often it was passed by.
  */
 static void waitq_add(struct bufpool_class *class, struct bufpool_waiter *waiter)
 {
 	struct bufpool_holding *holding = waitq_holding(class, waiter);
+	u64 since = max(holding->served, waiter->since);
 
 	lockdep_assert_held(&class->lock);
 	rb_add_cached(&waiter->node, &holding->waiters[waiter->exact], waitq_is_older);
 	waiter->is_queued = true;
+	if (!holding->nr_waiting || since < holding->grants)
+		WRITE_ONCE(holding->grants, since);
 	if (!holding->nr_waiting++) {
 		WRITE_ONCE(holding->turn, max(holding->turn, waiter->ticket));
-		WRITE_ONCE(holding->grants, atomic64_read(&class->pool->grants));
 		rb_add_cached(&holding->node, &class->waiting, waitq_is_earlier);
 	}
 	if (!class->nr_waiting)
@@ -197,7 +200,8 @@ void bufpool_waitq_end_turn(struct bufpool_class *class, struct bufpool_holding 
 	if (holding->nr_waiting)
 		rb_erase_cached(&holding->node, &class->waiting);
 	WRITE_ONCE(holding->turn, turn);
-	WRITE_ONCE(holding->grants, atomic64_inc_return(&class->pool->grants));
+	holding->served = atomic64_inc_return(&class->pool->grants);
+	WRITE_ONCE(holding->grants, holding->served);
 	if (holding->nr_waiting)
 		rb_add_cached(&holding->node, &class->waiting, waitq_is_earlier);
 	waitq_update_first(class);
@@ -529,6 +533,7 @@ void bufpool_waitq_enlist(struct bufpool_class *class,
 	spin_lock(&class->lock);
 	if (!waiter->ticket)
 		waiter->ticket = atomic64_inc_return(&pool->tickets);
+	waiter->since = atomic64_read(&pool->grants) - waiter->passed;
 	waiter->blk = bufpool_class_take_new(class, holding,
 					     bufpool_client_quota(client), false);
 	if (waiter->blk) {
@@ -548,11 +553,15 @@ void bufpool_waitq_enlist(struct bufpool_class *class,
 void bufpool_waitq_delist(struct bufpool_class *class,
 			  struct bufpool_waiter *waiter)
 {
+	struct bufpool_holding *holding = waitq_holding(class, waiter);
+
 	spin_lock(&class->lock);
 	if (waiter->is_queued)
 		waitq_remove(class, waiter);
+	waiter->passed = atomic64_read(&class->pool->grants) -
+			 max(holding->served, waiter->since);
 	/* the next of the account may be far from the first in line */
-	waitq_tell_account(waitq_holding(class, waiter));
+	waitq_tell_account(holding);
 	spin_unlock(&class->lock);
 	waitq_count(class, waiter->exact, -1);
 	atomic_dec(&class->pool->status->waiting);

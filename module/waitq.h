@@ -31,6 +31,7 @@ struct bufpool_request;
  * @is_queued: no block has been handed to it yet
  * @exact: no larger block is for it
  * @ticket: less than that of each waiter of the pool that came later
+ * @since: less than pool->grants by how often it was passed by
  * @blk: what was handed over; written once
  * @told_at: when @retry was set, in jiffies; no lock, as its own task sets it, too
  * @nomem_backoff: there was no memory when it tried to grow its class last;
@@ -39,6 +40,7 @@ struct bufpool_request;
  * @request: what it waits for; its own task's, as the rest
  * @cancels: how often its client's waits had been cancelled when this one began
  * @look_at: when to try again by itself; KTIME_MAX is never
+ * @passed: how often it was passed by before it came, and when it has left, until then
  * @evict_at: when to take what is warm or kept in those slabs
  * @quota_steals: so many blocks more are taken to make room within its account's quota
  * @retry: trying again may succeed now; an int, which every machine can exchange
@@ -48,6 +50,7 @@ struct bufpool_waiter {
 	bool is_queued;
 	bool exact;
 	u64 ticket;
+	u64 since;
 	struct bufpool_blk *blk;
 	unsigned long told_at;
 	bool nomem_backoff;
@@ -55,6 +58,7 @@ struct bufpool_waiter {
 	struct bufpool_request *request;
 	int cancels;
 	ktime_t look_at;
+	u64 passed;
 	unsigned long evict_at;
 	unsigned int quota_steals;
 	int retry;

@@ -13,6 +13,7 @@
 struct turns {
 	unsigned int served[2];	/* by user */
 	unsigned int spins;
+	unsigned int stirs;
 	unsigned int stop;
 };
 
@@ -21,6 +22,7 @@ struct turn {
 	unsigned int user;
 	__u64 size;
 	struct turns *turns;
+	pid_t stirred;		/* who is interrupted at each turn, or 0 */
 };
 
 static int wait_for_a_block(void *arg)
@@ -95,8 +97,36 @@ TEST_F(holding, who_holds_less_comes_first)
 	close(holder);
 }
 
+static struct turns *stirred;
+
+static void be_stirred(int sig)
+{
+	(void)sig;
+	__atomic_add_fetch(&stirred->stirs, 1, __ATOMIC_SEQ_CST);
+}
+
+/* A signal ends the call, and the kernel begins it again. */
+static int wait_stirred(void *arg)
+{
+	struct sigaction action = { .sa_handler = be_stirred, .sa_flags = SA_RESTART };
+
+	stirred = ((const struct turn *)arg)->turns;
+	CHECK(!sigaction(SIGUSR1, &action, NULL));
+	return wait_for_a_block(arg);
+}
+
 #define FEW	200		/* times that others are served before one, at most */
 #define ENDLESS	20000
+
+/* Interrupt who waits, and see that it is. */
+static void stir(const struct turn *turn)
+{
+	unsigned int stirs = word_get(&turn->turns->stirs);
+
+	kill(turn->stirred, SIGUSR1);
+	while (!word_get(&turn->turns->served[0]) && word_get(&turn->turns->stirs) == stirs)
+		;
+}
 
 /* Wait for a block, and return it as soon as the other one and Alice wait, again and again. */
 static int take_turns_with_another(void *arg)
@@ -109,6 +139,8 @@ static int take_turns_with_another(void *arg)
 		if (rent_with(turn->fd, turn->size, 0, 100 * NSEC_PER_MSEC, &rented))
 			continue;
 		__atomic_add_fetch(&turn->turns->served[1], 1, __ATOMIC_SEQ_CST);
+		if (turn->stirred)
+			stir(turn);
 		while (!word_get(&turn->turns->served[0]) && stats_of(turn->fd).waiting != 2)
 			;
 		CHECK(!give_up(turn->fd, rented.handle));
@@ -116,37 +148,64 @@ static int take_turns_with_another(void *arg)
 	return 0;
 }
 
-/* Others who hold less are served before one, but not for ever. */
-TEST_F(holding, nobody_is_passed_by_for_ever)
+/* Alice waits, and Bob and Carol are served. Return: how often, until she was. */
+static unsigned int served_before_alice(struct _test_data_holding *self, struct turns *turns,
+					bool is_stirred)
 {
-	struct turns *turns = shared_alloc(sizeof(*turns));
 	struct turn turn = { .turns = turns, .size = self->info.slab_size };
 	int holder = pool_open(), carol = open_for(CAROL);
 	pid_t pids[3];
 
-	ASSERT_NE(NULL, turns);
-	ASSERT_EQ(4, rent_many(self->alice, self->info.slab_size, 4, self->blocks));
-	ASSERT_EQ(self->slabs - 4, drain(holder, self->info.slab_size, self->blocks, MOST));
+	if (rent_many(self->alice, self->info.slab_size, 4, self->blocks) != 4 ||
+	    drain(holder, self->info.slab_size, self->blocks, MOST) != (int)self->slabs - 4)
+		return ENDLESS;
 	turn.fd = self->alice;
-	pids[0] = spawn(wait_for_a_block, &turn);
-	ASSERT_TRUE(BECOMES(stats_of(holder).waiting == 1));
+	pids[0] = spawn(wait_stirred, &turn);
+	if (!BECOMES(stats_of(holder).waiting == 1))
+		return ENDLESS;
+	turn.stirred = is_stirred ? pids[0] : 0;
 	turn.user = 1;
 	turn.fd = self->bob;
 	pids[1] = spawn(take_turns_with_another, &turn);
 	turn.fd = carol;
 	pids[2] = spawn(take_turns_with_another, &turn);
-	ASSERT_TRUE(BECOMES(stats_of(holder).waiting == 3));
-	ASSERT_EQ(0, give_up(holder, self->blocks[0].handle));
-	EXPECT_EQ(0, reap(pids[1]));
-	EXPECT_EQ(0, reap(pids[2]));
-	TH_LOG("others were served %u times before", word_get(&turns->served[1]));
-	EXPECT_EQ(1, word_get(&turns->served[0]));
-	EXPECT_GE(FEW, word_get(&turns->served[1]));
+	if (!BECOMES(stats_of(holder).waiting == 3) ||
+	    give_up(holder, self->blocks[0].handle))
+		return ENDLESS;
+	reap(pids[1]);
+	reap(pids[2]);
+	if (!word_get(&turns->served[0]))
+		return ENDLESS;
 	word_set(&turns->stop, 1);
 	kill(pids[0], SIGKILL);
 	reap(pids[0]);
 	close(holder);
 	close(carol);
+	return word_get(&turns->served[1]);
+}
+
+/* Others who hold less are served before one, but not for ever. */
+TEST_F(holding, nobody_is_passed_by_for_ever)
+{
+	struct turns *turns = shared_alloc(sizeof(*turns));
+	unsigned int others;
+
+	ASSERT_NE(NULL, turns);
+	others = served_before_alice(self, turns, false);
+	TH_LOG("others were served %u times before", others);
+	EXPECT_GE(FEW, others);
+}
+
+/* Not by a signal at each turn of the others, either. */
+TEST_F(holding, who_is_interrupted_is_not_passed_by_for_ever)
+{
+	struct turns *turns = shared_alloc(sizeof(*turns));
+	unsigned int others;
+
+	ASSERT_NE(NULL, turns);
+	others = served_before_alice(self, turns, true);
+	TH_LOG("others were served %u times before", others);
+	EXPECT_GE(FEW, others);
 }
 
 /* What one returns is room for who waits for another size and holds less. */
