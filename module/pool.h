@@ -120,6 +120,7 @@ struct bufpool_config {
  * @shrinker: see reclaim.c, as for the rest up to @aged
  * @memcg_shrinker: gives up what is charged to a memory cgroup
  * @wq: for the works that follow
+ * @tell_waiters: that they are first, see waitq.c
  * @trim: periodic
  * @scrub: zeroes free blocks
  * @flush: see bufpool_supply_flush_class()
@@ -181,6 +182,7 @@ struct bufpool_pool {
 	struct bufpool_shrinker shrinker;
 	struct bufpool_shrinker memcg_shrinker;
 	struct workqueue_struct *wq;
+	struct delayed_work tell_waiters;
 	struct delayed_work trim;
 	struct delayed_work scrub;
 	struct work_struct flush;

@@ -212,6 +212,7 @@ int bufpool_reclaim_start(struct bufpool_pool *pool)
 	INIT_DELAYED_WORK(&pool->scrub, bufpool_scrub_work);
 	INIT_WORK(&pool->flush, reclaim_flush);
 	INIT_DELAYED_WORK(&pool->wake_pollers, bufpool_poll_work);
+	INIT_DELAYED_WORK(&pool->tell_waiters, bufpool_waitq_work);
 	err = reclaim_register(pool);
 	if (err) {
 		destroy_workqueue(pool->wq);
@@ -261,5 +262,6 @@ void bufpool_reclaim_stop(struct bufpool_pool *pool)
 	cancel_delayed_work_sync(&pool->scrub);
 	cancel_work_sync(&pool->flush);
 	cancel_delayed_work_sync(&pool->wake_pollers);
+	cancel_delayed_work_sync(&pool->tell_waiters);
 	destroy_workqueue(pool->wq);
 }

@@ -18,7 +18,7 @@ static void supply_add(struct bufpool_class *class, struct bufpool_slab *slab,
 	spin_lock(&class->lock);
 	bufpool_class_add(class, slab, holding);
 	bufpool_waitq_end_turn(class, holding);
-	while (i < nr_blks && bufpool_waitq_hand_over(class, &slab->blks[i]))
+	while (i < nr_blks && bufpool_waitq_hand_over_new(class, &slab->blks[i]))
 		i++;
 	if (keep && i < nr_blks)
 		*keep = &slab->blks[i++];

@@ -332,8 +332,6 @@ static void wait_set_look(struct bufpool_class *class,
 		bufpool_waitq_set_retry(waiter);
 	else if (bufpool_supply_warm(pool))
 		waiter->look_at = ktime_add_ms(ktime_get(), LOOK_MS);
-	else
-		waiter->look_at = ktime_add_ms(ktime_get(), WAIT_LOOK_MS);
 }
 
 /* Return: 0 as long as there is reason to wait on. */
@@ -350,6 +348,8 @@ static int wait_try(struct bufpool_class *class, struct bufpool_waiter *waiter)
 	/* only a larger block is for a waiter behind another of its account */
 	if (!bufpool_waitq_is_first_of_account(class, waiter))
 		return 0;
+	/* what it has made room for may be another's */
+	waiter->look_at = ktime_add_ms(ktime_get(), WAIT_LOOK_MS);
 	err = wait_replenish(class, waiter);
 	if ((err == -EAGAIN || err == -ENOMEM) &&
 	    wait_serve_larger(class, waiter, bufpool_rent_larger_warm))
@@ -436,6 +436,7 @@ struct bufpool_blk *bufpool_wait(struct bufpool_request *request)
 		.task = current,
 		.request = request,
 		.cancels = atomic_read_acquire(&request->client->cancels),
+		.told_at = jiffies,
 		.look_at = KTIME_MAX,
 		.evict_at = jiffies,
 		.quota_steals = BUFPOOL_STEALS_MAX,

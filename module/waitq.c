@@ -25,15 +25,19 @@ static struct bufpool_waiter *waitq_first_of(struct bufpool_holding *holding, bo
 			     struct bufpool_waiter, node);
 }
 
+/* The one of two that has waited longer; either may be NULL. */
+static struct bufpool_waiter *waitq_older(struct bufpool_waiter *waiter,
+					  struct bufpool_waiter *other)
+{
+	if (!waiter || !other)
+		return waiter ?: other;
+	return waiter->ticket < other->ticket ? waiter : other;
+}
+
 /* The waiter of an account that has waited longest, or NULL. */
 static struct bufpool_waiter *waitq_first_of_account(struct bufpool_holding *holding)
 {
-	struct bufpool_waiter *exact = waitq_first_of(holding, true);
-	struct bufpool_waiter *any = waitq_first_of(holding, false);
-
-	if (!exact || !any)
-		return exact ?: any;
-	return exact->ticket < any->ticket ? exact : any;
+	return waitq_older(waitq_first_of(holding, true), waitq_first_of(holding, false));
 }
 
 static bool waitq_is_earlier(struct rb_node *a, const struct rb_node *b)
@@ -87,6 +91,12 @@ static bool waitq_precedes(const struct bufpool_pool *pool,
 	return READ_ONCE(holding->turn) < READ_ONCE(other->turn);
 }
 
+/* Whether the last time that a waiter was told something is not long ago. */
+static bool waitq_was_told(const struct bufpool_waiter *waiter)
+{
+	return time_before_eq(jiffies, READ_ONCE(waiter->told_at) + BUFPOOL_WAITQ_ABSENT);
+}
+
 /*
  * Whether a waiter was told that there may be room, and has not come to see for a while: it
  * gets no processor.
@@ -94,11 +104,61 @@ static bool waitq_precedes(const struct bufpool_pool *pool,
 static bool waitq_is_absent(const struct bufpool_waiter *waiter)
 {
 	/* pairs with bufpool_waitq_set_retry(): told at that time, or later */
-	return smp_load_acquire(&waiter->retry) &&
-	       time_after(jiffies, READ_ONCE(waiter->told_at) + BUFPOOL_WAITQ_ABSENT);
+	return smp_load_acquire(&waiter->retry) && !waitq_was_told(waiter);
 }
 
-/* How many in line are compared by what their accounts hold. */
+/* How many absent waiters of an account are passed by. */
+#define WAITQ_ABSENTEES	16
+
+static struct bufpool_waiter *waitq_next(struct bufpool_waiter *waiter)
+{
+	return rb_entry_safe(rb_next(&waiter->node), struct bufpool_waiter, node);
+}
+
+/* See waitq_first_present(). */
+static noinline struct bufpool_waiter *waitq_pass_absent(struct bufpool_holding *holding,
+							 bool larger)
+{
+	struct bufpool_waiter *exact = larger ? NULL : waitq_first_of(holding, true);
+	struct bufpool_waiter *any = waitq_first_of(holding, false);
+	struct bufpool_waiter *first;
+	unsigned int left = WAITQ_ABSENTEES;
+
+	while ((first = waitq_older(exact, any)) && waitq_is_absent(first)) {
+		if (!left--)
+			return NULL;
+		if (first == exact)
+			exact = waitq_next(exact);
+		else
+			any = waitq_next(any);
+	}
+	return first;
+}
+
+/*
+ * The waiter that has waited longest of those that are not absent, and may have a larger
+ * block, or, unless @larger, of all of the account; or NULL.
+ */
+static struct bufpool_waiter *waitq_first_present(struct bufpool_holding *holding, bool larger)
+{
+	struct bufpool_waiter *first = larger ? waitq_first_of(holding, false) :
+						waitq_first_of_account(holding);
+
+	return first && waitq_is_absent(first) ? waitq_pass_absent(holding, larger) : first;
+}
+
+/* Whether the first of them cannot use room, if there is any who is not absent. */
+static bool waitq_backs_off(struct bufpool_holding *holding)
+{
+	struct bufpool_waiter *first = waitq_first_present(holding, false);
+
+	return !first || first->nomem_backoff;
+}
+
+/* How often accounts are looked at under one lock. */
+#define WAITQ_LOOKS	64
+
+/* How many in line are compared by what their accounts hold, of those who come when told. */
 #define WAITQ_RIVALS	8
 
 /*
@@ -108,27 +168,32 @@ static bool waitq_is_absent(const struct bufpool_waiter *waiter)
 static struct bufpool_holding *waitq_next_turn(struct bufpool_class *class, bool present)
 {
 	struct bufpool_holding *holding = waitq_first_in_line(class), *first = NULL;
-	unsigned int rivals = WAITQ_RIVALS;
+	unsigned int rivals = WAITQ_RIVALS, left = WAITQ_LOOKS;
 
-	for (; holding && rivals--; holding = waitq_next_in_line(holding)) {
-		if (present && waitq_is_absent(waitq_first_of_account(holding)))
+	for (; holding && rivals && left--; holding = waitq_next_in_line(holding)) {
+		if (present && !waitq_first_present(holding, false))
 			continue;
+		rivals--;
 		if (!first || waitq_precedes(class->pool, holding, first))
 			first = holding;
 	}
 	return first;
 }
 
-/* Let other classes know whose turn it is, by bufpool_pool_is_for_others(); NULL is nobody's. */
-static void waitq_note_first(struct bufpool_class *class, struct bufpool_holding *first)
+/*
+ * Let other classes know whose turn it is, by bufpool_pool_is_for_others(); NULL is nobody's.
+ * Return: whether room is of use to that.
+ */
+static bool waitq_note_first(struct bufpool_class *class, struct bufpool_holding *first)
 {
+	bool is_of_use = first && !waitq_backs_off(first);
 	unsigned long held = ULONG_MAX;
 
-	/* room is of no use to a waiter in backoff */
-	if (first && !waitq_first_of_account(first)->nomem_backoff)
+	if (is_of_use)
 		held = waitq_is_overdue(class->pool, first) ? 0 :
 		       bufpool_budget_used(&first->account->pinned);
 	WRITE_ONCE(class->first_held, held);
+	return is_of_use;
 }
 
 /* The line has changed. */
@@ -213,11 +278,11 @@ static void waitq_tell(struct bufpool_waiter *waiter)
 	wake_up_process(waiter->task);
 }
 
-/* Tell the waiters of an account that are first. */
+/* Tell the waiters of an account that are first, of those that come when they are told. */
 static void waitq_tell_account(struct bufpool_holding *holding)
 {
-	struct bufpool_waiter *first = waitq_first_of_account(holding);
-	struct bufpool_waiter *larger = waitq_first_of(holding, false);
+	struct bufpool_waiter *first = waitq_first_present(holding, false);
+	struct bufpool_waiter *larger = waitq_first_present(holding, true);
 
 	if (first)
 		waitq_tell(first);
@@ -259,6 +324,21 @@ bool bufpool_waitq_hand_over(struct bufpool_class *class,
 }
 
 /*
+ * The same with a block of a new slab: who has made room for it, and made it, is one of those who
+ * come when they are told.
+ */
+bool bufpool_waitq_hand_over_new(struct bufpool_class *class, struct bufpool_blk *blk)
+{
+	struct bufpool_holding *holding = bufpool_blk_slab(blk)->holding;
+	struct bufpool_waiter *waiter = holding ? waitq_first_present(holding, false) : NULL;
+
+	if (!waiter)
+		return bufpool_waitq_hand_over(class, blk);
+	waitq_serve(class, waiter, blk);
+	return true;
+}
+
+/*
  * Whether it is the turn of a holding that has no free block to be given a wholly free slab.
  * What is charged to a cgroup nobody else can use as it is, but the room for it is for
  * whoever comes first, as it is where others hold less and wait for other sizes.
@@ -273,7 +353,7 @@ static bool waitq_may_have_idle(struct bufpool_class *class, struct bufpool_hold
 	if (!holding->branch->is_charged)
 		return true;
 	first = waitq_next_turn(class, true);
-	return first == holding || (first && waitq_first_of_account(first)->nomem_backoff);
+	return first == holding || (first && waitq_backs_off(first));
 }
 
 /* Serve the first waiter of a holding with a free block, if there is one for it. */
@@ -315,9 +395,6 @@ static bool waitq_serve_next(struct bufpool_class *class, unsigned int *left)
 	return false;
 }
 
-/* How often accounts are looked at under one lock. */
-#define WAITQ_LOOKS	64
-
 /**
  * bufpool_waitq_serve - hand out free blocks, to one account after the other
  * @class: whose; its lock is held
@@ -357,7 +434,7 @@ bool bufpool_waitq_hand_to(struct bufpool_class *class,
 			   struct bufpool_waiter *waiter,
 			   struct bufpool_blk *blk)
 {
-	if (waitq_first_of(waitq_holding(class, waiter), false) != waiter)
+	if (waitq_first_present(waitq_holding(class, waiter), true) != waiter)
 		return false;
 	waitq_serve(class, waiter, blk);
 	return true;
@@ -405,20 +482,15 @@ bool bufpool_waitq_has_older(struct bufpool_class *class,
 			     const struct bufpool_waiter *other, bool nomem_backoff)
 {
 	struct bufpool_holding *holding;
-	struct bufpool_waiter *first;
 	bool ret = false;
 
 	if (!bufpool_class_has_waiters(class))
 		return false;
 	spin_lock(&class->lock);
 	holding = waitq_next_turn(class, true);
-	waitq_note_first(class, holding);
-	if (holding) {
-		first = waitq_first_of_account(holding);
-		ret = (nomem_backoff || !first->nomem_backoff) &&
-		      (!other || waitq_precedes(class->pool, holding,
-						waitq_holding(other->request->class, other)));
-	}
+	if (waitq_note_first(class, holding) || (holding && nomem_backoff))
+		ret = !other || waitq_precedes(class->pool, holding,
+					       waitq_holding(other->request->class, other));
 	spin_unlock(&class->lock);
 	return ret;
 }
@@ -455,7 +527,7 @@ bool bufpool_waitq_is_first(struct bufpool_class *class,
 
 	spin_lock(&class->lock);
 	ret = waitq_next_turn(class, true) == waitq_holding(class, waiter) &&
-	      waitq_first_of_account(waitq_holding(class, waiter)) == waiter;
+	      waitq_first_present(waitq_holding(class, waiter), false) == waiter;
 	spin_unlock(&class->lock);
 	return ret;
 }
@@ -467,7 +539,7 @@ bool bufpool_waitq_is_first_of_account(struct bufpool_class *class,
 	bool ret;
 
 	spin_lock(&class->lock);
-	ret = waitq_first_of_account(waitq_holding(class, waiter)) == waiter;
+	ret = waitq_first_present(waitq_holding(class, waiter), false) == waiter;
 	spin_unlock(&class->lock);
 	return ret;
 }
@@ -479,7 +551,7 @@ bool bufpool_waitq_is_first_for_larger(struct bufpool_class *class,
 	bool ret;
 
 	spin_lock(&class->lock);
-	ret = waitq_first_of(waitq_holding(class, waiter), false) == waiter;
+	ret = waitq_first_present(waitq_holding(class, waiter), true) == waiter;
 	spin_unlock(&class->lock);
 	return ret;
 }
@@ -541,11 +613,13 @@ void bufpool_waitq_enlist(struct bufpool_class *class,
 	} else {
 		waitq_add(class, waiter);
 		/* a waiter behind another is told when that one leaves */
-		if (waitq_first_of_account(holding) == waiter ||
-		    waitq_first_of(holding, false) == waiter)
+		if (waitq_first_present(holding, false) == waiter ||
+		    waitq_first_present(holding, true) == waiter)
 			bufpool_waitq_set_retry(waiter);
 	}
 	spin_unlock(&class->lock);
+	/* cheap where it is under way */
+	queue_delayed_work(pool->wq, &pool->tell_waiters, BUFPOOL_WAITQ_ABSENT);
 	bufpool_poll_kick_pri(pool);
 }
 
@@ -565,4 +639,41 @@ void bufpool_waitq_delist(struct bufpool_class *class,
 	spin_unlock(&class->lock);
 	waitq_count(class, waiter->exact, -1);
 	atomic_dec(&class->pool->status->waiting);
+}
+
+/* Tell those that are first of the accounts in line, and have not looked for a while. */
+static void waitq_tell_unaware(struct bufpool_class *class)
+{
+	struct bufpool_waiter *first, *larger;
+	struct bufpool_holding *holding;
+	unsigned int left = WAITQ_LOOKS;
+
+	spin_lock(&class->lock);
+	holding = waitq_first_in_line(class);
+	for (; holding && left--; holding = waitq_next_in_line(holding)) {
+		first = waitq_first_present(holding, false);
+		larger = waitq_first_present(holding, true);
+		if (first && !waitq_was_told(first))
+			waitq_tell(first);
+		if (larger && !waitq_was_told(larger))
+			waitq_tell(larger);
+	}
+	spin_unlock(&class->lock);
+}
+
+/*
+ * Now and then, as long as anybody waits. A waiter is told by the one before it that it is
+ * first; but that one may get no processor.
+ */
+void bufpool_waitq_work(struct work_struct *work)
+{
+	struct bufpool_pool *pool =
+		container_of(to_delayed_work(work), struct bufpool_pool, tell_waiters);
+	unsigned long waiting = READ_ONCE(pool->waiting);
+	unsigned int nr;
+
+	for_each_set_bit(nr, &waiting, BUFPOOL_MAX_CLASSES)
+		waitq_tell_unaware(&pool->classes[nr]);
+	if (waiting)
+		queue_delayed_work(pool->wq, &pool->tell_waiters, BUFPOOL_WAITQ_ABSENT);
 }

@@ -33,7 +33,8 @@ struct bufpool_request;
  * @ticket: less than that of each waiter of the pool that came later
  * @since: less than pool->grants by how often it was passed by
  * @blk: what was handed over; written once
- * @told_at: when @retry was set, in jiffies; no lock, as its own task sets it, too
+ * @told_at: when @retry was set last, or else when it came, in jiffies; no lock, as its own
+ *	task sets it, too
  * @nomem_backoff: there was no memory when it tried to grow its class last;
  *	written by its own task
  * @task: the task; constant
@@ -91,6 +92,7 @@ static inline bool bufpool_waitq_wants_larger(const struct bufpool_holding *hold
 
 bool bufpool_waitq_hand_over(struct bufpool_class *class,
 			     struct bufpool_blk *blk);
+bool bufpool_waitq_hand_over_new(struct bufpool_class *class, struct bufpool_blk *blk);
 void bufpool_waitq_serve(struct bufpool_class *class);
 void bufpool_waitq_serve_own(struct bufpool_class *class,
 			     const struct bufpool_waiter *waiter);
@@ -119,6 +121,7 @@ void bufpool_waitq_enlist(struct bufpool_class *class,
 			  struct bufpool_waiter *waiter);
 void bufpool_waitq_delist(struct bufpool_class *class,
 			  struct bufpool_waiter *waiter);
+void bufpool_waitq_work(struct work_struct *work);
 
 /**
  * bufpool_pool_wake_waiters - tell waiters and pollers that there may be blocks

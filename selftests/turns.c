@@ -335,6 +335,90 @@ TEST_F(holding, who_gets_no_processor_delays_nobody)
 	close(holder);
 }
 
+/* Nor another waiter of its own user. */
+TEST_F(holding, who_gets_no_processor_does_not_delay_its_own_user)
+{
+	struct turns *turns = shared_alloc(sizeof(*turns));
+	struct turn alice = { .turns = turns }, bob = {
+		.fd = self->bob,
+		.user = 1,
+		.size = 2 * self->info.slab_size,
+		.turns = turns,
+	};
+	int holder = pool_open();
+	pid_t pids[3];
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2 ||
+	    write_text("/proc/sys/kernel/sched_rt_runtime_us", "-1"))
+		SKIP(return, "a task cannot have a processor to itself here");
+	ASSERT_NE(NULL, turns);
+	ASSERT_TRUE(run_on_cpu(1, SCHED_OTHER));
+	ASSERT_EQ(self->slabs, drain(holder, self->info.slab_size, self->blocks, MOST));
+	pids[0] = spawn(wait_on_cpu_0, &bob);
+	ASSERT_TRUE(BECOMES(stats_of(holder).waiting == 1));
+	pids[1] = spawn(spin_on_cpu_0, &alice);
+	pids[2] = spawn(wait_for_a_block, &bob);
+	ASSERT_TRUE(BECOMES(stats_of(holder).waiting == 2));
+	ASSERT_TRUE(word_reaches(&turns->spins, 1));
+	/* As much as one needs. */
+	ASSERT_EQ(0, give_up(holder, self->blocks[0].handle));
+	ASSERT_EQ(0, give_up(holder, self->blocks[1].handle));
+	EXPECT_TRUE(BECOMES(word_get(&turns->served[1]) == 1));
+	word_set(&turns->served[0], 1);
+	EXPECT_EQ(0, reap(pids[1]));
+	ASSERT_EQ(0, give_up(holder, self->blocks[2].handle));
+	ASSERT_EQ(0, give_up(holder, self->blocks[3].handle));
+	EXPECT_TRUE(BECOMES(word_get(&turns->served[1]) == 2));
+	word_set(&turns->stop, 1);
+	EXPECT_EQ(0, reap(pids[0]));
+	EXPECT_EQ(0, reap(pids[2]));
+	write_text("/proc/sys/kernel/sched_rt_runtime_us", "950000");
+	close(holder);
+}
+
+/* More than are compared by what they hold */
+#define ABSENT	9
+
+/* Nor do many, who are first of all. */
+TEST_F(holding, many_who_get_no_processor_delay_nobody)
+{
+	struct turns *turns = shared_alloc(sizeof(*turns));
+	struct turn alice = { .size = 2 * self->info.slab_size, .turns = turns }, absent = alice;
+	int holder = pool_open(), fds[ABSENT];
+	pid_t pids[ABSENT + 2];
+	unsigned int i;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2 ||
+	    write_text("/proc/sys/kernel/sched_rt_runtime_us", "-1"))
+		SKIP(return, "a task cannot have a processor to itself here");
+	ASSERT_NE(NULL, turns);
+	ASSERT_TRUE(run_on_cpu(1, SCHED_OTHER));
+	ASSERT_EQ(self->slabs, drain(holder, self->info.slab_size, self->blocks, MOST));
+	absent.user = 1;
+	for (i = 0; i < ABSENT; i++) {
+		absent.fd = fds[i] = open_for(CAROL + i);
+		pids[i] = spawn(wait_on_cpu_0, &absent);
+		ASSERT_TRUE(BECOMES(stats_of(holder).waiting == i + 1));
+	}
+	pids[ABSENT] = spawn(spin_on_cpu_0, &alice);
+	ASSERT_TRUE(word_reaches(&turns->spins, 1));
+	alice.fd = self->alice;
+	pids[ABSENT + 1] = spawn(wait_for_a_block, &alice);
+	ASSERT_TRUE(BECOMES(stats_of(holder).waiting == ABSENT + 1));
+	ASSERT_EQ(0, give_up(holder, self->blocks[0].handle));
+	ASSERT_EQ(0, give_up(holder, self->blocks[1].handle));
+	EXPECT_TRUE(BECOMES(word_get(&turns->served[0]) == 1));
+	word_set(&turns->served[0], 1);
+	for (i = 0; i < ARRAY_SIZE(pids); i++) {
+		kill(pids[i], SIGKILL);
+		reap(pids[i]);
+	}
+	for (i = 0; i < ABSENT; i++)
+		close(fds[i]);
+	write_text("/proc/sys/kernel/sched_rt_runtime_us", "950000");
+	close(holder);
+}
+
 /* What is drained for waiters is not for longer than there are any. */
 TEST_F(holding, draining_ends_with_the_last_waiter)
 {
