@@ -142,8 +142,25 @@ static bool rental_find_more(const struct bufpool_request *request, unsigned int
 	return bufpool_quarantine_look(request->client->account) || any;
 }
 
-/* Find a block, or wait for one, and make it zero. */
-static struct bufpool_blk *rental_find(struct bufpool_request *request)
+/*
+ * Make a block that was found zero. One with a page that has broken while it was free has what was
+ * there before: nobody gets it. Return: whether it may be rented.
+ */
+static bool rental_zero(const struct bufpool_request *request, struct bufpool_blk *blk)
+{
+	bufpool_blk_scrub(blk);
+	if (likely(!blk->dirty))
+		return true;
+	/* what it was charged beyond a block of the class that was wanted */
+	bufpool_budget_uncharge(&request->client->held, bufpool_blk_size(blk) -
+				bufpool_class_block_size(request->class));
+	if (!bufpool_quarantine_admit(blk))
+		bufpool_supply_put(blk);
+	return false;
+}
+
+/* Find a block, or wait for one. */
+static struct bufpool_blk *rental_look(struct bufpool_request *request)
 {
 	struct bufpool_pool *pool = request->class->pool;
 	unsigned int puts = READ_ONCE(pool->scrub_puts);
@@ -155,8 +172,16 @@ static struct bufpool_blk *rental_find(struct bufpool_request *request)
 		blk = bufpool_rent_find(request);
 	if (blk == ERR_PTR(-EAGAIN) && !request->nonblock)
 		blk = bufpool_wait(request);
-	if (!IS_ERR(blk))
-		bufpool_blk_scrub(blk);
+	return blk;
+}
+
+static struct bufpool_blk *rental_find(struct bufpool_request *request)
+{
+	struct bufpool_blk *blk;
+
+	do
+		blk = rental_look(request);
+	while (!IS_ERR(blk) && !rental_zero(request, blk));
 	return blk;
 }
 

@@ -46,7 +46,9 @@ static bool scrub_page(struct bufpool_pool *pool, unsigned long page)
 	is_mine = pool->scrubbed;
 	if (is_mine) {
 		at = bufpool_blk_page(pool->scrubbed, page);
-		if (!bufpool_page_is_poisoned(at))
+		if (bufpool_page_is_poisoned(at))
+			pool->scrubbed->broken = true;
+		else
 			clear_page(at);
 	}
 	spin_unlock(&pool->scrub_lock);
@@ -67,7 +69,7 @@ static bool scrub_end(struct bufpool_pool *pool, bool is_zero)
 	blk = pool->scrubbed;
 	if (blk) {
 		if (is_zero) {
-			blk->dirty = false;
+			blk->dirty = blk->broken;
 			bufpool_count(pool->counters, BUFPOOL_SCRUBS);
 			trace_bufpool_scrub(blk);
 		}

@@ -126,9 +126,7 @@ static noinline bool send_prepare(struct bufpool_blk *blk, u64 used, bool whole)
 	bufpool_blk_update_dirty(blk);
 	if (send_is_shared(blk))
 		return false;
-	if (!whole)
-		bufpool_blk_scrub_from(blk, used);
-	return true;
+	return whole || bufpool_blk_scrub_from(blk, used);
 }
 
 /* Return: how many may be sent, up to the first that is in use elsewhere. */

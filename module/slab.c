@@ -158,11 +158,12 @@ void bufpool_slab_destroy(struct bufpool_slab *slab)
  */
 void bufpool_slab_push(struct bufpool_slab *slab, struct bufpool_blk *blk)
 {
-	u16 *head = blk->dirty ? &slab->dirty : &slab->clean;
+	bool scrub = blk->dirty && !blk->broken;
+	u16 *head = scrub ? &slab->dirty : &slab->clean;
 
 	lockdep_assert_held(&slab->class->lock);
 	WARN_ON_ONCE(blk->owner);
-	if (blk->dirty && *head == BUFPOOL_NO_BLK)
+	if (scrub && *head == BUFPOOL_NO_BLK)
 		list_add(&slab->dirty_node, &slab->class->dirty);
 	bufpool_blk_set_state(blk, BUFPOOL_BLK_FREE);
 	blk->next = *head;
@@ -266,21 +267,21 @@ bool bufpool_blk_is_poisoned(struct bufpool_blk *blk)
 /*
  * Zero what follows the first bytes of a block that the caller owns. A page that is broken is
  * left alone, as to write to it may stop the kernel; by that the block stays dirty, and is laid
- * aside when it leaves its client. May sleep.
+ * aside when it leaves its client. May sleep. Return: whether all that follows is zero.
  */
-void bufpool_blk_scrub_from(struct bufpool_blk *blk, size_t used)
+bool bufpool_blk_scrub_from(struct bufpool_blk *blk, size_t used)
 {
 	unsigned long nr = bufpool_blk_size(blk) >> PAGE_SHIFT, i = used >> PAGE_SHIFT;
 	size_t in_page = offset_in_page(used);
-	bool dirty = used;
+	bool broken = false;
 
 	if (!blk->dirty)
-		return;
+		return true;
 	for (; i < nr; i++) {
 		void *page = bufpool_blk_page(blk, i);
 
 		if (unlikely(bufpool_page_is_poisoned(page)))
-			dirty = true;
+			broken = true;
 		else if (unlikely(in_page))
 			memset(page + in_page, 0, PAGE_SIZE - in_page);
 		else
@@ -288,7 +289,8 @@ void bufpool_blk_scrub_from(struct bufpool_blk *blk, size_t used)
 		in_page = 0;
 		cond_resched();
 	}
-	blk->dirty = dirty;
+	blk->dirty = used || broken;
+	return !broken;
 }
 
 /* Make a block that the caller owns zero, if it is not known to be. May sleep. */

@@ -60,6 +60,8 @@ enum bufpool_blk_state {
  * @waited: its last renter waited for it
  * @foreign: its slab is not for its client's branch: only by that is found what it keeps
  * @clear: it is zeroed when it leaves the quarantine, as who returned it wants it
+ * @broken: it was to be zeroed while it was free, and a page of it must not be written to: dirty
+ *	for good, and the scrubber passes it by
  */
 struct bufpool_blk {
 	struct list_head node;
@@ -81,6 +83,7 @@ struct bufpool_blk {
 	bool waited : 1;
 	bool foreign : 1;
 	bool clear : 1;
+	bool broken : 1;
 };
 
 /**
@@ -193,7 +196,7 @@ struct bufpool_blk *bufpool_slab_pop_dirty(struct bufpool_slab *slab);
 struct bufpool_blk *bufpool_slab_find(struct bufpool_class *class, u32 index);
 bool bufpool_blk_is_poisoned(struct bufpool_blk *blk);
 void bufpool_blk_update_dirty(struct bufpool_blk *blk);
-void bufpool_blk_scrub_from(struct bufpool_blk *blk, size_t used);
+bool bufpool_blk_scrub_from(struct bufpool_blk *blk, size_t used);
 void bufpool_blk_scrub(struct bufpool_blk *blk);
 void bufpool_blk_clear(struct bufpool_blk *blk);
 void bufpool_slab_set_reclaimable(struct bufpool_slab *slab, bool reclaimable);

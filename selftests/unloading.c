@@ -318,7 +318,7 @@ TEST_F(broken, stays_aside_when_what_reached_it_has_ended)
 	EXPECT_TRUE(is_laid_aside(self->fd, variant->flags, offset));
 }
 
-/* All but what is in use of a block is zero for its receiver, but for what is broken. */
+/* What is not in use of it cannot be made zero for a receiver; but all of it can be meant. */
 TEST_F(broken, is_laid_aside_when_it_was_sent)
 {
 	struct bufpool_rent rented;
@@ -327,8 +327,9 @@ TEST_F(broken, is_laid_aside_when_it_was_sent)
 
 	ASSERT_EQ(0, channel_make(self->fd, 1, &channel));
 	offset = rent_broken(self->fd, self->probe, variant->flags, &rented);
-	rented.length = 0;
-	EXPECT_EQ(0, send_one(self->fd, channel.sends, &rented, 0));
+	EXPECT_EQ(-EBUSY, send_with(self->fd, channel.sends, rented.handle, 0, 0, 0));
+	EXPECT_EQ(0, send_with(self->fd, channel.sends, rented.handle, 0, 0,
+			       BUFPOOL_SEND_WHOLE));
 	channel_end(&channel);
 	EXPECT_TRUE(BECOMES(stats_of(self->fd).quarantined == BROKEN));
 	EXPECT_TRUE(is_laid_aside(self->fd, variant->flags, offset));
@@ -346,6 +347,60 @@ TEST_F(broken, is_laid_aside_when_it_was_to_be_zero)
 	EXPECT_EQ(0, give_up(self->fd, rented.handle));
 	EXPECT_EQ(BROKEN, stats_of(self->fd).quarantined);
 	EXPECT_TRUE(is_laid_aside(self->fd, variant->flags, offset));
+}
+
+/* Free blocks, until the page of one breaks before it is zeroed. Return: its offset, or 0. */
+static __u64 break_free(int fd, int probe, __u32 flags)
+{
+	unsigned int tries = 32;
+	struct bufpool_rent rented;
+	__u64 pfn;
+	char *at;
+
+	while (tries--) {
+		CHECK(!rent_with(fd, BROKEN, flags, 0, &rented));
+		at = map_block(fd, &rented);
+		CHECK(at != MAP_FAILED);
+		memset(at, 'b', rented.length);
+		pfn = pfn_of(probe, at + rented.length - PAGE);
+		munmap(at, rented.length);
+		CHECK(!give_up(fd, rented.handle) && frame_break(pfn));
+		if (!pfn_is_zero(probe, pfn))
+			return rented.offset;
+	}
+	return 0;
+}
+
+static void give_dirty(int fd, __u32 flags)
+{
+	struct bufpool_rent rented;
+
+	CHECK(!rent_with(fd, BROKEN, flags, 0, &rented));
+	CHECK(block_fill(fd, rented.offset, rented.length, 'd'));
+	CHECK(!give_up(fd, rented.handle));
+}
+
+/* Its bytes are another owner's still. */
+TEST_F(broken, is_rented_to_nobody_when_it_breaks_while_it_is_free)
+{
+	__u64 offset = break_free(self->fd, self->probe, variant->flags);
+
+	ASSERT_NE(0, offset);
+	EXPECT_TRUE(is_laid_aside(self->fd, variant->flags, offset));
+	EXPECT_LT(0, stats_of(self->fd).quarantined);
+}
+
+TEST_F(broken, is_rented_to_nobody_when_all_free_blocks_have_been_zeroed)
+{
+	__u64 offset = break_free(self->fd, self->probe, variant->flags), scrubs;
+
+	ASSERT_NE(0, offset);
+	/* one more, behind it */
+	scrubs = stats_of(self->fd).scrubs;
+	give_dirty(self->fd, variant->flags);
+	ASSERT_TRUE(BECOMES(stats_of(self->fd).scrubs > scrubs));
+	EXPECT_TRUE(is_laid_aside(self->fd, variant->flags, offset));
+	EXPECT_LT(0, stats_of(self->fd).quarantined);
 }
 
 TEST_HARNESS_MAIN

@@ -657,7 +657,8 @@ struct bufpool_message {
  *
  * A block of pages that the kernel's I/O still has references to is refused (EBUSY), and
  * so is one that dma-bufs are made of: only its renter knows when that ends. In rare cases
- * the kernel itself has a reference for a moment, so that it is worth trying again.
+ * the kernel itself has a reference for a moment, so that it is worth trying again. Refused
+ * as well is one of which a page that is not in use is broken, and so cannot be made zero.
  *
  * Of blocks that were not sent, as others filled the channel meanwhile, bytes beyond those in
  * use may be zero already.
