@@ -100,12 +100,17 @@ static struct bufpool_blk *quarantine_take(struct bufpool_account *account)
 	return blk;
 }
 
-/* Whether something that nobody tells the end of keeps a block from others. */
-static bool quarantine_is_referenced(struct bufpool_blk *blk)
+static bool quarantine_has_refs(struct bufpool_blk *blk)
 {
 	struct bufpool_slab *slab = bufpool_blk_slab(blk);
 
-	return slab->class->backing->is_referenced(slab) || bufpool_blk_is_poisoned(blk);
+	return slab->class->backing->is_referenced(slab);
+}
+
+/* Whether something that nobody tells the end of keeps a block from others. */
+static bool quarantine_is_referenced(struct bufpool_blk *blk)
+{
+	return quarantine_has_refs(blk) || bufpool_blk_is_poisoned(blk);
 }
 
 /* For bufpool_quarantine_admit(). */
@@ -309,6 +314,9 @@ void bufpool_quarantine_end(struct bufpool_pool *pool)
 	WARN_ON_ONCE(!list_empty(&quarantine->exported));
 	while ((blk = quarantine_take_next(pool, NULL))) {
 		quarantine_count(blk, -(long)bufpool_blk_size(blk));
+		/* what nothing reaches by now, or is here for a page that is broken */
+		if (blk->clear && !quarantine_has_refs(blk))
+			bufpool_blk_clear(blk);
 		/* nobody rents it again, so nothing is to be zeroed under whoever reads it */
 		blk->dirty = false;
 		bufpool_supply_put(blk);

@@ -349,6 +349,30 @@ TEST_F(broken, is_laid_aside_when_it_was_to_be_zero)
 	EXPECT_TRUE(is_laid_aside(self->fd, variant->flags, offset));
 }
 
+/* The rest of it is as who returned it wants it, when the system has it. */
+TEST_F(broken, is_cleared_as_far_as_it_goes)
+{
+	struct bufpool_rent rented;
+	__u64 pfn;
+	char *at;
+
+	rent_broken(self->fd, self->probe, variant->flags, &rented);
+	at = map_block(self->fd, &rented);
+	ASSERT_NE(MAP_FAILED, at);
+	EXPECT_EQ('b', at[PAGE]);
+	/* where the system's own allocator writes nothing when it has it */
+	pfn = pfn_of(self->probe, at + PAGE);
+	ASSERT_NE(0, pfn);
+	munmap(at, rented.length);
+	EXPECT_EQ(0, give_with(self->fd, rented.handle, BUFPOOL_RETURN_CLEAR));
+	EXPECT_FALSE(pfn_is_zero(self->probe, pfn));
+	close(self->fd);
+	EXPECT_EQ(0, module_unload_soon());
+	EXPECT_TRUE(pfn_is_zero(self->probe, pfn));
+	EXPECT_EQ(0, module_load());
+	self->fd = pool_open();
+}
+
 /* Free blocks, until the page of one breaks before it is zeroed. Return: its offset, or 0. */
 static __u64 break_free(int fd, int probe, __u32 flags)
 {
