@@ -116,7 +116,7 @@ static int wait_stirred(void *arg)
 }
 
 #define FEW	200		/* times that others are served before one, at most */
-#define ENDLESS	20000
+#define TOO_OFTEN	20000
 
 /* Interrupt who waits, and see that it is. */
 static void stir(const struct turn *turn)
@@ -135,7 +135,7 @@ static int take_turns_with_another(void *arg)
 	struct bufpool_rent rented;
 
 	while (!word_get(&turn->turns->served[0]) &&
-	       word_get(&turn->turns->served[1]) < ENDLESS) {
+	       word_get(&turn->turns->served[1]) < TOO_OFTEN) {
 		if (rent_with(turn->fd, turn->size, 0, 100 * NSEC_PER_MSEC, &rented))
 			continue;
 		__atomic_add_fetch(&turn->turns->served[1], 1, __ATOMIC_SEQ_CST);
@@ -158,11 +158,11 @@ static unsigned int served_before_alice(struct _test_data_holding *self, struct 
 
 	if (rent_many(self->alice, self->info.slab_size, 4, self->blocks) != 4 ||
 	    drain(holder, self->info.slab_size, self->blocks, MOST) != (int)self->slabs - 4)
-		return ENDLESS;
+		return TOO_OFTEN;
 	turn.fd = self->alice;
 	pids[0] = spawn(wait_stirred, &turn);
 	if (!BECOMES(stats_of(holder).waiting == 1))
-		return ENDLESS;
+		return TOO_OFTEN;
 	turn.stirred = is_stirred ? pids[0] : 0;
 	turn.user = 1;
 	turn.fd = self->bob;
@@ -171,11 +171,11 @@ static unsigned int served_before_alice(struct _test_data_holding *self, struct 
 	pids[2] = spawn(take_turns_with_another, &turn);
 	if (!BECOMES(stats_of(holder).waiting == 3) ||
 	    give_up(holder, self->blocks[0].handle))
-		return ENDLESS;
+		return TOO_OFTEN;
 	reap(pids[1]);
 	reap(pids[2]);
 	if (!word_get(&turns->served[0]))
-		return ENDLESS;
+		return TOO_OFTEN;
 	word_set(&turns->stop, 1);
 	kill(pids[0], SIGKILL);
 	reap(pids[0]);
@@ -396,7 +396,8 @@ TEST_F(holding, many_who_get_no_processor_delay_nobody)
 	ASSERT_EQ(self->slabs, drain(holder, self->info.slab_size, self->blocks, MOST));
 	absent.user = 1;
 	for (i = 0; i < ABSENT; i++) {
-		absent.fd = fds[i] = open_for(CAROL + i);
+		fds[i] = open_for(CAROL + i);
+		absent.fd = fds[i];
 		pids[i] = spawn(wait_on_cpu_0, &absent);
 		ASSERT_TRUE(BECOMES(stats_of(holder).waiting == i + 1));
 	}
