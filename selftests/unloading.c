@@ -19,6 +19,7 @@
 #define PAGE_FLAGS	"/proc/kpageflags"
 #define BROKEN		(64 * KIB)
 #define NR_OTHERS	64
+#define FULL		16		/* blocks in a pool that is full */
 
 static int module_unload(void)
 {
@@ -214,6 +215,7 @@ FIXTURE(broken)
 {
 	int fd;
 	int probe;
+	struct bufpool_rent rent;
 };
 
 FIXTURE_VARIANT(broken)
@@ -248,6 +250,7 @@ FIXTURE_TEARDOWN(broken)
 {
 	close(self->probe);
 	close(self->fd);
+	parameters_restore();
 	EXPECT_EQ(0, module_unload_soon());
 	EXPECT_EQ(0, module_load());
 	EXPECT_EQ(0, pool_number("quarantined"));
@@ -425,6 +428,35 @@ TEST_F(broken, is_rented_to_nobody_when_all_free_blocks_have_been_zeroed)
 	ASSERT_TRUE(BECOMES(stats_of(self->fd).scrubs > scrubs));
 	EXPECT_TRUE(is_laid_aside(self->fd, variant->flags, offset));
 	EXPECT_LT(0, stats_of(self->fd).quarantined);
+}
+
+/* Who wanted a block of half the size, and was about to get it, may hold as much as before. */
+TEST_F(broken, is_not_charged_to_who_wanted_a_smaller_one)
+{
+	struct bufpool_block blocks[FULL + 1], rented[FULL];
+	const __u32 flags = variant->flags | BUFPOOL_RENT_NONBLOCK;
+	int renter = pool_open(), count, i;
+
+	ASSERT_LE(0, renter);
+	ASSERT_EQ(0, set_ceiling(renter, FULL * BROKEN));
+	ASSERT_EQ(0, limit_write(FULL * BROKEN));
+	ASSERT_EQ(FULL, drain_with(self->fd, BROKEN, variant->flags, blocks, FULL + 1));
+	for (i = 0; i < FULL; i += 2)
+		ASSERT_EQ(0, give_up(self->fd, blocks[i].handle));
+	ASSERT_NE(0, break_free(self->fd, self->probe, variant->flags));
+	count = drain_with(renter, BROKEN / 2, variant->flags, rented, FULL);
+	EXPECT_LT(0, count);
+	/* what is in no slab with others goes back to the system, and smaller ones are made */
+	if (!(variant->flags & BUFPOOL_RENT_IO))
+		EXPECT_LT(0, stats_of(self->fd).quarantined);
+	ASSERT_TRUE(give_all(renter, rented, count));
+	for (i = 1; i < FULL; i += 2)
+		ASSERT_EQ(0, give_up(self->fd, blocks[i].handle));
+	ASSERT_EQ(0, limit_write(2 * FULL * BROKEN));
+	for (i = 0; i < FULL; i++)
+		EXPECT_EQ(0, rent_with(renter, BROKEN, flags, 0, &self->rent));
+	EXPECT_EQ(-EDQUOT, rent_with(renter, BROKEN, flags, 0, &self->rent));
+	close(renter);
 }
 
 TEST_HARNESS_MAIN
