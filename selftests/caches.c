@@ -3,9 +3,8 @@
  * What the kernel's allocator holds for the pool is what the pool says is pinned: it
  * keeps no free slabs of its own beside that, beyond limit and shrinker.
  */
+#include "processor.h"
 #include "slabinfo.h"
-
-#include <sched.h>
 
 #define MOST		4096
 #define LIMIT		(64 * MIB)
@@ -51,15 +50,12 @@ static int rent_all_sizes(int fd, struct bufpool_block *blocks)
 	const int nr_cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	struct bufpool_info info;
 	int count = 0, cpu;
-	cpu_set_t cpus;
 	__u64 size;
 
 	if (pool_info(fd, &info))
 		return -1;
 	for (cpu = 0; cpu < nr_cpus; cpu++) {
-		CPU_ZERO(&cpus);
-		CPU_SET(cpu, &cpus);
-		sched_setaffinity(0, sizeof(cpus), &cpus);
+		pin(0, cpu);
 		for (size = info.page_size; size <= MIB; size *= 2) {
 			int ret = rent_many(fd, size, 4, blocks + count);
 

@@ -7,9 +7,9 @@
 #include "effort.h"
 #include "keeper.h"
 #include "pressure.h"
+#include "processor.h"
 #include "tenant.h"
 
-#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 
@@ -457,23 +457,12 @@ struct wait_in_a_box {
 	unsigned int *stop;
 };
 
-static bool run_on_one_cpu(int policy)
-{
-	struct sched_param param = { .sched_priority = policy == SCHED_FIFO };
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	return !sched_setaffinity(0, sizeof(set), &set) &&
-	       !sched_setscheduler(0, policy, &param);
-}
-
 static int wait_for_a_block(void *arg)
 {
 	struct wait_in_a_box *wait = arg;
 	struct bufpool_rent rented;
 
-	CHECK(run_on_one_cpu(SCHED_OTHER));
+	CHECK(pin(0, 0) && schedule_as(0, SCHED_OTHER, 0));
 	CHECK(!rent_with(wait->fd, BLOCK, 0, 0, &rented));
 	word_set(wait->served, 1);
 	CHECK(word_reaches(wait->stop, 1));
@@ -487,7 +476,7 @@ static int rent_and_return(void *arg)
 	struct bufpool_rent rented;
 	unsigned int round;
 
-	CHECK(run_on_one_cpu(SCHED_FIFO));
+	CHECK(be_alone_on(0));
 	for (round = 1; round < MANY && !word_get(wait->stop); round++) {
 		if (!rent_with(wait->fd, BLOCK, 0, 1000 * NSEC_PER_MSEC, &rented))
 			CHECK(!give_up(wait->fd, rented.handle));
@@ -580,7 +569,7 @@ TEST_F(cgroup, a_box_is_no_way_past_a_turn)
 	pids[0] = spawn(wait_for_a_block, &alice);
 	ASSERT_TRUE(BECOMES(stats_of(self->fd).waiting == 1));
 	ASSERT_TRUE(box_enter(A));
-	ASSERT_TRUE(run_on_one_cpu(SCHED_FIFO));
+	ASSERT_TRUE(be_alone_on(0));
 	ASSERT_EQ(0, give_up(bob.fd, self->rent.handle));
 	pids[1] = spawn(rent_and_return, &bob);
 	EXPECT_EQ(0, reap(pids[1]));

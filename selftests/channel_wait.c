@@ -394,7 +394,7 @@ TEST_F(ends, the_first_that_waits_gets_no_processor)
 		SKIP(return, "this needs two processors");
 	ASSERT_TRUE(pin(0, 0));
 	*spinner = crowd;
-	write_text("/proc/sys/kernel/sched_rt_runtime_us", "-1");
+	set_real_time_leaves_some(false);
 	ASSERT_TRUE(let_wait(starved, &self->channel, false));
 	ASSERT_TRUE(pin(starved->pid, 1));
 	ASSERT_TRUE(let_wait(other, &self->channel, false));
@@ -410,7 +410,7 @@ TEST_F(ends, the_first_that_waits_gets_no_processor)
 	EXPECT_EQ(INT_MIN, starved->answer);
 	kill(pid, SIGKILL);
 	reap(pid);
-	write_text("/proc/sys/kernel/sched_rt_runtime_us", "950000");
+	set_real_time_leaves_some(true);
 	EXPECT_EQ(0, fill(self->fd, &self->channel, 1));
 	EXPECT_EQ(0, reap(starved->pid));
 	EXPECT_EQ(1, starved->answer);

@@ -5,9 +5,7 @@
 #ifndef LINE_H
 #define LINE_H
 
-#include "bufpool_test.h"
-
-#include <sched.h>
+#include "processor.h"
 
 #define PLACES	16
 
@@ -175,27 +173,17 @@ static inline int dismiss(struct line *line, unsigned int number, pid_t pid)
 	return reap(pid);
 }
 
-/* Nothing else of the same processor runs until this is undone. */
+/* Nothing else of processor 0 runs until this is undone. */
 static inline bool be_alone(bool alone)
 {
-	struct sched_param param = { .sched_priority = alone ? 50 : 0 };
 	cpu_set_t set;
 
+	if (alone)
+		return be_alone_on(0);
 	CPU_ZERO(&set);
 	CPU_SET(0, &set);
-	if (!alone)
-		CPU_SET(1, &set);
-	return !sched_setaffinity(0, sizeof(set), &set) &&
-	       !sched_setscheduler(0, alone ? SCHED_FIFO : SCHED_OTHER, &param);
-}
-
-static inline bool keep_to_cpu(pid_t pid, int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	return !sched_setaffinity(pid, sizeof(set), &set);
+	CPU_SET(1, &set);
+	return !sched_setaffinity(0, sizeof(set), &set) && schedule_as(0, SCHED_OTHER, 0);
 }
 
 /* Return block @nr, for the next that is served; which waiter is that? Or -1. */

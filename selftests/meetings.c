@@ -36,7 +36,7 @@ static void dawdle(__u64 *seed)
 		sched_yield();
 		break;
 	case 1:
-		keep_to_cpu(0, next_random(seed) & 1);
+		pin(0, next_random(seed) & 1);
 		break;
 	case 2: {
 		unsigned int spins = next_random(seed) % 3000;

@@ -183,7 +183,7 @@ TEST_F(neighbours, nothing_becomes_warm_in_drained_slabs)
 	__u64 warm;
 
 	/* the waiter, which would take such blocks, does not run meanwhile */
-	ASSERT_TRUE(keep_to_cpu(self->bob, 0));
+	ASSERT_TRUE(pin(self->bob, 0));
 	ASSERT_TRUE(task_sleeps(self->bob, self->bob));
 	ASSERT_TRUE(be_alone(true));
 	EXPECT_TRUE(give_one_of_each(self->fd, self->blocks, self->slabs, self->pages));

@@ -273,7 +273,7 @@ TEST_F(line, killed_with_a_block_on_its_way)
 		ASSERT_LT(0, self->pids[0]);
 		self->pids[1] = enqueue(self->line, 1, BLOCK);
 		ASSERT_LT(0, self->pids[1]);
-		ASSERT_TRUE(keep_to_cpu(self->pids[0], 0));
+		ASSERT_TRUE(pin(self->pids[0], 0));
 		ASSERT_TRUE(be_alone(true));
 		if (round & 1)
 			kill(self->pids[0], SIGKILL);

@@ -366,10 +366,10 @@ TEST_F(polling, last_waiter_leaves_in_haste)
 	for (i = 0; i < 2; i++) {
 		pids[i] = enqueue(self->line, i, BLOCK);
 		ASSERT_LT(0, pids[i]);
-		ASSERT_TRUE(keep_to_cpu(pids[i], 1 - i));
+		ASSERT_TRUE(pin(pids[i], 1 - i));
 	}
 	poller = spawn(poll_for_ever, polling);
-	ASSERT_TRUE(keep_to_cpu(poller, 1));
+	ASSERT_TRUE(pin(poller, 1));
 	ASSERT_TRUE(word_reaches(&polling->ready, 1));
 	ASSERT_TRUE(task_sleeps(poller, poller));
 	ASSERT_TRUE(be_alone(true));

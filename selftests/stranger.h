@@ -8,9 +8,8 @@
 #ifndef STRANGER_H
 #define STRANGER_H
 
-#include "bufpool_test.h"
+#include "processor.h"
 
-#include <sched.h>
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
 
@@ -54,22 +53,6 @@ struct crowd {
 	unsigned int spins;
 	unsigned int outlasted;
 };
-
-static inline bool pin(pid_t pid, int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	return !sched_setaffinity(pid, sizeof(set), &set);
-}
-
-static inline bool schedule_as(pid_t pid, int policy, int priority)
-{
-	struct sched_param param = { .sched_priority = priority };
-
-	return !sched_setscheduler(pid, policy, &param);
-}
 
 /* How often this thread has slept; being preempted does not count. */
 static inline long times_asleep(void)
@@ -180,7 +163,7 @@ static inline void crowd_hinder(struct crowd *crowd)
 static inline bool crowd_add_spinner(struct crowd *crowd)
 {
 	/* Where real-time programs have to rest, strangers run meanwhile. */
-	write_text("/proc/sys/kernel/sched_rt_runtime_us", "-1");
+	set_real_time_leaves_some(false);
 	crowd->spinner = spawn(spin_for_long, crowd);
 	return pin(crowd->spinner, 1);
 }
@@ -189,7 +172,7 @@ static inline void crowd_remove_spinner(struct crowd *crowd)
 {
 	kill(crowd->spinner, SIGKILL);
 	reap(crowd->spinner);
-	write_text("/proc/sys/kernel/sched_rt_runtime_us", "950000");
+	set_real_time_leaves_some(true);
 }
 
 /* Start strangers; NULL if they do not come. */

@@ -168,7 +168,7 @@ TEST_F(line, newcomer_waits_when_the_limit_rises)
 	EXPECT_EQ(-EAGAIN, rent(self->fd, SMALL, &self->rent));
 	pid = enqueue(self->line, 0, SMALL);
 	ASSERT_LT(0, pid);
-	ASSERT_TRUE(keep_to_cpu(pid, 0));
+	ASSERT_TRUE(pin(pid, 0));
 	ASSERT_TRUE(be_alone(true));
 	ret = limit_write(LIMIT);
 	if (!ret)
