@@ -157,7 +157,8 @@ static void wait_start_draining(struct bufpool_class *class,
 				struct bufpool_waiter *waiter)
 {
 	struct bufpool_pool *pool = class->pool;
-	size_t missing = bufpool_pool_missing(pool, class->slab_size), draining;
+	size_t missing = bufpool_pool_missing(pool, class->slab_size);
+	size_t idle = bufpool_supply_idle(pool), draining;
 	bool is_due, others;
 
 	if (!bufpool_waitq_is_first(class, waiter) ||
@@ -181,7 +182,7 @@ static void wait_start_draining(struct bufpool_class *class,
 	}
 	spin_unlock(&pool->drain_lock);
 	if (is_due)
-		wait_drain_more(pool, waiter, missing, others);
+		wait_drain_more(pool, waiter, missing - min(missing, idle), others);
 }
 
 /*
