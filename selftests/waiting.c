@@ -91,6 +91,33 @@ TEST_F(line, small_block_makes_room_for_the_waiter)
 	EXPECT_EQ(0, dismiss(self->line, 0, pid));
 }
 
+TEST_F(line, large_block_serves_a_waiter_for_a_small_one)
+{
+	pid_t pid;
+
+	ASSERT_EQ(ALL, drain(self->fd, BLOCK, self->blocks, MOST));
+	pid = enqueue(self->line, 0, 1);
+	ASSERT_LT(0, pid);
+	ASSERT_EQ(0, give(self->fd, self->blocks[0].handle));
+	ASSERT_TRUE(word_reaches(&self->line->served, 1));
+	EXPECT_EQ(0, dismiss(self->line, 0, pid));
+}
+
+/* RENT_MANY waits for its first block, and comes back with that. */
+TEST_F(line, one_of_many_is_waited_for)
+{
+	struct waiter waiter = { .line = self->line, .size = BLOCK, .count = 2 };
+	pid_t pid;
+
+	ASSERT_EQ(ALL, drain(self->fd, BLOCK, self->blocks, MOST));
+	pid = enqueue_as(&waiter);
+	ASSERT_LT(0, pid);
+	ASSERT_EQ(0, give(self->fd, self->blocks[0].handle));
+	ASSERT_TRUE(word_reaches(&self->line->served, 1));
+	EXPECT_EQ(LIMIT, stats_of(self->fd).in_use);
+	EXPECT_EQ(0, dismiss(self->line, 0, pid));
+}
+
 static int hold_some(void *arg)
 {
 	struct place *place = arg;
@@ -129,6 +156,38 @@ TEST_F(line, dying_owner_serves_the_first)
 	}
 	EXPECT_TRUE(in_use_becomes(self->fd, (ALL - 1) * BLOCK));
 	EXPECT_EQ(0, stats_of(self->fd).waiting);
+}
+
+static int hold_some_and_close(void *arg)
+{
+	struct place *place = arg;
+	struct bufpool_rent rented;
+	int fd = pool_open();
+
+	CHECK(fd >= 0);
+	CHECK(!rent(fd, BLOCK, &rented));
+	word_set(&place->ready, 1);
+	CHECK(word_reaches(&place->go, 1));
+	close(fd);
+	pause();
+	return 0;
+}
+
+/* And what a client had that is closed by a process that lives on. */
+TEST_F(line, closed_client_serves_the_first)
+{
+	struct place *owner = &self->line->places[PLACES - 1];
+	pid_t owning = spawn(hold_some_and_close, owner), pid;
+
+	ASSERT_TRUE(word_reaches(&owner->ready, 1));
+	ASSERT_EQ(ALL - 1, drain(self->fd, BLOCK, self->blocks, MOST));
+	pid = enqueue(self->line, 0, BLOCK);
+	ASSERT_LT(0, pid);
+	word_set(&owner->go, 1);
+	ASSERT_TRUE(word_reaches(&self->line->served, 1));
+	EXPECT_EQ(0, dismiss(self->line, 0, pid));
+	kill(owning, SIGKILL);
+	EXPECT_EQ(-SIGKILL, reap(owning));
 }
 
 /* More room is for as many as it is room for, the first ones. */
@@ -197,6 +256,95 @@ TEST_F(line, newcomer_gets_no_larger_block)
 	EXPECT_EQ(SMALL, self->line->places[0].length);
 	kill(pid, SIGKILL);
 	reap(pid);
+}
+
+/* Other sizes ---------------------------------------------------------------------- */
+
+/*
+ * Before a waiter has more slabs drained than it needs room for: half of that time, as ticks
+ * may be late, and then come at once.
+ */
+#define AT_FIRST_MS	50
+
+/* While one waits, there is one block for others. Return: whether that was seen in time. */
+static bool leaves_one(struct __test_metadata *_metadata, int fd, __u64 began)
+{
+	struct bufpool_block many;
+	struct bufpool_rent one;
+	int ret = rent(fd, 1, &one), more = rent_many(fd, 1, 1, &many);
+	bool in_time = now_ms() - began < AT_FIRST_MS;
+
+	if (in_time) {
+		EXPECT_EQ(0, ret);
+		EXPECT_EQ(-EAGAIN, more);
+	}
+	if (!ret)
+		EXPECT_EQ(0, give(fd, one.handle));
+	if (more == 1)
+		EXPECT_EQ(0, give(fd, many.handle));
+	return in_time;
+}
+
+/*
+ * A waiter for one size keeps those of another from no more of their blocks than
+ * it needs room for: nine slabs of small ones and two large blocks leave one
+ * slab's size missing for a third.
+ */
+static void see_what_is_left(struct __test_metadata *_metadata, struct _test_data_line *self)
+{
+	int per_slab, slabs, i;
+	struct bufpool_block *small;
+	struct bufpool_info info;
+	bool in_time = false;
+	__u64 began;
+	pid_t pid = 0;
+
+	ASSERT_EQ(0, pool_info(self->fd, &info));
+	per_slab = info.slab_size / PAGE;
+	slabs = BLOCK / info.slab_size + 1;
+	small = calloc(slabs * per_slab, sizeof(*small));
+	ASSERT_NE(NULL, small);
+	for (i = 0; i < slabs; i++)
+		ASSERT_EQ(per_slab, rent_many(self->fd, 1, per_slab,
+					      small + i * per_slab));
+	ASSERT_EQ(2, drain(self->fd, BLOCK, self->blocks, MOST));
+	/* A free small block in each of two slabs. */
+	ASSERT_EQ(0, give_up(self->fd, small[0].handle));
+	ASSERT_EQ(0, give_up(self->fd, small[per_slab].handle));
+	for (i = 0; i < 100 && !in_time; i++) {
+		if (pid) {
+			kill(pid, SIGKILL);
+			reap(pid);
+			self->line->places[0].ready = 0;
+		}
+		began = now_ms();
+		pid = enqueue(self->line, 0, BLOCK);
+		ASSERT_LT(0, pid);
+		in_time = leaves_one(_metadata, self->fd, began);
+	}
+	EXPECT_TRUE(in_time);
+	EXPECT_EQ(0, self->line->served);
+	ASSERT_EQ(0, give(self->fd, self->blocks[0].handle));
+	ASSERT_TRUE(word_reaches(&self->line->served, 1));
+	EXPECT_EQ(0, dismiss(self->line, 0, pid));
+}
+
+TEST_F(line, sizes_do_not_disturb_each_other)
+{
+	ASSERT_EQ(0, write_text("/sys/class/misc/bufpool/trim", "1"));
+	see_what_is_left(_metadata, self);
+}
+
+/* The rest of the pool is no different where it is idle slabs of another size. */
+TEST_F(line, idle_slabs_are_room)
+{
+	int count = drain(self->fd, SMALL, self->blocks, MOST), i;
+
+	ASSERT_EQ(LIMIT / SMALL, (__u64)count);
+	for (i = 0; i < count; i++)
+		ASSERT_EQ(0, give_up(self->fd, self->blocks[i].handle));
+	ASSERT_EQ(LIMIT, stats_of(self->fd).pinned);
+	see_what_is_left(_metadata, self);
 }
 
 /* Too large for the first waiter ----------------------------------------------------- */
