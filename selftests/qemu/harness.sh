@@ -116,7 +116,7 @@ plant unbootable stock bad '^stock +FAIL +the VM +the VM ended early: Kernel pan
 plant preempt preempt ok '^preempt +ok +preemption +1 passed' TESTS=good.sh
 plant not_preempt preempt bad '^preempt +FAIL +preemption .*preempt=full was asked for' TESTS=good.sh \
 	BUFPOOL_APPEND=preempt=none
-prove unsteady ok '^unsteady: unsteady.sh .*failed, and passed once more.*; counted: 4 0 0 ' run_steadily unsteady.sh good.sh
+prove steady_again ok '^unsteady: unsteady.sh .*failed, and passed once more.*; counted: 4 0 0 ' run_steadily unsteady.sh good.sh
 prove steady_failing bad '^stock +FAIL +failing.sh' run_steadily failing.sh good.sh
 prove steady_warning bad '^stock +FAIL +warning.sh' run_steadily warning.sh good.sh
 prove race ok '^BUG: KCSAN' race_of 'two+0x1/0x2' 'one+0x1/0x2 [bufpool]'
